@@ -1,0 +1,1 @@
+//! The shapes that Hearth's REST interface, configuration and web app share.

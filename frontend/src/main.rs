@@ -1,0 +1,3 @@
+//! Hearth's web app.
+
+fn main() {}

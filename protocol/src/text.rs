@@ -1,0 +1,119 @@
+//! The UTF-8 encoded string of MQTT, shared rather than copied.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+use std::str::Utf8Error;
+
+use bytes::Bytes;
+
+/// A string that MQTT can carry: UTF-8, no U+0000, at most 65,535 bytes (MQTT 5.0, 1.5.4).
+///
+/// Cloning shares the bytes. A `Text` that came off the wire keeps the buffer alive that it came in;
+/// [`Text::detached`] gives one that does not.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text(Bytes);
+
+/// Why bytes are not a [`Text`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// [MQTT-1.5.4-1]; surrogates are ill-formed UTF-8 too.
+    #[error("is not well-formed UTF-8: {0}")]
+    Utf8(#[from] Utf8Error),
+    /// [MQTT-1.5.4-2].
+    #[error("contains the character U+0000")]
+    Nul,
+    /// Its length does not fit the two bytes of its prefix.
+    #[error("has {0} bytes; at most 65,535 fit")]
+    TooLong(usize),
+}
+
+impl Text {
+    /// The longest string that the two-byte length prefix allows.
+    pub const BYTES_MAX: usize = u16::MAX as usize;
+
+    /// The empty string.
+    pub const EMPTY: Self = Self(Bytes::new());
+
+    /// Takes bytes as they are, after checking them.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn from_bytes(bytes: Bytes) -> Result<Self, TextError> {
+        if bytes.len() > Self::BYTES_MAX {
+            return Err(TextError::TooLong(bytes.len()));
+        }
+        let text = std::str::from_utf8(&bytes)?;
+        if text.as_bytes().contains(&0) {
+            return Err(TextError::Nul);
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The string.
+    #[expect(unsafe_code, reason = "every constructor checks that the bytes are UTF-8; Bytes cannot change")]
+    pub fn as_str(&self) -> &str {
+        // SAFETY: `from_bytes` is the only way in and has checked these very bytes; they are immutable.
+        unsafe { std::str::from_utf8_unchecked(&self.0) }
+    }
+
+    /// The bytes, shared.
+    pub const fn as_bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// The same string in memory of its own, so that it does not keep a receive buffer alive.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+}
+
+impl TryFrom<&str> for Text {
+    type Error = TextError;
+
+    fn try_from(text: &str) -> Result<Self, TextError> {
+        Self::from_bytes(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl TryFrom<String> for Text {
+    type Error = TextError;
+
+    fn try_from(text: String) -> Result<Self, TextError> {
+        Self::from_bytes(Bytes::from(text))
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<[u8]> for Text {
+    // Not `Borrow<str>`: `Bytes` hashes as a slice of bytes, `str` does not.
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}

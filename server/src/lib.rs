@@ -1,0 +1,1 @@
+//! The Hearth server: listeners, shards, web app and settings.

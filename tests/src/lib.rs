@@ -1,0 +1,1 @@
+//! The whole system through its sockets and a real browser.

@@ -1,0 +1,3 @@
+//! `cargo xtask`: set-up and every chore.
+
+fn main() {}
