@@ -1,0 +1,212 @@
+//! The broker under test: started on free ports of loopback, ended with the test.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::process::{Ended, Process};
+
+/// A running broker.
+pub struct Hearth {
+    process: Process,
+    listeners: Vec<Listener>,
+    // Dropped last: the process may still write there while it ends.
+    data: TempDir,
+}
+
+/// One `listening` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    pub kind: String,
+    pub address: SocketAddr,
+}
+
+/// A command line of the broker that is not running yet.
+pub struct HearthCommand {
+    command: Command,
+    listener_count: usize,
+}
+
+impl Hearth {
+    /// Two shards; MQTT over TCP, the web app and WebSocket, each on a free port.
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with more arguments.
+    #[track_caller]
+    pub fn start_with(more: &[&str]) -> Self {
+        Self::start_on(["127.0.0.1:0"; 3].map(|address| address.parse().unwrap()), more)
+    }
+
+    /// Ends this broker and starts another on the same addresses. What is in memory is gone.
+    #[track_caller]
+    pub fn restart(self) -> Self {
+        let addresses = [self.mqtt(), self.http(), self.ws()];
+        assert_eq!(
+            self.terminate().status.code(),
+            Some(0),
+            "the broker ends well before it is started again"
+        );
+        Self::start_on(addresses, &[])
+    }
+
+    #[track_caller]
+    fn start_on([mqtt, http, ws]: [SocketAddr; 3], more: &[&str]) -> Self {
+        HearthCommand::new()
+            .args(["--mqtt", &mqtt.to_string(), "--http", &http.to_string(), "--ws", &ws.to_string()])
+            .args(["--shards", "2"])
+            .args(more.iter().copied())
+            .start()
+    }
+
+    /// Where MQTT over TCP listens.
+    pub fn mqtt(&self) -> SocketAddr {
+        self.address("mqtt")
+    }
+
+    /// Where the web app is served.
+    pub fn http(&self) -> SocketAddr {
+        self.address("http")
+    }
+
+    /// Where MQTT over WebSocket listens.
+    pub fn ws(&self) -> SocketAddr {
+        self.address("ws")
+    }
+
+    /// Every listener in the order of its line.
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    fn address(&self, kind: &str) -> SocketAddr {
+        let listener = self.listeners.iter().find(|listener| listener.kind == kind);
+        listener.unwrap_or_else(|| panic!("no {kind} listener among {:?}", self.listeners)).address
+    }
+
+    /// Asks the broker to stop, as a service manager does, and waits until it did.
+    #[track_caller]
+    pub fn terminate(mut self) -> Ended {
+        self.process.signal(Signal::TERM);
+        self.process.wait()
+    }
+
+    /// As [`Hearth::terminate`], with the signal of Ctrl-C.
+    #[track_caller]
+    pub fn interrupt(mut self) -> Ended {
+        self.process.signal(Signal::INT);
+        self.process.wait()
+    }
+
+    /// Asks the broker to stop and does not wait.
+    pub fn begin_terminate(&self) {
+        self.process.signal(Signal::TERM);
+    }
+
+    /// The folder that was given as `--data`.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+}
+
+impl HearthCommand {
+    /// The bare command, without the environment's own settings of the broker.
+    pub fn new() -> Self {
+        let mut command = Command::new(executable());
+        for (name, _value) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("HEARTH_") {
+                command.env_remove(name);
+            }
+        }
+        // A broker must not print a backtrace for a mistake of its user even where the variable asks for it.
+        command.env("RUST_BACKTRACE", "1").env("NO_COLOR", "1");
+        Self { command, listener_count: 0 }
+    }
+
+    /// Adds arguments.
+    pub fn args<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut is_listener = false;
+        for argument in arguments {
+            self.command.arg(argument);
+            if is_listener && argument != "none" {
+                self.listener_count += 1;
+            }
+            is_listener = ["--mqtt", "--http", "--ws"].contains(&argument);
+        }
+        self
+    }
+
+    /// Sets a variable of the environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// How many listeners the environment or a file brings, beside those of the flags.
+    pub fn with_more_listeners(mut self, count: usize) -> Self {
+        self.listener_count += count;
+        self
+    }
+
+    /// Starts the broker and waits for the line of each listener.
+    #[track_caller]
+    pub fn start(mut self) -> Hearth {
+        let data = TempDir::new().unwrap();
+        self.command.arg("--data").arg(data.path());
+        let process = Process::start("hearth", &mut self.command);
+        let mut cursor = 0;
+        let listeners = (0..self.listener_count)
+            .map(|_| process.wait_for_line(&mut cursor, "a `listening` line", Listener::from_line))
+            .collect();
+        Hearth { process, listeners, data }
+    }
+
+    /// Runs the command to its end.
+    #[track_caller]
+    pub fn run(mut self) -> Ended {
+        Process::start("hearth", &mut self.command).wait()
+    }
+}
+
+impl Listener {
+    /// Reads `listening KIND ADDRESS`.
+    fn from_line(line: &str) -> Option<Self> {
+        let (kind, address) = line.strip_prefix("listening ")?.split_once(' ')?;
+        Some(Self { kind: kind.to_owned(), address: address.parse().ok()? })
+    }
+}
+
+/// The broker's program: what `cargo xtask test` built, or else what cargo builds now in this profile.
+fn executable() -> &'static Path {
+    static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
+    EXECUTABLE.get_or_init(|| {
+        if let Some(path) = std::env::var_os("HEARTH_BIN") {
+            let path = PathBuf::from(path);
+            assert!(path.is_file(), "HEARTH_BIN names {}, which is no file", path.display());
+            return path;
+        }
+        let own = std::env::current_exe().unwrap();
+        let profile_folder = own.parent().and_then(Path::parent).unwrap();
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--package", "hearth", "--bin", "hearth"]);
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        if profile_folder.ends_with("release") {
+            build.arg("--release");
+        }
+        let path = profile_folder.join("hearth");
+        let built = build.status().is_ok_and(|status| status.success());
+        assert!(
+            built && path.is_file(),
+            "there is no broker at {} and cargo did not build it; run `cargo xtask test`",
+            path.display()
+        );
+        path
+    })
+}

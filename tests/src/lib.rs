@@ -1,1 +1,0 @@
-//! The whole system through its sockets and a real browser.

@@ -1,0 +1,16 @@
+//! The whole system through its sockets: real devices' tools, independent clients and a real browser.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    unreachable_pub,
+    missing_docs,
+    reason = "all of this crate is a test: a panic is how it reports"
+)]
+
+mod broker_tcp;
+mod hearth;
+mod independent;
+mod mosquitto;
+mod process;
+mod websocket;
