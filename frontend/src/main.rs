@@ -1,3 +1,3 @@
-//! Hearth's web app.
+//! Hearth's web app in the browser.
 
 fn main() {}

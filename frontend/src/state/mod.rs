@@ -1,0 +1,20 @@
+//! What the app knows and how it decides; no web API is in reach here, so that all of it is tested natively.
+
+pub mod address;
+pub mod command;
+pub mod history;
+pub mod json;
+pub mod link;
+pub mod listing;
+pub mod measure;
+pub mod outcome;
+pub mod panel;
+pub mod payload;
+pub mod query;
+pub mod rate;
+pub mod series;
+pub mod settings;
+pub mod signal;
+pub mod ticks;
+pub mod topics;
+pub mod window;

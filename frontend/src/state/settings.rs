@@ -1,0 +1,79 @@
+//! What a person chose for this browser.
+
+/// Light or dark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system wishes.
+    #[default]
+    System,
+    /// Always light.
+    Light,
+    /// Always dark.
+    Dark,
+}
+
+impl Theme {
+    /// All choices in the order in which they are offered.
+    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    /// The word in storage, style sheets and tests.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// The theme of a stored word; an unknown word is as if nothing were stored.
+    pub fn from_word(word: &str) -> Self {
+        Self::ALL.into_iter().find(|theme| theme.as_str() == word).unwrap_or_default()
+    }
+}
+
+/// The language of the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// What the browser prefers.
+    #[default]
+    System,
+    /// English.
+    English,
+    /// German.
+    German,
+}
+
+impl Language {
+    /// All choices in the order in which they are offered.
+    pub const ALL: [Self; 3] = [Self::System, Self::English, Self::German];
+
+    /// The word in storage and tests; a language tag where it names a language.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::English => "en",
+            Self::German => "de",
+        }
+    }
+
+    /// The language of a stored word; an unknown word is as if nothing were stored.
+    pub fn from_word(word: &str) -> Self {
+        Self::ALL.into_iter().find(|language| language.as_str() == word).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_word_brings_its_choice_back() {
+        for theme in Theme::ALL {
+            assert_eq!(Theme::from_word(theme.as_str()), theme);
+        }
+        for language in Language::ALL {
+            assert_eq!(Language::from_word(language.as_str()), language);
+        }
+        assert_eq!(Theme::from_word("neon"), Theme::System);
+    }
+}
