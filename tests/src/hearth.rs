@@ -15,7 +15,7 @@ pub struct Hearth {
     process: Process,
     listeners: Vec<Listener>,
     // Dropped last: the process may still write there while it ends.
-    data: TempDir,
+    _data: TempDir,
 }
 
 /// One `listening` line.
@@ -23,6 +23,11 @@ pub struct Hearth {
 pub struct Listener {
     pub kind: String,
     pub address: SocketAddr,
+}
+
+/// The addresses of a broker that is no more.
+pub struct Stopped {
+    addresses: [SocketAddr; 3],
 }
 
 /// A command line of the broker that is not running yet.
@@ -44,16 +49,16 @@ impl Hearth {
         Self::start_on(["127.0.0.1:0"; 3].map(|address| address.parse().unwrap()), more)
     }
 
-    /// Ends this broker and starts another on the same addresses. What is in memory is gone.
+    /// Ends this broker; what comes back can start another on the same addresses. What is in memory is gone.
     #[track_caller]
-    pub fn restart(self) -> Self {
+    pub fn stop(&mut self) -> Stopped {
         let addresses = [self.mqtt(), self.http(), self.ws()];
         assert_eq!(
             self.terminate().status.code(),
             Some(0),
             "the broker ends well before it is started again"
         );
-        Self::start_on(addresses, &[])
+        Stopped { addresses }
     }
 
     #[track_caller]
@@ -92,26 +97,24 @@ impl Hearth {
 
     /// Asks the broker to stop, as a service manager does, and waits until it did.
     #[track_caller]
-    pub fn terminate(mut self) -> Ended {
+    pub fn terminate(&mut self) -> Ended {
         self.process.signal(Signal::TERM);
         self.process.wait()
     }
 
     /// As [`Hearth::terminate`], with the signal of Ctrl-C.
     #[track_caller]
-    pub fn interrupt(mut self) -> Ended {
+    pub fn interrupt(&mut self) -> Ended {
         self.process.signal(Signal::INT);
         self.process.wait()
     }
+}
 
-    /// Asks the broker to stop and does not wait.
-    pub fn begin_terminate(&self) {
-        self.process.signal(Signal::TERM);
-    }
-
-    /// The folder that was given as `--data`.
-    pub fn data(&self) -> &Path {
-        self.data.path()
+impl Stopped {
+    /// Starts a broker on the addresses of the one that was.
+    #[track_caller]
+    pub fn start(self) -> Hearth {
+        Hearth::start_on(self.addresses, &[])
     }
 }
 
@@ -164,7 +167,7 @@ impl HearthCommand {
         let listeners = (0..self.listener_count)
             .map(|_| process.wait_for_line(&mut cursor, "a `listening` line", Listener::from_line))
             .collect();
-        Hearth { process, listeners, data }
+        Hearth { process, listeners, _data: data }
     }
 
     /// Runs the command to its end.

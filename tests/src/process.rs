@@ -1,7 +1,7 @@
 //! A child process whose lines a test waits for, and which ends with the test.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -60,11 +60,6 @@ impl Process {
         Self { name: name.to_owned(), child, stdout, stderr, readers }
     }
 
-    /// The standard input, to write to or to drop; `None` once taken.
-    pub fn take_stdin(&mut self) -> Option<ChildStdin> {
-        self.child.stdin.take()
-    }
-
     /// Writes a line to the standard input.
     #[track_caller]
     pub fn write_line(&mut self, line: &str) {
@@ -85,11 +80,6 @@ impl Process {
             Ok(found) => found,
             Err(why) => panic!("waited for {what} from {}: {why}", self.name),
         }
-    }
-
-    /// The lines of standard output so far.
-    pub fn stdout_lines(&self) -> Vec<String> {
-        self.stdout.state.lock().unwrap().lines.clone()
     }
 
     /// Sends a signal to this one process.

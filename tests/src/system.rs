@@ -9,8 +9,14 @@
 )]
 
 mod broker_tcp;
+mod browser;
 mod hearth;
+mod http;
 mod independent;
 mod mosquitto;
 mod process;
+mod reverse_proxy;
+mod settings;
+mod web_app;
+mod web_page;
 mod websocket;
