@@ -1,1 +1,3 @@
 //! The Hearth server: listeners, shards, web app and settings.
+
+pub mod config;

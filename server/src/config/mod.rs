@@ -1,0 +1,115 @@
+//! Settings: what was typed in four places, then what is meant.
+//!
+//! Defaults < TOML file < environment (`HEARTH_…`) < flags. Each place yields [`Typed`] values; one table,
+//! [`SETTINGS`], says which settings there are, and [`Config`] is what the rest of the server reads.
+
+mod address;
+mod environment;
+mod error;
+mod file;
+mod machine;
+mod number;
+mod origin;
+mod reference;
+mod setting;
+mod table;
+mod typed;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub use error::ConfigError;
+pub use machine::Machine;
+pub use origin::AllowedOrigins;
+pub use setting::Setting;
+pub use table::SETTINGS;
+pub use typed::{Place, Raw, Typed};
+
+/// What is meant: every setting, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Folder for everything that outlives the process.
+    pub data: PathBuf,
+    /// Which log lines are written, in the syntax of `tracing_subscriber::EnvFilter`; known to parse.
+    pub log: String,
+    /// Threads that serve clients; at least one.
+    pub shards: u16,
+    /// Whether the simulated home runs.
+    pub demo: bool,
+    /// Where MQTT over TCP listens; empty: nowhere.
+    pub mqtt: Vec<SocketAddr>,
+    /// Where the web app is served; empty: nowhere.
+    pub http: Vec<SocketAddr>,
+    /// Where MQTT over WebSocket is served at any path; empty: nowhere.
+    pub ws: Vec<SocketAddr>,
+    /// Other sites whose pages may connect through an `http` listener.
+    pub http_allowed_origins: AllowedOrigins,
+    /// Sites whose pages may connect through a `ws` listener.
+    pub ws_allowed_origins: AllowedOrigins,
+}
+
+impl Config {
+    /// What holds when nothing is set, on this machine.
+    pub fn defaults(machine: &Machine) -> Self {
+        Self {
+            data: PathBuf::from("hearth-data"),
+            log: "info".to_owned(),
+            shards: machine.cores,
+            demo: false,
+            mqtt: machine.loopback(1883),
+            http: machine.loopback(8080),
+            ws: machine.loopback(9001),
+            http_allowed_origins: AllowedOrigins::default(),
+            ws_allowed_origins: AllowedOrigins::default(),
+        }
+    }
+
+    /// Lays the four places over each other.
+    ///
+    /// `file` is what `--config` said; without it `HEARTH_CONFIG` counts, and without that no file is read.
+    pub fn load(
+        machine: &Machine,
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        flags: Vec<Typed>,
+    ) -> Result<Self, ConfigError> {
+        let environment = environment::read(environment)?;
+        let mut typed = Vec::new();
+        if let Some(path) = file.map(Path::to_path_buf).or(environment.file) {
+            typed = file::read(&path)?;
+        }
+        typed.extend(environment.typed);
+        typed.extend(flags);
+        Self::defaults(machine).with(machine, &typed)
+    }
+
+    /// What a file alone means, for `hearth check-config`.
+    pub fn load_file(machine: &Machine, path: &Path) -> Result<Self, ConfigError> {
+        Self::defaults(machine).with(machine, &file::read(path)?)
+    }
+
+    /// The same with what was typed; a later one replaces an earlier one.
+    pub fn with(mut self, machine: &Machine, typed: &[Typed]) -> Result<Self, ConfigError> {
+        for typed in typed {
+            typed.setting.apply(&mut self, machine, &typed.raw).map_err(|problem| ConfigError::Value {
+                place: typed.place.clone(),
+                key: typed.setting.key,
+                problem,
+            })?;
+        }
+        Ok(self)
+    }
+
+    /// The settings that differ from `other`'s, as the lines of a TOML file would say them.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        SETTINGS
+            .iter()
+            .filter(|setting| setting.show(self) != setting.show(other))
+            .map(|setting| format!("{} = {}", setting.key, setting.show(self)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
