@@ -2,10 +2,12 @@
 //!
 //! Imports point one way: leaf types, then [`packet`], then [`codec`] and [`session`], then [`connection`].
 
+pub mod codec;
 pub mod packet;
 pub mod property;
 pub mod qos;
 pub mod reason;
+pub mod session;
 pub mod text;
 pub mod time;
 pub mod topic;

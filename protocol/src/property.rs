@@ -13,11 +13,21 @@ pub enum PayloadFormat {
     Utf8 = 1,
 }
 
+impl PayloadFormat {
+    /// The byte on the wire.
+    pub const fn byte(self) -> u8 {
+        self as u8
+    }
+}
+
 /// Name and value pairs of the application, in their order; names may repeat (MQTT 5.0, 3.3.2.3.7).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserProperties(Vec<(Text, Text)>);
 
 impl UserProperties {
+    /// No pair.
+    pub const EMPTY: Self = Self(Vec::new());
+
     /// Adds a pair behind the others.
     pub fn push(&mut self, name: Text, value: Text) {
         self.0.push((name, value));
@@ -86,4 +96,40 @@ pub enum PropertyId {
     WildcardSubscriptionAvailable = 0x28,
     SubscriptionIdentifierAvailable = 0x29,
     SharedSubscriptionAvailable = 0x2A,
+}
+
+impl PropertyId {
+    /// The property of an identifier; `None` for one that the standard does not know.
+    pub const fn from_identifier(identifier: u32) -> Option<Self> {
+        Some(match identifier {
+            0x01 => Self::PayloadFormatIndicator,
+            0x02 => Self::MessageExpiryInterval,
+            0x03 => Self::ContentType,
+            0x08 => Self::ResponseTopic,
+            0x09 => Self::CorrelationData,
+            0x0B => Self::SubscriptionIdentifier,
+            0x11 => Self::SessionExpiryInterval,
+            0x12 => Self::AssignedClientIdentifier,
+            0x13 => Self::ServerKeepAlive,
+            0x15 => Self::AuthenticationMethod,
+            0x16 => Self::AuthenticationData,
+            0x17 => Self::RequestProblemInformation,
+            0x18 => Self::WillDelayInterval,
+            0x19 => Self::RequestResponseInformation,
+            0x1A => Self::ResponseInformation,
+            0x1C => Self::ServerReference,
+            0x1F => Self::ReasonString,
+            0x21 => Self::ReceiveMaximum,
+            0x22 => Self::TopicAliasMaximum,
+            0x23 => Self::TopicAlias,
+            0x24 => Self::MaximumQoS,
+            0x25 => Self::RetainAvailable,
+            0x26 => Self::UserProperty,
+            0x27 => Self::MaximumPacketSize,
+            0x28 => Self::WildcardSubscriptionAvailable,
+            0x29 => Self::SubscriptionIdentifierAvailable,
+            0x2A => Self::SharedSubscriptionAvailable,
+            _ => return None,
+        })
+    }
 }

@@ -116,6 +116,10 @@ impl ReasonCode {
     }
 
     /// The CONNACK return code of MQTT 3.1.1 (3.2.2.3) that stands for this reason, 0 to 5.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "3, server unavailable, is what all other failures become"
+    )]
     pub const fn connect_return_code(self) -> u8 {
         match self {
             Self::Success => 0,

@@ -45,3 +45,17 @@ pub struct PublishProperties {
     /// Content type.
     pub content_type: Option<Text>,
 }
+
+impl PublishProperties {
+    /// No property.
+    pub const EMPTY: Self = Self {
+        payload_format: None,
+        message_expiry: None,
+        topic_alias: None,
+        response_topic: None,
+        correlation_data: None,
+        user_properties: UserProperties::EMPTY,
+        subscription_ids: Vec::new(),
+        content_type: None,
+    };
+}

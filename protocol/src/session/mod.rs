@@ -1,0 +1,9 @@
+//! What outlives a connection: packet identifiers and the QoS 1 and 2 messages under way.
+
+mod inbound;
+mod outbound;
+mod packet_id;
+
+pub use inbound::Inbound;
+pub use outbound::{Outbound, Redelivery, UnknownPacketId};
+pub use packet_id::PacketIds;

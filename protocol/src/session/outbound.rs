@@ -1,0 +1,248 @@
+//! QoS 1 and 2 messages that went out and are not through yet.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU16;
+
+use crate::QoS;
+use crate::packet::PacketId;
+
+/// The sender's half of QoS 1 and 2, in the order of sending (MQTT 5.0, 4.3 and 4.4).
+///
+/// Identifiers are given out in a circle without a gap, so the place of one in the queue is its distance from
+/// the first: looking up, finishing and adding are O(1), and nothing is allocated once the queue has grown.
+#[derive(Clone, Debug)]
+pub struct Outbound<M> {
+    /// Messages under way at most: the receive maximum of the peer.
+    window: u16,
+    /// How many of `flights` count against the window.
+    inflight: usize,
+    first: PacketId,
+    flights: VecDeque<Flight<M>>,
+}
+
+#[derive(Clone, Debug)]
+enum Flight<M> {
+    /// Sent; neither PUBACK nor PUBREC came.
+    Sent { qos: QoS, message: M },
+    /// PUBREC came: only PUBREL and PUBCOMP are left [MQTT-4.3.3-6].
+    Released,
+    /// An identifier of a SUBSCRIBE or UNSUBSCRIBE.
+    Request,
+    /// Over; its place waits until it is the first.
+    Done,
+}
+
+/// What must be sent again on a new connection, in the order of the first time [MQTT-4.4.0-1], [MQTT-4.6.0-1].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redelivery<'a, M> {
+    /// The PUBLISH, with DUP set [MQTT-3.3.1-1].
+    Publish {
+        /// Its identifier, the same as before.
+        packet_id: PacketId,
+        /// 1 or 2.
+        qos: QoS,
+        /// What was sent.
+        message: &'a M,
+    },
+    /// The PUBREL.
+    PubRel {
+        /// Of the PUBLISH before it.
+        packet_id: PacketId,
+    },
+}
+
+/// An acknowledgement names a packet identifier that waits for no such packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no packet with identifier {0} waits for this acknowledgement")]
+pub struct UnknownPacketId(pub PacketId);
+
+const FIRST: PacketId = NonZeroU16::MIN;
+const IDS: usize = u16::MAX as usize;
+
+impl<M> Outbound<M> {
+    /// Nothing is under way; `window` is the receive maximum of the peer.
+    pub const fn new(window: u16) -> Self {
+        Self { window, inflight: 0, first: FIRST, flights: VecDeque::new() }
+    }
+
+    /// Takes the receive maximum of a new connection.
+    pub const fn set_window(&mut self, window: u16) {
+        self.window = window;
+    }
+
+    /// Whether one more message may go out [MQTT-3.3.4-9].
+    pub fn has_room(&self) -> bool {
+        self.inflight < usize::from(self.window) && self.flights.len() < IDS
+    }
+
+    /// Messages under way.
+    pub const fn inflight_len(&self) -> usize {
+        self.inflight
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_empty(&self) -> bool {
+        self.flights.is_empty()
+    }
+
+    /// Takes a QoS 1 or 2 message and says which identifier it goes out with; `None` when the window is full.
+    pub fn begin(&mut self, qos: QoS, message: M) -> Option<PacketId> {
+        if !self.has_room() {
+            return None;
+        }
+        self.inflight += 1;
+        Some(self.append(Flight::Sent { qos, message }))
+    }
+
+    /// An identifier for a SUBSCRIBE or UNSUBSCRIBE, which no window bounds; `None` when all are in use.
+    pub fn begin_request(&mut self) -> Option<PacketId> {
+        (self.flights.len() < IDS).then(|| self.append(Flight::Request))
+    }
+
+    /// The request is answered.
+    ///
+    /// # Errors
+    /// No request has this identifier.
+    pub fn finish_request(&mut self, id: PacketId) -> Result<(), UnknownPacketId> {
+        match self.flight_mut(id) {
+            Some(flight @ Flight::Request) => {
+                *flight = Flight::Done;
+                self.trim();
+                Ok(())
+            }
+            Some(Flight::Sent { .. } | Flight::Released | Flight::Done) | None => Err(UnknownPacketId(id)),
+        }
+    }
+
+    /// PUBACK: hands the message back, which is through [MQTT-4.3.2-3].
+    ///
+    /// # Errors
+    /// No QoS 1 message waits for it.
+    pub fn handle_puback(&mut self, id: PacketId) -> Result<M, UnknownPacketId> {
+        let message = self.take_sent(id, QoS::AtLeastOnce, Flight::Done)?;
+        self.on_done();
+        Ok(message)
+    }
+
+    /// PUBREC: hands the message back the first time; from now on only PUBREL is sent.
+    ///
+    /// # Errors
+    /// No QoS 2 message waits for it.
+    pub fn handle_pubrec(&mut self, id: PacketId) -> Result<Option<M>, UnknownPacketId> {
+        if let Some(Flight::Released) = self.flight_mut(id) {
+            return Ok(None);
+        }
+        self.take_sent(id, QoS::ExactlyOnce, Flight::Released).map(Some)
+    }
+
+    /// PUBREC with a failure: the message will not be taken and the flow is over [MQTT-4.3.3-4].
+    ///
+    /// # Errors
+    /// No QoS 2 message waits for it.
+    pub fn handle_pubrec_failed(&mut self, id: PacketId) -> Result<M, UnknownPacketId> {
+        let message = self.take_sent(id, QoS::ExactlyOnce, Flight::Done)?;
+        self.on_done();
+        Ok(message)
+    }
+
+    /// PUBCOMP: the QoS 2 message is through.
+    ///
+    /// # Errors
+    /// No released message has this identifier.
+    pub fn handle_pubcomp(&mut self, id: PacketId) -> Result<(), UnknownPacketId> {
+        match self.flight_mut(id) {
+            Some(flight @ Flight::Released) => {
+                *flight = Flight::Done;
+                self.on_done();
+                Ok(())
+            }
+            Some(Flight::Sent { .. } | Flight::Request | Flight::Done) | None => Err(UnknownPacketId(id)),
+        }
+    }
+
+    /// The message that waits for PUBACK or PUBREC under this identifier.
+    pub fn message(&self, id: PacketId) -> Option<&M> {
+        match self.flights.get(self.place(id))? {
+            Flight::Sent { message, .. } => Some(message),
+            Flight::Released | Flight::Request | Flight::Done => None,
+        }
+    }
+
+    /// What a new connection must send again, in order.
+    pub fn redeliver(&self) -> impl Iterator<Item = Redelivery<'_, M>> {
+        self.flights.iter().enumerate().filter_map(|(place, flight)| {
+            let packet_id = self.id_at(place);
+            match flight {
+                Flight::Sent { qos, message } => Some(Redelivery::Publish { packet_id, qos: *qos, message }),
+                Flight::Released => Some(Redelivery::PubRel { packet_id }),
+                Flight::Request | Flight::Done => None,
+            }
+        })
+    }
+
+    /// Forgets everything and hands back, in order, the messages that got neither PUBACK nor PUBREC.
+    pub fn clear(&mut self) -> impl Iterator<Item = (QoS, M)> + use<M> {
+        self.inflight = 0;
+        self.first = FIRST;
+        std::mem::take(&mut self.flights).into_iter().filter_map(|flight| match flight {
+            Flight::Sent { qos, message } => Some((qos, message)),
+            Flight::Released | Flight::Request | Flight::Done => None,
+        })
+    }
+
+    fn append(&mut self, flight: Flight<M>) -> PacketId {
+        let id = self.id_at(self.flights.len());
+        self.flights.push_back(flight);
+        id
+    }
+
+    fn take_sent(&mut self, id: PacketId, expected: QoS, next: Flight<M>) -> Result<M, UnknownPacketId> {
+        let Some(flight) = self.flight_mut(id) else { return Err(UnknownPacketId(id)) };
+        match std::mem::replace(flight, next) {
+            Flight::Sent { qos, message } if qos == expected => Ok(message),
+            other @ (Flight::Sent { .. } | Flight::Released | Flight::Request | Flight::Done) => {
+                *flight = other;
+                Err(UnknownPacketId(id))
+            }
+        }
+    }
+
+    fn on_done(&mut self) {
+        self.inflight -= 1;
+        self.trim();
+    }
+
+    /// Drops what is over from the front, and the memory when nothing is left.
+    fn trim(&mut self) {
+        while let Some(Flight::Done) = self.flights.front() {
+            self.flights.pop_front();
+            self.first = next(self.first, 1);
+        }
+        if self.flights.is_empty() && self.flights.capacity() > IDLE_CAPACITY {
+            self.flights = VecDeque::new();
+        }
+    }
+
+    fn flight_mut(&mut self, id: PacketId) -> Option<&mut Flight<M>> {
+        let place = self.place(id);
+        self.flights.get_mut(place)
+    }
+
+    fn place(&self, id: PacketId) -> usize {
+        (usize::from(id.get()) + IDS - usize::from(self.first.get())) % IDS
+    }
+
+    fn id_at(&self, place: usize) -> PacketId {
+        next(self.first, place)
+    }
+}
+
+/// Kept when the queue runs empty, so that one message at a time does not allocate each time.
+const IDLE_CAPACITY: usize = 8;
+
+/// The identifier `distance` steps on in the circle 1..=65,535.
+fn next(id: PacketId, distance: usize) -> PacketId {
+    let place = (usize::from(id.get()) - 1 + distance) % IDS;
+    // `place` is below 65,535, so the sum is 1..=65,535.
+    NonZeroU16::new(place as u16 + 1).unwrap_or(FIRST)
+}
