@@ -98,4 +98,9 @@ impl Setting {
     pub fn by_key(key: &str) -> Option<&'static Self> {
         SETTINGS.iter().find(|setting| setting.key == key)
     }
+
+    /// The setting of a flag, with its dashes.
+    pub fn by_flag(flag: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.flag == Some(flag))
+    }
 }

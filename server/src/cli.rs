@@ -1,0 +1,281 @@
+//! The command line: what the `hearth` command is asked to do.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, Machine, Place, Raw, Setting, Typed};
+
+/// What the process exits with after a mistake in its settings.
+pub const EXIT_CODE: u8 = 2;
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Invocation {
+    /// Run the broker.
+    Serve(Box<Config>),
+    /// Write this text to standard output and end well.
+    Print(String),
+}
+
+/// Why nothing can be done: one sentence for standard error; the exit code is [`EXIT_CODE`].
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The command line is not understood.
+    #[error("{0}; `hearth --help` shows what there is")]
+    Usage(String),
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "hearth",
+    version,
+    about = "MQTT broker and smart-home panel in one program.",
+    after_help = "ADDR is a port (this machine only), an address with a port (0.0.0.0:1883: every network) or `none`; \
+                  it may be given several times.\nEvery setting has a variable and a key of the file too: see \
+                  docs/settings.md.",
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+struct CommandLine {
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Keep what outlives the process in this folder [default: hearth-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// Serve MQTT over TCP here [default: localhost:1883]
+    #[arg(long, value_name = "ADDR")]
+    mqtt: Vec<String>,
+    /// Serve the web app here, with MQTT over WebSocket at /mqtt [default: localhost:8080]
+    #[arg(long, value_name = "ADDR")]
+    http: Vec<String>,
+    /// Serve MQTT over WebSocket here, at any path [default: localhost:9001]
+    #[arg(long, value_name = "ADDR")]
+    ws: Vec<String>,
+    /// Serve clients on this many threads [default: one a core]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    shards: Option<String>,
+    /// Log this: error, warn, info, debug, trace, off, or parts such as info,hearth=debug [default: info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// Run a small simulated home
+    #[arg(long, action = ArgAction::SetTrue)]
+    demo: bool,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Say whether a settings file is good, and what it changes
+    CheckConfig {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// Understands the arguments (the first is the program's name) and the environment.
+pub fn read(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    machine: &Machine,
+) -> Result<Invocation, Refusal> {
+    let line = match CommandLine::try_parse_from(arguments) {
+        Ok(line) => line,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            return Ok(Invocation::Print(error.to_string()));
+        }
+        Err(error) => return Err(Refusal::Usage(sentence(&error))),
+    };
+    if let Some(Task::CheckConfig { file }) = line.task {
+        return check_config(machine, &file).map(Invocation::Print);
+    }
+    let file = line.config.clone();
+    let config = Config::load(machine, file.as_deref(), environment, line.typed())?;
+    Ok(Invocation::Serve(Box::new(config)))
+}
+
+fn check_config(machine: &Machine, file: &std::path::Path) -> Result<String, Refusal> {
+    let config = Config::load_file(machine, file)?;
+    let differences = config.differences(&Config::defaults(machine));
+    let mut text = match differences.len() {
+        0 => format!("{} is good and changes nothing.\n", file.display()),
+        1 => format!("{} is good and changes one setting:\n", file.display()),
+        count => format!("{} is good and changes {count} settings:\n", file.display()),
+    };
+    for line in differences {
+        text.push_str("  ");
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+impl CommandLine {
+    /// The flags that were given.
+    fn typed(self) -> Vec<Typed> {
+        let word = |word: Option<String>| word.map(Raw::Word);
+        let list = |items: Vec<String>| (!items.is_empty()).then_some(Raw::List(items));
+        [
+            ("--data", word(self.data)),
+            ("--mqtt", list(self.mqtt)),
+            ("--http", list(self.http)),
+            ("--ws", list(self.ws)),
+            ("--shards", word(self.shards)),
+            ("--log", word(self.log)),
+            ("--demo", self.demo.then_some(Raw::Switch(true))),
+        ]
+        .into_iter()
+        .filter_map(|(flag, raw)| {
+            Some(Typed { setting: Setting::by_flag(flag)?, raw: raw?, place: Place::Flag(flag) })
+        })
+        .collect()
+    }
+}
+
+/// clap's error without its paragraphs.
+fn sentence(error: &clap::Error) -> String {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let typed = context(ContextKind::InvalidArg).or_else(|| context(ContextKind::InvalidSubcommand));
+    let suggested = context(ContextKind::SuggestedArg).or_else(|| context(ContextKind::SuggestedSubcommand));
+    match (error.kind(), typed, suggested) {
+        (ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand, Some(typed), Some(suggested)) => {
+            format!("`{typed}` is not known; did you mean `{suggested}`?")
+        }
+        (ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand, Some(typed), None) => {
+            format!("`{typed}` is not known")
+        }
+        (ErrorKind::InvalidValue, Some(typed), _) => format!("`{typed}` needs a value after it"),
+        (ErrorKind::ArgumentConflict, Some(typed), _) => {
+            format!("`{typed}` is given twice, or beside something that it cannot be combined with")
+        }
+        (ErrorKind::MissingRequiredArgument, Some(typed), _) => format!("`{typed}` is missing"),
+        (ErrorKind::InvalidUtf8, _, _) => "an argument is not UTF-8 text".to_owned(),
+        // clap may have more to complain about in a later version: its first line is a sentence too.
+        (_, _, _) => {
+            let rendered = error.to_string();
+            let first = rendered.lines().next().unwrap_or("the command line is not understood");
+            first.trim_start_matches("error: ").to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MACHINE: Machine = Machine { cores: 3, has_ipv6_loopback: true };
+
+    fn invoke(line: &str, variables: &[(&str, &str)]) -> Result<Invocation, Refusal> {
+        let arguments = std::iter::once("hearth").chain(line.split_whitespace()).map(OsString::from);
+        let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        read(arguments, variables, &MACHINE)
+    }
+
+    #[track_caller]
+    fn config(line: &str) -> Config {
+        match invoke(line, &[]) {
+            Ok(Invocation::Serve(config)) => *config,
+            other => panic!("`hearth {line}` serves; {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn printed(line: &str) -> String {
+        match invoke(line, &[]) {
+            Ok(Invocation::Print(text)) => text,
+            other => panic!("`hearth {line}` prints; {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn assert_refused(line: &str, expected: &str) {
+        let sentence = invoke(line, &[]).unwrap_err().to_string();
+        assert!(sentence.contains(expected), "`hearth {line}`: `{sentence}` does not say `{expected}`");
+        assert!(!sentence.contains('\n'), "one sentence: {sentence}");
+    }
+
+    #[test]
+    fn without_arguments_the_defaults_are_served() {
+        assert_eq!(config(""), Config::defaults(&MACHINE));
+    }
+
+    #[test]
+    fn every_flag_reaches_its_setting() {
+        let config = config(
+            "--data /var/lib/hearth --mqtt 0.0.0.0:1883 --mqtt [::]:1883 --http none --ws 127.0.0.1:0 --shards 2 \
+             --log hearth=debug --demo",
+        );
+        assert_eq!(config.data.to_str(), Some("/var/lib/hearth"));
+        assert_eq!(config.mqtt, ["0.0.0.0:1883".parse().unwrap(), "[::]:1883".parse().unwrap()]);
+        assert_eq!(config.http, []);
+        assert_eq!(config.ws, ["127.0.0.1:0".parse().unwrap()]);
+        assert_eq!((config.shards, config.log.as_str(), config.demo), (2, "hearth=debug", true));
+    }
+
+    #[test]
+    fn a_mistake_on_the_command_line_is_one_sentence() {
+        for (line, expected) in [
+            ("--shard 2", "`--shard` is not known; did you mean `--shards`?"),
+            ("--zzz", "`--zzz` is not known"),
+            ("chekc-config x", "`chekc-config` is not known; did you mean `check-config`?"),
+            ("serve", "`serve` is not known"),
+            ("--mqtt", "needs a value after it"),
+            ("--shards 1 --shards 2", "is given twice"),
+            ("--demo check-config x", "cannot be combined with"),
+            ("check-config", "`<FILE>` is missing"),
+            ("check-config a b", "`b` is not known"),
+            ("--shards -1", "--shards: `-1` does not fit"),
+            ("--shards 0", "--shards: 0 is out of bounds"),
+            ("--mqtt nowhere", "--mqtt: `nowhere` is no address"),
+            ("--mqtt none --mqtt 1883", "--mqtt: `none` stands beside other addresses"),
+            ("--log =", "--log: `=` is no log filter"),
+            ("--config /no/such.toml", "cannot read the settings file /no/such.toml"),
+            ("check-config /no/such.toml", "cannot read the settings file /no/such.toml"),
+        ] {
+            assert_refused(line, expected);
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_the_environment_is_refused_even_where_a_flag_would_win() {
+        let sentence = invoke("--shards 2", &[("HEARTH_SHARDS", "many")]).unwrap_err().to_string();
+        assert!(sentence.starts_with("HEARTH_SHARDS: `many` does not fit"), "{sentence}");
+    }
+
+    #[test]
+    fn version_and_help_are_printed() {
+        assert_eq!(printed("--version"), concat!("hearth ", env!("CARGO_PKG_VERSION"), "\n"));
+        let help = printed("--help");
+        for setting in crate::config::SETTINGS.iter().filter_map(|setting| setting.flag) {
+            assert!(help.contains(setting), "{setting} is explained: {help}");
+        }
+        assert!(help.contains("check-config") && help.contains("--config"), "{help}");
+        assert!(printed("check-config --help").contains("FILE"));
+    }
+
+    #[test]
+    fn check_config_says_what_a_good_file_changes() {
+        let path = std::env::temp_dir().join(format!("hearth-check-{}.toml", std::process::id()));
+        let line = format!("check-config {}", path.display());
+        std::fs::write(&path, "").unwrap();
+        assert!(printed(&line).ends_with("is good and changes nothing.\n"));
+        std::fs::write(&path, "shards = 7\n[http]\nlisten = \"none\"\n").unwrap();
+        let text = printed(&line);
+        assert!(text.ends_with("changes 2 settings:\n  shards = 7\n  http.listen = \"none\"\n"), "{text}");
+        std::fs::write(&path, "shards = 0\n").unwrap();
+        assert_refused(&line, "line 1: shards: 0 is out of bounds");
+        std::fs::remove_file(&path).unwrap();
+    }
+}
