@@ -76,7 +76,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 #[test]
 fn the_config_file_may_be_named_by_the_environment() {
     let folder = TempDir::new().unwrap();
-    let file = write(&folder, "mqtt = [\"127.0.0.5:0\"]\nhttp = []\nws = []\n");
+    let file = write(&folder, "mqtt = \"127.0.0.5:0\"\nhttp = \"none\"\nws = \"none\"\n");
     let hearth =
         HearthCommand::new().env("HEARTH_CONFIG", file.to_str().unwrap()).with_more_listeners(1).start();
     assert_eq!(hearth.mqtt().ip().to_string(), "127.0.0.5");
@@ -123,7 +123,7 @@ fn a_mistake_in_a_setting_is_one_sentence_and_exit_code_2() {
     let missing = missing.to_str().unwrap();
     let cases: [(&[&str], &str); 6] = [
         (&["--mqtt", "nowhere"], "nowhere"),
-        (&["--mqtt", "127.0.0.1:99999"], "127.0.0.1:99999"),
+        (&["--mqtt", "127.0.0.1:99999"], "99999"),
         (&["--shards", "0"], "shards"),
         (&["--config", missing], missing),
         (&["--config", bad_type], bad_type),
