@@ -10,6 +10,7 @@
 
 mod broker_tcp;
 mod browser;
+mod delivery;
 mod hearth;
 mod http;
 mod independent;
@@ -20,3 +21,4 @@ mod settings;
 mod web_app;
 mod web_page;
 mod websocket;
+mod wire;
