@@ -3,6 +3,7 @@
 //! Imports point one way: leaf types, then [`packet`], then [`codec`] and [`session`], then [`connection`].
 
 pub mod codec;
+pub mod connection;
 pub mod packet;
 pub mod property;
 pub mod qos;

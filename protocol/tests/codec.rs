@@ -1,5 +1,7 @@
 //! The bytes of packets, written out, against their values.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
 use std::num::NonZeroU16;
 
 use bytes::{Bytes, BytesMut};

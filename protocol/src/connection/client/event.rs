@@ -1,0 +1,87 @@
+//! What a client tells its driver.
+
+use std::time::Duration;
+
+use crate::packet::{ConnAckProperties, Disconnect, Publish};
+use crate::{ReasonCode, Text};
+
+/// Names one request of this client, to find its outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub(super) u64);
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// The server took the connection.
+    Connected {
+        /// It still has the session; if not, subscriptions must be made again.
+        session_present: bool,
+        /// Its terms; default before version 5.
+        properties: Box<ConnAckProperties>,
+    },
+    /// The server did not take the connection and closes it.
+    Refused {
+        /// Why.
+        reason: ReasonCode,
+        /// In words for people, if it gave any.
+        reason_string: Option<Text>,
+    },
+    /// A message came. QoS 2 comes once, QoS 1 may come again.
+    Message(Publish),
+    /// What became of a message: QoS 0 was handed to the transport, QoS 1 and 2 were taken over or refused.
+    Published {
+        /// From `publish`.
+        token: Token,
+        /// 0x10 means that nobody listens; 0x80 and above that it was refused.
+        reason: ReasonCode,
+    },
+    /// The server answered SUBSCRIBE.
+    Subscribed {
+        /// From `subscribe`.
+        token: Token,
+        /// One for each subscription.
+        reasons: Vec<ReasonCode>,
+    },
+    /// The server answered UNSUBSCRIBE.
+    Unsubscribed {
+        /// From `unsubscribe`.
+        token: Token,
+        /// One for each filter in version 5, none before.
+        reasons: Vec<ReasonCode>,
+    },
+    /// The server answered a PINGREQ.
+    Pong {
+        /// From the ping to its answer.
+        round_trip: Duration,
+    },
+    /// The server said that it ends the connection.
+    Disconnected(Disconnect),
+}
+
+/// Why a message was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// QoS 0 is not kept for later.
+    #[error("not connected: a QoS 0 message is not kept for later")]
+    NotConnected,
+    /// `queue_max` messages wait already.
+    #[error("{0} messages wait already; no more are kept")]
+    QueueFull(usize),
+    /// The topic is empty or an alias was given: aliases are the client's own business.
+    #[error("a message needs a topic, and the client chooses aliases itself")]
+    Topic,
+}
+
+/// Why a SUBSCRIBE or UNSUBSCRIBE was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// There is no connection to send it on.
+    #[error("not connected")]
+    NotConnected,
+    /// All packet identifiers are in use.
+    #[error("65,535 packets wait for their acknowledgement; no identifier is free")]
+    NoPacketId,
+    /// The packet cannot be written.
+    #[error("the packet has no filter, or is larger than the server takes")]
+    Unsendable,
+}

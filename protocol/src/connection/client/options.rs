@@ -1,0 +1,71 @@
+//! What a client asks for, and how much it holds.
+
+use bytes::Bytes;
+
+use crate::packet::{Connect, ConnectProperties, Will};
+use crate::{Text, Version};
+
+/// How to connect; each `handle_open` uses what stands here then.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// The version to speak.
+    pub version: Version,
+    /// May be empty; a server of version 5 then chooses one, which the client takes over.
+    pub client_id: Text,
+    /// Forget what the server holds of an earlier connection.
+    pub clean_start: bool,
+    /// Seconds of silence after which PINGREQ goes out; 0 for never.
+    pub keep_alive: u16,
+    /// User name.
+    pub user_name: Option<Text>,
+    /// Password.
+    pub password: Option<Bytes>,
+    /// What the server publishes when this client is gone without a word.
+    pub will: Option<Will>,
+    /// Version 5 only.
+    pub properties: ConnectProperties,
+    /// Largest packet that the client takes, in bytes. Stated in CONNECT when `properties` leaves it open and
+    /// the version can.
+    pub packet_size_max: usize,
+    /// QoS 1 and 2 messages that may wait for room or for a connection; more are refused, so that a client
+    /// that is cut off does not grow without end.
+    pub queue_max: usize,
+}
+
+impl ClientOptions {
+    /// Version 5, clean start, a keep-alive of 30 s; no user, no will.
+    pub fn new(client_id: Text) -> Self {
+        Self {
+            version: Version::V5,
+            client_id,
+            clean_start: true,
+            keep_alive: 30,
+            user_name: None,
+            password: None,
+            will: None,
+            properties: ConnectProperties::default(),
+            packet_size_max: 256 << 20,
+            queue_max: 10_000,
+        }
+    }
+
+    pub(super) fn connect(&self) -> Connect {
+        let mut properties = ConnectProperties::default();
+        if self.version.is_v5() {
+            properties = self.properties.clone();
+            properties.packet_size_max =
+                properties.packet_size_max.or_else(|| u32::try_from(self.packet_size_max).ok());
+        }
+        Connect {
+            version: self.version,
+            bridge: false,
+            clean_start: self.clean_start,
+            keep_alive: self.keep_alive,
+            client_id: self.client_id.clone(),
+            will: self.will.clone(),
+            user_name: self.user_name.clone(),
+            password: self.password.clone(),
+            properties,
+        }
+    }
+}

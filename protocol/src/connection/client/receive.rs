@@ -1,0 +1,242 @@
+//! What the client makes of the server's packets.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+
+use super::{Client, ClientEvent, Open, Phase, RequestKind, Sent};
+use crate::codec;
+use crate::connection::ProtocolError;
+use crate::connection::alias::InboundAliases;
+use crate::packet::{ConnAck, ConnAckProperties, Packet, PacketId, Publish, PublishAck};
+use crate::{QoS, ReasonCode, Time};
+
+impl Client {
+    /// Takes the whole packets off `input` and leaves the start of one that is not whole.
+    ///
+    /// # Errors
+    /// The server broke a rule: write `take_output`, then close the transport.
+    pub fn handle_input(&mut self, now: Time, input: &mut BytesMut) -> Result<(), ProtocolError> {
+        loop {
+            if matches!(self.phase, Phase::Closed | Phase::Closing) {
+                input.clear();
+                return Ok(());
+            }
+            let packet = match codec::decode(input, self.options.version, self.options.packet_size_max) {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(self.give_up(now, error.into())),
+            };
+            if let Err(error) = self.on_packet(now, packet) {
+                return Err(self.give_up(now, error));
+            }
+        }
+    }
+
+    fn on_packet(&mut self, now: Time, packet: Packet) -> Result<(), ProtocolError> {
+        match &mut self.phase {
+            Phase::Open(open) => open.last_received = now,
+            Phase::Connecting { .. } | Phase::Closed | Phase::Closing => {
+                let Packet::ConnAck(connack) = packet else {
+                    return Err(unexpected(&packet, "before CONNACK [MQTT-3.2.0-1]"));
+                };
+                return self.on_connack(now, *connack);
+            }
+        }
+        match packet {
+            Packet::Publish(publish) => self.on_publish(now, publish),
+            Packet::PubAck(ack) => self.on_puback(now, &ack),
+            Packet::PubRec(ack) => self.on_pubrec(now, &ack),
+            Packet::PubRel(ack) => self.on_pubrel(now, &ack),
+            Packet::PubComp(ack) => self.on_pubcomp(now, &ack),
+            Packet::SubAck(suback) => {
+                self.on_answer(suback.packet_id, RequestKind::Subscribe, suback.reasons)
+            }
+            Packet::UnsubAck(unsuback) => {
+                self.on_answer(unsuback.packet_id, RequestKind::Unsubscribe, unsuback.reasons)
+            }
+            Packet::PingResp => {
+                self.on_pong(now);
+                Ok(())
+            }
+            Packet::Disconnect(disconnect) if self.options.version.is_v5() => {
+                self.phase = Phase::Closing;
+                self.events.push_back(ClientEvent::Disconnected(disconnect));
+                Ok(())
+            }
+            other @ (Packet::ConnAck(_)
+            | Packet::Connect(_)
+            | Packet::Subscribe(_)
+            | Packet::Unsubscribe(_)
+            | Packet::PingReq
+            | Packet::Disconnect(_)
+            | Packet::Auth(_)) => Err(unexpected(&other, "which no server sends here (2.1.2)")),
+        }
+    }
+
+    fn on_connack(&mut self, now: Time, connack: ConnAck) -> Result<(), ProtocolError> {
+        if connack.reason.is_failure() {
+            self.phase = Phase::Closing;
+            let reason_string = connack.properties.reason_string;
+            self.events.push_back(ClientEvent::Refused { reason: connack.reason, reason_string });
+            return Ok(());
+        }
+        if connack.session_present && self.options.clean_start {
+            let detail = "CONNACK: a session is present after a clean start [MQTT-3.2.2-2]";
+            return Err(ProtocolError::new(ReasonCode::ProtocolError, detail));
+        }
+        let properties = connack.properties;
+        self.open(now, &properties);
+        if let Some(client_id) = &properties.assigned_client_id {
+            self.options.client_id = client_id.clone();
+        }
+        let session_present = connack.session_present;
+        self.events.push_back(ClientEvent::Connected { session_present, properties: Box::new(properties) });
+        if session_present {
+            self.redeliver(now);
+        } else {
+            self.start_over();
+        }
+        self.send_queue(now);
+        Ok(())
+    }
+
+    fn open(&mut self, now: Time, properties: &ConnAckProperties) {
+        let keep_alive = properties.server_keep_alive.unwrap_or(self.options.keep_alive);
+        let alias_max = self.options.properties.topic_alias_maximum.unwrap_or(0);
+        self.outbound.set_window(properties.receive_maximum.unwrap_or(u16::MAX));
+        self.phase = Phase::Open(Open {
+            keep_alive: Duration::from_secs(u64::from(keep_alive)),
+            last_sent: now,
+            last_received: now,
+            pinged: None,
+            aliases: InboundAliases::new(alias_max),
+            packet_size_max: properties.packet_size_max.map_or(usize::MAX, |bytes| bytes as usize),
+            qos_max: properties.maximum_qos.unwrap_or(QoS::ExactlyOnce),
+            retain_available: properties.retain_available.unwrap_or(true),
+        });
+    }
+
+    /// The server has no session: what it did not take over is new again, what it did take over is through.
+    fn start_over(&mut self) {
+        self.inbound.clear();
+        for (_, token) in self.released.drain(..) {
+            self.events.push_back(ClientEvent::Published { token, reason: ReasonCode::Success });
+        }
+        let unacknowledged: Vec<Sent> = self.outbound.clear().map(|(_, sent)| sent).collect();
+        for sent in unacknowledged.into_iter().rev() {
+            self.queue.push_front(sent);
+        }
+    }
+
+    fn on_publish(&mut self, now: Time, mut publish: Publish) -> Result<(), ProtocolError> {
+        if let Phase::Open(open) = &mut self.phase {
+            open.aliases.resolve(&mut publish)?;
+        }
+        match (publish.qos, publish.packet_id) {
+            (QoS::AtLeastOnce, Some(packet_id)) => {
+                self.send(now, &Packet::PubAck(PublishAck::success(packet_id)));
+            }
+            (QoS::ExactlyOnce, Some(packet_id)) => {
+                self.send(now, &Packet::PubRec(PublishAck::success(packet_id)));
+                if !self.inbound.begin(packet_id) {
+                    return Ok(());
+                }
+            }
+            (QoS::AtMostOnce | QoS::AtLeastOnce | QoS::ExactlyOnce, _) => {}
+        }
+        self.events.push_back(ClientEvent::Message(publish));
+        Ok(())
+    }
+
+    fn on_puback(&mut self, now: Time, ack: &PublishAck) -> Result<(), ProtocolError> {
+        let sent = self.outbound.handle_puback(ack.packet_id).map_err(|error| stray("PUBACK", &error))?;
+        self.events.push_back(ClientEvent::Published { token: sent.token, reason: ack.reason });
+        self.send_queue(now);
+        Ok(())
+    }
+
+    fn on_pubrec(&mut self, now: Time, ack: &PublishAck) -> Result<(), ProtocolError> {
+        let packet_id = ack.packet_id;
+        if ack.reason.is_failure() {
+            let sent =
+                self.outbound.handle_pubrec_failed(packet_id).map_err(|error| stray("PUBREC", &error))?;
+            self.events.push_back(ClientEvent::Published { token: sent.token, reason: ack.reason });
+            self.send_queue(now);
+            return Ok(());
+        }
+        let answer = match self.outbound.handle_pubrec(packet_id) {
+            Ok(Some(sent)) => {
+                self.released.push((packet_id, sent.token));
+                PublishAck::success(packet_id)
+            }
+            Ok(None) => PublishAck::success(packet_id),
+            // The flow goes on so that the server can let go of the identifier (3.6.2.1).
+            Err(_) => PublishAck::new(packet_id, ReasonCode::PacketIdentifierNotFound),
+        };
+        self.send(now, &Packet::PubRel(answer));
+        Ok(())
+    }
+
+    fn on_pubrel(&mut self, now: Time, ack: &PublishAck) -> Result<(), ProtocolError> {
+        let reason = match self.inbound.release(ack.packet_id) {
+            true => ReasonCode::Success,
+            false => ReasonCode::PacketIdentifierNotFound,
+        };
+        self.send(now, &Packet::PubComp(PublishAck::new(ack.packet_id, reason)));
+        Ok(())
+    }
+
+    fn on_pubcomp(&mut self, now: Time, ack: &PublishAck) -> Result<(), ProtocolError> {
+        self.outbound.handle_pubcomp(ack.packet_id).map_err(|error| stray("PUBCOMP", &error))?;
+        if let Some(place) = self.released.iter().position(|(packet_id, _)| *packet_id == ack.packet_id) {
+            let (_, token) = self.released.swap_remove(place);
+            self.events.push_back(ClientEvent::Published { token, reason: ReasonCode::Success });
+        }
+        self.send_queue(now);
+        Ok(())
+    }
+
+    fn on_answer(
+        &mut self,
+        packet_id: PacketId,
+        kind: RequestKind,
+        reasons: Vec<ReasonCode>,
+    ) -> Result<(), ProtocolError> {
+        let place =
+            self.requests.iter().position(|request| request.packet_id == packet_id && request.kind == kind);
+        let Some(request) = place.map(|place| self.requests.swap_remove(place)) else {
+            let detail =
+                format!("an answer came to no request: packet identifier {packet_id} (3.9.2, 3.11.2)");
+            return Err(ProtocolError::new(ReasonCode::ProtocolError, detail));
+        };
+        self.outbound.finish_request(packet_id).map_err(|error| stray("SUBACK or UNSUBACK", &error))?;
+        let token = request.token;
+        let counted = kind == RequestKind::Subscribe || self.options.version.is_v5();
+        if counted && reasons.len() != request.count {
+            let detail = "an answer has not one reason code for each filter [MQTT-3.8.4-6], [MQTT-3.11.3-2]";
+            return Err(ProtocolError::new(ReasonCode::ProtocolError, detail));
+        }
+        self.events.push_back(match kind {
+            RequestKind::Subscribe => ClientEvent::Subscribed { token, reasons },
+            RequestKind::Unsubscribe => ClientEvent::Unsubscribed { token, reasons },
+        });
+        Ok(())
+    }
+
+    fn on_pong(&mut self, now: Time) {
+        if let Phase::Open(open) = &mut self.phase
+            && let Some(pinged) = open.pinged.take()
+        {
+            self.events.push_back(ClientEvent::Pong { round_trip: now.saturating_since(pinged) });
+        }
+    }
+}
+
+fn unexpected(packet: &Packet, when: &str) -> ProtocolError {
+    ProtocolError::new(ReasonCode::ProtocolError, format!("{} came {when}", packet.packet_type()))
+}
+
+fn stray(packet: &str, error: &crate::session::UnknownPacketId) -> ProtocolError {
+    ProtocolError::new(ReasonCode::ProtocolError, format!("{packet}: {error} (4.3)"))
+}
