@@ -7,4 +7,6 @@ mod error;
 pub mod server;
 
 pub use backoff::Backoff;
+pub use client::{Client, ClientEvent, ClientOptions, PublishError, RequestError, Token};
 pub use error::ProtocolError;
+pub use server::{PeerTerms, ServerConnection, ServerTerms};
