@@ -180,7 +180,7 @@ fn a_qos_2_message_that_is_sent_twice_is_delivered_once() {
 #[test]
 fn a_message_of_a_megabyte_arrives_whole_at_every_qos_and_version() {
     let hearth = Hearth::start();
-    let payload: Vec<u8> = (0..1_048_576_u32).map(|index| (index * 31 >> 3) as u8).collect();
+    let payload: Vec<u8> = (0..1_048_576_u32).map(|index| ((index * 31) >> 3) as u8).collect();
     let mut subscribers = Vec::new();
     for version in VERSIONS {
         for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {

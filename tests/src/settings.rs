@@ -59,8 +59,8 @@ fn an_address_of_ipv6_listens() {
 #[test]
 fn flags_win_over_the_environment_and_that_over_the_file() {
     let folder = TempDir::new().unwrap();
-    let all = |ip: &str| ["mqtt", "http", "ws"].map(|key| format!("{key} = [\"{ip}:0\"]\n")).concat();
-    let file = write(&folder, &format!("{}shards = 2\n", all("127.0.0.2")));
+    let all = |ip: &str| ["mqtt", "http", "ws"].map(|key| format!("{key}.listen = [\"{ip}:0\"]\n")).concat();
+    let file = write(&folder, &format!("shards = 2\n{}", all("127.0.0.2")));
     let hearth = HearthCommand::new()
         .args(["--config", file.to_str().unwrap()])
         .env("HEARTH_HTTP", "127.0.0.3:0")
@@ -76,7 +76,8 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 #[test]
 fn the_config_file_may_be_named_by_the_environment() {
     let folder = TempDir::new().unwrap();
-    let file = write(&folder, "mqtt = \"127.0.0.5:0\"\nhttp = \"none\"\nws = \"none\"\n");
+    let file =
+        write(&folder, "mqtt.listen = \"127.0.0.5:0\"\nhttp.listen = \"none\"\nws.listen = \"none\"\n");
     let hearth =
         HearthCommand::new().env("HEARTH_CONFIG", file.to_str().unwrap()).with_more_listeners(1).start();
     assert_eq!(hearth.mqtt().ip().to_string(), "127.0.0.5");
@@ -141,7 +142,7 @@ fn a_mistake_in_a_setting_is_one_sentence_and_exit_code_2() {
 #[test]
 fn check_config_takes_a_good_file_and_starts_nothing() {
     let folder = TempDir::new().unwrap();
-    let file = write(&folder, "mqtt = [\"127.0.0.1:1883\"]\nshards = 2\nlog = \"info\"\n");
+    let file = write(&folder, "shards = 2\nlog = \"info\"\n[mqtt]\nlisten = [\"127.0.0.1:1883\"]\n");
     let ended = HearthCommand::new().args(["check-config", file.to_str().unwrap()]).run();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     assert!(!ended.stdout.contains("listening"), "{}", ended.stdout);

@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
+    clippy::wildcard_enum_match_arm,
     unreachable_pub,
     missing_docs,
     reason = "all of this crate is a test: a panic is how it reports"
@@ -11,9 +12,11 @@
 mod broker_tcp;
 mod browser;
 mod delivery;
+mod device;
 mod hearth;
 mod http;
 mod independent;
+mod lost_connections;
 mod mosquitto;
 mod process;
 mod reverse_proxy;

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
-use crate::hearth::Hearth;
+use crate::hearth::{Hearth, HearthCommand};
 use crate::http::{Answer, exchange, fetch, upgrade};
 use crate::process::PATIENCE;
 
@@ -119,7 +119,7 @@ fn the_handshake_agrees_on_the_subprotocol_mqtt() {
 
 #[test]
 fn a_page_of_another_site_gets_no_websocket() {
-    let hearth = Hearth::start_with(&[]);
+    let hearth = Hearth::start();
     for (server, path) in [(hearth.ws(), "/mqtt"), (hearth.http(), "/mqtt")] {
         let ask =
             |origin: &str| upgrade(server, path, &[("Sec-WebSocket-Protocol", "mqtt"), ("Origin", origin)]);
@@ -134,6 +134,27 @@ fn a_page_of_another_site_gets_no_websocket() {
         {
             assert_eq!(ask(&origin).status, 101, "{origin} at {server}{path}");
         }
+    }
+}
+
+#[test]
+fn a_site_that_the_settings_name_gets_a_websocket() {
+    let hearth = HearthCommand::new()
+        .args(["--mqtt", "none", "--http", "127.0.0.1:0", "--ws", "127.0.0.1:0"])
+        .env("HEARTH_HTTP_ALLOWED_ORIGINS", "https://panel.example,http://10.0.0.5:8123")
+        .env("HEARTH_WS_ALLOWED_ORIGINS", "*")
+        .start();
+    let ask = |server, origin| {
+        upgrade(server, "/mqtt", &[("Sec-WebSocket-Protocol", "mqtt"), ("Origin", origin)]).status
+    };
+    for (origin, status) in [
+        ("https://panel.example", 101),
+        ("http://10.0.0.5:8123", 101),
+        ("http://10.0.0.5", 403),
+        ("http://panel.example", 403),
+    ] {
+        assert_eq!(ask(hearth.http(), origin), status, "{origin}");
+        assert_eq!(ask(hearth.ws(), origin), 101, "{origin}");
     }
 }
 

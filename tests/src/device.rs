@@ -1,0 +1,166 @@
+//! A device on the client machine of the product, with a blocking socket: what the browser app and bridges run too.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use hearth_protocol::connection::client::{Client, ClientEvent, ClientOptions, Token};
+use hearth_protocol::packet::{Publish, SubscribeProperties, Subscription};
+use hearth_protocol::{QoS, ReasonCode, Time, Version};
+
+use crate::process::PATIENCE;
+use crate::wire::{message, text, topic_filter};
+
+/// A device; between two connections it keeps its session.
+pub struct Device {
+    client: Client,
+    stream: Option<TcpStream>,
+    input: BytesMut,
+    origin: Instant,
+    events: VecDeque<ClientEvent>,
+}
+
+impl Device {
+    /// A device that is not connected yet and whose session lasts.
+    pub fn new(version: Version, client_id: &str) -> Self {
+        let mut options = ClientOptions::new(text(client_id));
+        options.version = version;
+        options.clean_start = false;
+        if version.is_v5() {
+            options.properties.session_expiry = Some(3600);
+        }
+        Self {
+            client: Client::new(options),
+            stream: None,
+            input: BytesMut::new(),
+            origin: Instant::now(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Connects and gives whether the broker still had the session.
+    #[track_caller]
+    pub fn connect(&mut self, broker: SocketAddr) -> bool {
+        let stream = TcpStream::connect(broker).expect("the broker takes a connection");
+        stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        stream.set_nodelay(true).unwrap();
+        self.stream = Some(stream);
+        self.client.handle_open(self.now());
+        self.wait_for("CONNACK", |event| match event {
+            ClientEvent::Connected { session_present, .. } => Some(*session_present),
+            _ => None,
+        })
+    }
+
+    /// Subscribes and waits for SUBACK.
+    #[track_caller]
+    pub fn subscribe(&mut self, filter: &str, qos: QoS) {
+        let subscription = Subscription::new(topic_filter(filter), qos);
+        let now = self.now();
+        let subscribed =
+            self.client.subscribe(now, vec![subscription], SubscribeProperties::default()).unwrap();
+        let reasons = self.wait_for("SUBACK", |event| match event {
+            ClientEvent::Subscribed { token, reasons } if *token == subscribed => Some(reasons.clone()),
+            _ => None,
+        });
+        assert!(reasons.iter().all(|reason| !reason.is_failure()), "{reasons:?}");
+    }
+
+    /// Hands a message to the client machine, connected or not.
+    #[track_caller]
+    pub fn publish(&mut self, topic: &str, payload: &str, qos: QoS) -> Token {
+        let now = self.now();
+        self.client.publish(now, message(topic, payload.as_bytes(), qos)).unwrap()
+    }
+
+    /// Waits until the broker has taken a message over.
+    #[track_caller]
+    pub fn wait_for_published(&mut self, sent: Token) -> ReasonCode {
+        self.wait_for("the last acknowledgement", |event| match event {
+            ClientEvent::Published { token, reason } if *token == sent => Some(*reason),
+            _ => None,
+        })
+    }
+
+    /// The next message.
+    #[track_caller]
+    pub fn next_message(&mut self) -> Publish {
+        self.wait_for("a message", |event| match event {
+            ClientEvent::Message(publish) => Some(publish.clone()),
+            _ => None,
+        })
+    }
+
+    /// Waits until the connection has ended.
+    #[track_caller]
+    pub fn wait_for_end(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.stream.is_some() {
+            assert!(Instant::now() < deadline, "waited for the end of the connection");
+            self.turn();
+        }
+    }
+
+    /// Cuts the connection.
+    pub fn cut(&mut self) {
+        if self.stream.take().is_some() {
+            self.input.clear();
+            let now = self.now();
+            self.client.handle_close(now);
+        }
+    }
+
+    /// The first event that `wanted` takes; the others stay for later.
+    #[track_caller]
+    fn wait_for<T>(&mut self, what: &str, mut wanted: impl FnMut(&ClientEvent) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = 0;
+        loop {
+            while seen < self.events.len() {
+                if let Some(found) = wanted(&self.events[seen]) {
+                    self.events.remove(seen);
+                    return found;
+                }
+                seen += 1;
+            }
+            assert!(self.stream.is_some(), "waited for {what}; the connection ended after {:?}", self.events);
+            assert!(Instant::now() < deadline, "waited for {what}; there came {:?}", self.events);
+            self.turn();
+        }
+    }
+
+    /// Writes what there is to write, reads for a moment, and collects events.
+    #[track_caller]
+    fn turn(&mut self) {
+        let now = self.now();
+        let Some(stream) = &mut self.stream else { return };
+        if let Some(output) = self.client.take_output() {
+            // A broker that has just gone away is noticed by reading.
+            let _written = stream.write_all(&output);
+        }
+        let mut buffer = [0; 16 * 1024];
+        match stream.read(&mut buffer) {
+            Ok(0) => self.cut(),
+            Ok(count) => {
+                self.input.extend_from_slice(&buffer[..count]);
+                self.client.handle_input(now, &mut self.input).expect("the broker keeps the rules");
+            }
+            Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) => {
+                self.client.handle_timeout(now).expect("the broker answers in time");
+            }
+            Err(_reset) => self.cut(),
+        }
+        while let Some(event) = self.client.poll_event() {
+            self.events.push_back(event);
+        }
+        if let (Some(output), Some(stream)) = (self.client.take_output(), &mut self.stream) {
+            let _written = stream.write_all(&output);
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time::from_millis(self.origin.elapsed().as_millis() as u64)
+    }
+}
