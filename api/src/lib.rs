@@ -1,1 +1,23 @@
 //! The shapes that Hearth's REST interface, configuration and web app share.
+//!
+//! Everything travels as JSON with names in snake case. A reader must bear fields that it does not know.
+
+mod health;
+mod info;
+mod readiness;
+
+pub use health::{Health, HealthState};
+pub use info::{Info, Listener, ListenerKind};
+pub use readiness::{Readiness, ReadyState, Shard, ShardState};
+
+/// Paths of the resources, relative to the folder that the web app is served from: a proxy may put that anywhere.
+pub mod path {
+    /// [`Health`](super::Health).
+    pub const HEALTH: &str = "healthz";
+    /// [`Readiness`](super::Readiness).
+    pub const READINESS: &str = "readyz";
+    /// [`Info`](super::Info).
+    pub const INFO: &str = "api/v1/info";
+    /// MQTT over WebSocket.
+    pub const MQTT: &str = "mqtt";
+}

@@ -1,0 +1,32 @@
+//! What the resources need to know of the running broker.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+/// The shards, as a health check sees them.
+pub(crate) trait Shards: Clone + Send + Sync + 'static {
+    /// How many there are.
+    fn count(&self) -> u16;
+
+    /// Whether each shard answers within `patience`, in the order of their numbers.
+    fn answers(&self, patience: Duration) -> impl Future<Output = Vec<bool>> + Send;
+}
+
+/// The broker's state; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Status<S> {
+    pub(super) shards: S,
+    pub(super) listeners: Arc<[hearth_api::Listener]>,
+    pub(super) started: Instant,
+    pub(super) stop: CancellationToken,
+}
+
+impl<S: Shards> Status<S> {
+    /// The state of a broker that starts now and stops when `stop` is cancelled.
+    pub(crate) fn new(shards: S, listeners: Vec<hearth_api::Listener>, stop: CancellationToken) -> Self {
+        Self { shards, listeners: listeners.into(), started: Instant::now(), stop }
+    }
+}
