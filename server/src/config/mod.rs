@@ -19,6 +19,8 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use hearth_broker::Limits;
+
 pub use error::ConfigError;
 pub use machine::Machine;
 pub use origin::AllowedOrigins;
@@ -47,6 +49,8 @@ pub struct Config {
     pub http_allowed_origins: AllowedOrigins,
     /// Sites whose pages may connect through a `ws` listener.
     pub ws_allowed_origins: AllowedOrigins,
+    /// Bounds of the broker.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -62,6 +66,7 @@ impl Config {
             ws: machine.loopback(9001),
             http_allowed_origins: AllowedOrigins::default(),
             ws_allowed_origins: AllowedOrigins::default(),
+            limits: Limits::default(),
         }
     }
 

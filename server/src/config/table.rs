@@ -5,6 +5,42 @@
 use super::number::Unit;
 use super::setting::{Field, Setting};
 
+/// A bound of the broker: its field in `hearth_broker::Limits`, its unit and its own bounds, what it bounds, and why.
+macro_rules! limit {
+    ($field:ident: $type:ty, $unit:ident, $min:expr, $max:expr, $meaning:expr, $reason:expr) => {
+        Setting {
+            key: concat!("limits.", stringify!($field)),
+            flag: None,
+            meaning: $meaning,
+            reason: $reason,
+            default_words: None,
+            field: Field::Number {
+                unit: Unit::$unit,
+                min: $min,
+                max: $max,
+                read: |config| {
+                    let value: $type = config.limits.$field;
+                    // No bound is larger than 64 bits.
+                    u64::try_from(value).unwrap_or(u64::MAX)
+                },
+                // The bounds fit the type: a test writes both.
+                write: |config, number| {
+                    config.limits.$field = <$type>::try_from(number).unwrap_or(<$type>::MAX)
+                },
+            },
+        }
+    };
+}
+
+/// The largest packet of the standard: four length bytes say 268,435,455, and the head has five [MQTT 1.5.5].
+const PACKET_BYTES: u64 = 268_435_455 + 5;
+
+/// Strings of the standard have two length bytes.
+const STRING_BYTES: u64 = 65_535;
+
+/// Far beyond any machine; keeps sums of a few of them inside 64 bits.
+const LARGE: u64 = 1 << 40;
+
 /// Shards at most: each pair of them shares a ring, so their memory grows with the square.
 const SHARDS_MAX: u16 = 256;
 
@@ -91,6 +127,91 @@ pub static SETTINGS: &[Setting] = &[
         default_words: None,
         field: Field::Origins(|config| &mut config.ws_allowed_origins),
     },
+    limit!(
+        packet_bytes_max: usize, Bytes, 1024, PACKET_BYTES,
+        "Largest packet from a client.",
+        "Firmware images pass, and a client's claim cannot make the broker hold the 256 MiB that the standard allows."
+    ),
+    limit!(
+        client_id_bytes_max: usize, Bytes, 23, STRING_BYTES,
+        "Longest client identifier.",
+        "More than any device uses, and each session holds one; 23 must always be taken [MQTT-3.1.3-5]."
+    ),
+    limit!(
+        topic_bytes_max: usize, Bytes, 64, STRING_BYTES,
+        "Longest topic name or filter.",
+        "The paths of real plants stay below 300 bytes."
+    ),
+    limit!(
+        topic_levels_max: usize, Count, 8, STRING_BYTES,
+        "Most levels of a topic name or filter.",
+        "Finding who gets a message costs a step for each."
+    ),
+    limit!(
+        subscriptions_per_session_max: usize, Count, 1, LARGE,
+        "Subscriptions of one session.",
+        "A panel that lists every device one by one still fits."
+    ),
+    limit!(
+        filters_per_packet_max: usize, Count, 1, LARGE,
+        "Filters in one SUBSCRIBE or UNSUBSCRIBE.",
+        "Bounds the work that one packet can ask for."
+    ),
+    limit!(
+        inflight_max: u16, Count, 1, 65_535,
+        "QoS 1 and 2 messages under way at once, from a client and to one.",
+        "Fills a long link, and bounds what has to be sent again after a cut."
+    ),
+    limit!(
+        queued_messages_max: usize, Count, 0, LARGE,
+        "QoS 1 and 2 messages that wait for one session.",
+        "A night of a busy sensor network."
+    ),
+    limit!(
+        queued_bytes_max: usize, Bytes, 0, LARGE,
+        "Bytes of topics and payloads that wait for one session.",
+        "An absent client must not fill the memory, however large its messages are."
+    ),
+    limit!(
+        output_bytes_max: usize, Bytes, 4096, LARGE,
+        "Bytes on their way to one connection, above which QoS 0 messages for it are dropped and others wait.",
+        "A second of a fast client; a thousand stuck ones cost a gigabyte and not more."
+    ),
+    limit!(
+        retained_messages_max: usize, Count, 0, LARGE,
+        "Retained messages.",
+        "Whoever may publish may retain: without a bound a loop over topics fills the memory."
+    ),
+    limit!(
+        retained_bytes_max: usize, Bytes, 0, LARGE,
+        "Bytes of topics and payloads of retained messages.",
+        "As `limits.retained_messages_max`, for large ones."
+    ),
+    limit!(
+        topic_alias_max: u16, Count, 0, 65_535,
+        "Topic aliases that a client may use on one connection.",
+        "Each holds a topic name for as long as the connection lasts."
+    ),
+    limit!(
+        connections_per_shard_max: usize, Count, 1, LARGE,
+        "Connections of one shard.",
+        "Below the open files of a large machine."
+    ),
+    limit!(
+        keep_alive_max_seconds: u16, Seconds, 1, 65_535,
+        "Longest keep-alive that a client may have; in version 5 a longer one, or none, becomes this.",
+        "The largest of the standard: it leaves the choice to the client."
+    ),
+    limit!(
+        session_expiry_max_seconds: u32, Seconds, 0, 0xFFFF_FFFF,
+        "Longest life of a session without a connection.",
+        "What nobody comes back for must not be held for ever."
+    ),
+    limit!(
+        topic_cache_max: usize, Count, 0, LARGE,
+        "Topics whose subscribers each shard remembers.",
+        "About 2 MiB; a topic beyond costs a walk through the subscriptions."
+    ),
 ];
 
 impl Setting {

@@ -133,6 +133,9 @@ fn a_value_that_does_not_fit_is_named_with_its_place() {
         ("[mqtt]\nlisten = [\"\"]", "`` is no address"),
         ("[[mqtt]]\nlisten = 1\n", "mqtt.listen: this is a list of other things than strings"),
         ("limits = 3", "`limits` is not a setting"),
+        ("[limits]\npacket_bytes_max = \"16 MB\"", "line 2: limits.packet_bytes_max: `16 MB` does not fit"),
+        ("[limits]\ninflight_max = 65536", "65536 is out of bounds; write a number from 1 to 65535"),
+        ("[limits]\ninflight_max = \"1 KiB\"", "write a whole number"),
         ("[mqtt]\nlisten = false", "write a string or a list of strings"),
         ("[mqtt]\nlisten = [1.5]", "this is a list of other things than strings"),
         ("[mqtt]\nlisten = 1979-05-27", "this is a date"),
@@ -188,6 +191,40 @@ fn every_setting_is_shown_in_a_form_that_it_reads_back() {
         let line = format!("{table}{name} = {}\n", setting.show(&defaults));
         assert_eq!(from_file(&line).unwrap(), defaults, "{line}");
     }
+}
+
+#[test]
+fn every_bound_of_the_broker_is_a_setting_that_holds_its_smallest_and_its_largest_value() {
+    for setting in SETTINGS {
+        let setting::Field::Number { min, max, read, write, .. } = &setting.field else { continue };
+        let mut config = Config::defaults(&MACHINE);
+        assert!((*min..=*max).contains(&read(&config)), "{}: the default is within its bounds", setting.key);
+        for bound in [*min, *max] {
+            write(&mut config, bound);
+            assert_eq!(read(&config), bound, "{}", setting.key);
+        }
+    }
+    let shown = format!("{:?}", Limits::default());
+    let fields: Vec<String> = shown
+        .trim_start_matches("Limits { ")
+        .split(", ")
+        .filter_map(|field| field.split_once(": "))
+        .map(|(name, _)| format!("limits.{name}"))
+        .collect();
+    let keys: Vec<&str> =
+        SETTINGS.iter().map(|setting| setting.key).filter(|key| key.starts_with("limits.")).collect();
+    assert_eq!(keys, fields);
+}
+
+#[test]
+fn a_bound_is_read_from_each_place() {
+    let config =
+        from_file("[limits]\npacket_bytes_max = \"1 MiB\"\nsession_expiry_max_seconds = \"2 d\"\n").unwrap();
+    assert_eq!(config.limits.packet_bytes_max, 1 << 20);
+    assert_eq!(config.limits.session_expiry_max_seconds, 172_800);
+    let environment = variables(&[("HEARTH_LIMITS_PACKET_BYTES_MAX", "32KiB")]);
+    let config = Config::load(&MACHINE, None, environment, Vec::new()).unwrap();
+    assert_eq!(config.limits.packet_bytes_max, 32 * 1024);
 }
 
 #[test]
