@@ -17,6 +17,7 @@ pub(super) static ENGLISH: Catalogue = Catalogue {
 
     // The connection
     connecting: "Connecting…",
+    checking: "Checking…",
     connected: "Connected",
     round_trip: "{ms} ms",
     round_trip_name: "Round trip to the broker",

@@ -17,6 +17,7 @@ pub(super) static GERMAN: Catalogue = Catalogue {
 
     // The connection
     connecting: "Verbinde…",
+    checking: "Prüfe Verbindung…",
     connected: "Verbunden",
     round_trip: "{ms} ms",
     round_trip_name: "Laufzeit zum Broker und zurück",

@@ -27,6 +27,7 @@ pub struct Catalogue {
 
     // The connection
     pub connecting: &'static str,
+    pub checking: &'static str,
     pub connected: &'static str,
     pub round_trip: &'static str,
     pub round_trip_name: &'static str,

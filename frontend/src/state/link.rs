@@ -28,6 +28,8 @@ pub enum Link {
         /// Of the last PINGREQ, once one was answered.
         round_trip: Option<Duration>,
     },
+    /// The page has slept; whether the connection still stands is being asked.
+    Checking,
     /// Not connected; the next attempt is due at `retry_at`.
     Waiting {
         /// What ended the last attempt or connection.
@@ -53,7 +55,7 @@ impl Link {
     /// The word for style sheets and tests.
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Connecting => "connecting",
+            Self::Connecting | Self::Checking => "connecting",
             Self::Online { .. } => "online",
             Self::Waiting { .. } => "waiting",
             Self::Refused { .. } => "refused",
@@ -66,7 +68,7 @@ impl Link {
             Self::Waiting { retry_at, .. } | Self::Refused { retry_at, .. } => {
                 Some(retry_at.saturating_since(now).as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX))
             }
-            Self::Connecting | Self::Online { .. } => None,
+            Self::Connecting | Self::Checking | Self::Online { .. } => None,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What the app knows and how it decides; no web API is in reach here, so that all of it is tested natively.
 
 pub mod address;
+pub mod colour;
 pub mod command;
+pub mod field_series;
 pub mod history;
 pub mod json;
 pub mod link;
@@ -15,6 +17,7 @@ pub mod rate;
 pub mod series;
 pub mod settings;
 pub mod signal;
+pub mod spark;
 pub mod ticks;
 pub mod topics;
 pub mod window;

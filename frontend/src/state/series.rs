@@ -51,10 +51,27 @@ impl Series {
         self.points.iter().copied()
     }
 
-    /// The points from `from_ms` on, with the one before it, so that a line enters the picture from its edge.
-    pub fn since(&self, from_ms: f64) -> impl Iterator<Item = Point> + '_ {
-        let first = self.points.partition_point(|point| point.at_ms < from_ms).saturating_sub(1);
-        self.points.range(first..).copied()
+    /// The points from `from_ms` on. Where the line enters from before, it begins at the edge.
+    pub fn window(&self, from_ms: f64) -> Vec<Point> {
+        let first = self.points.partition_point(|point| point.at_ms < from_ms);
+        let mut window = Vec::with_capacity(self.points.len() - first + 1);
+        if let Some(before) = first.checked_sub(1).and_then(|index| self.points.get(index)) {
+            let value = match self.points.get(first) {
+                Some(after) if after.at_ms > before.at_ms => {
+                    let share = (from_ms - before.at_ms) / (after.at_ms - before.at_ms);
+                    before.value + (after.value - before.value) * share
+                }
+                Some(_) | None => before.value,
+            };
+            window.push(Point { at_ms: from_ms, value });
+        }
+        window.extend(self.points.range(first..));
+        window
+    }
+
+    /// The newest `count` points, oldest first.
+    pub fn tail(&self, count: usize) -> Vec<Point> {
+        self.points.range(self.points.len().saturating_sub(count)..).copied().collect()
     }
 
     /// At most `count` points that stand for the whole: in each of `count / 2` slices of time the lowest and
@@ -121,14 +138,16 @@ mod tests {
     }
 
     #[test]
-    fn a_window_brings_the_point_before_it() {
+    fn a_window_begins_where_the_line_enters_it() {
         let mut series = Series::default();
         for at_ms in [0, 10, 20, 30] {
-            series.push(point(at_ms, 0.0), true);
+            series.push(point(at_ms, f64::from(at_ms)), true);
         }
-        let window: Vec<f64> = series.since(15.0).map(|point| point.at_ms).collect();
-        assert_eq!(window, [10.0, 20.0, 30.0]);
-        assert_eq!(series.since(-5.0).count(), 4);
+        assert_eq!(series.window(15.0), [point(15, 15.0), point(20, 20.0), point(30, 30.0)]);
+        assert_eq!(series.window(-5.0).len(), 4);
+        assert_eq!(series.window(99.0), [point(99, 30.0)]);
+        assert_eq!(series.tail(2), [point(20, 20.0), point(30, 30.0)]);
+        assert_eq!(series.tail(9).len(), 4);
     }
 
     #[test]

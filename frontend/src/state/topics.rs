@@ -172,9 +172,14 @@ impl Topics {
         self.online = true;
     }
 
-    /// The connection is gone: all values are stale.
-    pub fn end_epoch(&mut self) {
+    /// The connection is gone, or may be: no value passes for live.
+    pub fn distrust(&mut self) {
         self.online = false;
+    }
+
+    /// The connection was there all the time: the values of its epoch are live after all.
+    pub fn trust(&mut self) {
+        self.online = true;
     }
 
     /// Takes a message in.
@@ -404,8 +409,11 @@ pub(crate) mod tests {
         topics.record(&message("a", b"1", true), 0.0);
         let id = topics.find("a").unwrap();
         assert!(topics.is_live(id));
-        topics.end_epoch();
+        topics.distrust();
         assert!(!topics.is_live(id));
+        topics.trust();
+        assert!(topics.is_live(id));
+        topics.distrust();
         topics.begin_epoch();
         assert!(!topics.is_live(id));
         topics.record(&message("a", b"1", true), 1.0);

@@ -1,0 +1,102 @@
+//! The root: provides the context and shows the page that the address names.
+
+use yew::prelude::*;
+
+use crate::components::{MAIN_ID, Shell};
+use crate::hooks::{App, use_link, use_route, use_shortcuts};
+use crate::pages::{AboutPage, ChartPage, HomePage, MissingPage, PublishPage, TopicPage, TopicsPage};
+use crate::route::Route;
+use crate::services::hub::Hub;
+use crate::services::locale::Locale;
+use crate::services::{document, preferences};
+
+/// The app.
+#[component]
+pub fn Root() -> Html {
+    let hub = use_state(Hub::start);
+    let theme = use_state_eq(preferences::theme);
+    let language = use_state_eq(preferences::language);
+    let locale = use_memo(*language, |language| Locale::new(*language, &document::language()));
+    use_effect_with(*theme, |theme| preferences::apply_theme(*theme));
+    use_effect_with(locale.catalogue().tag, |tag| preferences::apply_language(tag));
+    let app = App {
+        hub: (*hub).clone(),
+        locale: (*locale).clone(),
+        language: *language,
+        theme: *theme,
+        set_language: {
+            let language = language.setter();
+            Callback::from(move |chosen| {
+                preferences::set_language(chosen);
+                language.set(chosen);
+            })
+        },
+        set_theme: {
+            let theme = theme.setter();
+            Callback::from(move |chosen| {
+                preferences::set_theme(chosen);
+                theme.set(chosen);
+            })
+        },
+    };
+    html! {
+        <ContextProvider<App> context={app.clone()}>
+            <Frame {app} />
+        </ContextProvider<App>>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct FrameProps {
+    app: App,
+}
+
+#[component]
+fn Frame(props: &FrameProps) -> Html {
+    let app = &props.app;
+    let route = use_route();
+    let (link, retry_in_s) = use_link();
+    use_shortcuts();
+    use_effect_with((route.clone(), app.locale.clone()), |(route, locale)| {
+        document::set_title(&title(route, locale));
+        document::scroll_to_top(MAIN_ID);
+    });
+    let on_retry = {
+        let hub = app.hub.clone();
+        Callback::from(move |()| hub.connection().retry_now())
+    };
+    let on_skip = Callback::from(|()| document::focus(MAIN_ID));
+    html! {
+        <Shell route={route.clone()} {link} {retry_in_s} locale={app.locale.clone()} {on_retry} {on_skip}>
+            {page(&route)}
+        </Shell>
+    }
+}
+
+fn page(route: &Route) -> Html {
+    match route {
+        Route::Home => html! { <HomePage /> },
+        Route::Topics => html! { <TopicsPage /> },
+        Route::Topic(topic) => html! { <TopicPage topic={topic.clone()} /> },
+        Route::Publish(topic) => html! { <PublishPage topic={topic.clone().map(AttrValue::from)} /> },
+        Route::Chart(topic, field) => {
+            html! { <ChartPage topic={topic.clone().map(AttrValue::from)} field={field.clone()} /> }
+        }
+        Route::About => html! { <AboutPage /> },
+        Route::Missing => html! { <MissingPage /> },
+    }
+}
+
+fn title(route: &Route, locale: &Locale) -> String {
+    let text = locale.catalogue();
+    let page = match route {
+        Route::Home => return format!("Hearth · {}", text.app_tagline),
+        Route::Topics => text.topics,
+        Route::Topic(topic) | Route::Chart(Some(topic), _) => topic,
+        Route::Publish(_) => text.publish,
+        Route::Chart(None, _) => text.chart,
+        Route::About => text.about,
+        Route::Missing => text.missing_title,
+    };
+    format!("{page} · Hearth")
+}

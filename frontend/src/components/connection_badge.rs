@@ -1,0 +1,70 @@
+//! The state of the connection in words.
+
+use yew::prelude::*;
+
+use crate::catalogue::{fill, reason};
+use crate::services::locale::Locale;
+use crate::state::link::{Cause, Link};
+
+/// Props of [`ConnectionBadge`].
+#[derive(Clone, PartialEq, Properties)]
+pub struct ConnectionBadgeProps {
+    /// The state.
+    pub link: Link,
+    /// Seconds until the next attempt.
+    pub retry_in_s: Option<u64>,
+    /// The person's language.
+    pub locale: Locale,
+}
+
+/// A dot and a word, and the round trip where there is one.
+#[component]
+pub fn ConnectionBadge(props: &ConnectionBadgeProps) -> Html {
+    let text = props.locale.catalogue();
+    let words = match &props.link {
+        Link::Connecting => text.connecting,
+        Link::Checking => text.checking,
+        Link::Online { .. } => text.connected,
+        Link::Waiting { .. } => text.offline,
+        Link::Refused { .. } => text.refused,
+    };
+    let round_trip = match &props.link {
+        Link::Online { round_trip: Some(round_trip) } => {
+            let ms = props.locale.number(round_trip.as_secs_f64() * 1000.0, 0);
+            Some(fill(text.round_trip, &[("ms", &ms)]))
+        }
+        Link::Online { round_trip: None }
+        | Link::Connecting
+        | Link::Checking
+        | Link::Waiting { .. }
+        | Link::Refused { .. } => None,
+    };
+    let retry = props.retry_in_s.map(|s| fill(text.retry_in, &[("seconds", &props.locale.count(s))]));
+    html! {
+        <div class="connection" data-testid="connection" data-state={props.link.as_str()}>
+            <span class="connection__dot" aria-hidden="true"></span>
+            <span class="connection__words" role="status">{words}</span>
+            if let Some(round_trip) = round_trip {
+                <span class="connection__detail" data-testid="round-trip" title={text.round_trip_name}>{round_trip}</span>
+            }
+            if let Some(retry) = retry {
+                <span class="connection__detail">{retry}</span>
+            }
+        </div>
+    }
+}
+
+/// What happened, as a sentence; `None` while there is nothing to explain.
+pub(super) fn explain(link: &Link, locale: &Locale) -> Option<String> {
+    let text = locale.catalogue();
+    Some(match link {
+        Link::Connecting | Link::Checking | Link::Online { .. } => return None,
+        Link::Refused { reason: code, .. } => fill(text.cause_refused, &[("reason", &reason(*code))]),
+        Link::Waiting { cause, .. } => match cause {
+            Cause::Lost => text.cause_lost.to_owned(),
+            Cause::Silent => text.cause_silent.to_owned(),
+            Cause::Closed(code) => fill(text.cause_closed, &[("reason", &reason(*code))]),
+            Cause::Protocol(detail) => fill(text.cause_protocol, &[("detail", detail)]),
+        },
+    })
+}

@@ -1,0 +1,19 @@
+//! The pieces that pages are made of: functions of their props, without I/O.
+
+mod connection_badge;
+mod empty;
+mod icon;
+mod logo;
+mod payload_view;
+mod segmented;
+mod shell;
+mod toggle;
+
+pub use connection_badge::ConnectionBadge;
+pub use empty::Empty;
+pub use icon::{Icon, Symbol};
+pub use logo::Logo;
+pub use payload_view::PayloadView;
+pub use segmented::{Choice, Segmented};
+pub use shell::{MAIN_ID, Shell};
+pub use toggle::Toggle;

@@ -1,0 +1,15 @@
+//! How components follow what changes.
+
+mod use_app;
+mod use_link;
+mod use_route;
+mod use_shortcuts;
+mod use_topic;
+mod use_watch;
+
+pub use use_app::{App, use_app, use_hub, use_locale};
+pub use use_link::use_link;
+pub use use_route::use_route;
+pub use use_shortcuts::{FILTER_ID, use_shortcuts};
+pub use use_topic::{TopicMark, use_topic};
+pub use use_watch::use_watch;

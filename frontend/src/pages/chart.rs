@@ -1,0 +1,311 @@
+//! The chart of one number, following it live.
+
+use std::rc::Rc;
+
+use web_sys::HtmlInputElement;
+use yew::prelude::*;
+
+use super::example_command;
+use crate::catalogue::{Catalogue, fill};
+use crate::components::{Choice, Empty, Segmented, Symbol};
+use crate::hooks::{use_app, use_hub, use_locale, use_topic, use_watch};
+use crate::route::Route;
+use crate::services::hub::Hub;
+use crate::services::locale::Locale;
+use crate::services::{clock, document};
+use crate::state::field_series::FieldSeries;
+use crate::state::json;
+use crate::state::measure::Measure;
+use crate::state::payload;
+use crate::state::series::Series;
+use crate::widgets::{ChartData, LineChart};
+
+/// Topics that the field suggests.
+const SUGGESTED_MAX: usize = 200;
+
+/// Time spans: the word in the page, and milliseconds.
+const SPANS: [(&str, f64); 4] = [("1m", 60e3), ("5m", 300e3), ("15m", 900e3), ("1h", 3600e3)];
+
+/// Props of [`ChartPage`].
+#[derive(Clone, PartialEq, Properties)]
+pub struct ChartPageProps {
+    /// The topic, where one was chosen.
+    pub topic: Option<AttrValue>,
+    /// The JSON pointer of the number; empty for the whole payload.
+    pub field: AttrValue,
+}
+
+/// The page.
+#[component]
+pub fn ChartPage(props: &ChartPageProps) -> Html {
+    let locale = use_locale();
+    let text = locale.catalogue();
+    let span = use_state_eq(|| SPANS[1].0);
+    let first = use_watch((), |hub, ()| numeric_topics(hub, 1).pop());
+    let Some(topic) = props.topic.clone().or_else(|| first.map(AttrValue::from)) else {
+        return html! {
+            <Empty symbol={Symbol::Chart} title={text.chart_empty_title} text={text.chart_empty_text}
+                command={example_command("home/kitchen/temperature", "21.5")} />
+        };
+    };
+    let on_span = {
+        let span = span.setter();
+        Callback::from(move |value| span.set(value))
+    };
+    html! {
+        <>
+            <header class="page__head page__head--chart">
+                <h1 class="page__title">{text.chart}</h1>
+                <div class="chart-controls">
+                    <TopicChooser topic={topic.clone()} />
+                    <FieldChooser topic={topic.clone()} field={props.field.clone()} />
+                    <Segmented name="chart-span" legend={text.chart_span} choices={span_choices(text)} chosen={*span}
+                        on_choose={on_span} />
+                </div>
+            </header>
+            <LiveChart {topic} field={props.field.clone()} span={*span} />
+        </>
+    }
+}
+
+fn span_choices(text: &'static Catalogue) -> Vec<Choice> {
+    let labels = [text.span_minute, text.span_five_minutes, text.span_quarter_hour, text.span_hour];
+    SPANS
+        .iter()
+        .zip(labels)
+        .map(|((value, _), label)| Choice { value, label: label.into(), hint: None })
+        .collect()
+}
+
+/// Topics that have carried numbers, those with a known meaning first.
+fn numeric_topics(hub: &Hub, count_max: usize) -> Vec<String> {
+    let topics = hub.topics();
+    let numeric = |known: bool| {
+        topics.sorted().iter().map(|&id| topics.topic(id)).filter(move |topic| {
+            let level = topic.name().rsplit('/').next().unwrap_or_default();
+            topic.series().is_some() && Measure::of_level(level).is_some() == known
+        })
+    };
+    numeric(true).chain(numeric(false)).take(count_max).map(|topic| topic.name().to_owned()).collect()
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct TopicChooserProps {
+    topic: AttrValue,
+}
+
+#[component]
+fn TopicChooser(props: &TopicChooserProps) -> Html {
+    let hub = use_hub();
+    let locale = use_locale();
+    let text = locale.catalogue();
+    let known = use_watch((), |hub, ()| hub.topics().sorted().len());
+    let suggested = use_memo(known, move |_| numeric_topics(&hub, SUGGESTED_MAX));
+    let onchange = Callback::from(|event: Event| {
+        if let Some(input) = event.target_dyn_into::<HtmlInputElement>() {
+            let topic = Some(input.value()).filter(|topic| !topic.is_empty());
+            go(&Route::Chart(topic, String::new()));
+        }
+    });
+    html! {
+        <div class="field field--grow">
+            <label class="field__label" for="chart-topic">{text.chart_choose}</label>
+            <input id="chart-topic" class="input input--code" type="text" list="chart-topics" value={props.topic.clone()}
+                {onchange} spellcheck="false" autocapitalize="off" autocomplete="off" data-testid="chart-topic" />
+            <datalist id="chart-topics">
+                {for suggested.iter().map(|topic| html! { <option value={topic.clone()} key={topic.clone()} /> })}
+            </datalist>
+        </div>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct FieldChooserProps {
+    topic: AttrValue,
+    field: AttrValue,
+}
+
+/// Offered where the payload is JSON with numbers inside.
+#[component]
+fn FieldChooser(props: &FieldChooserProps) -> Html {
+    let locale = use_locale();
+    let text = locale.catalogue();
+    let fields = use_watch(props.topic.clone(), |hub, topic| {
+        let topics = hub.topics();
+        topics.find(topic).map(|id| json::numeric_fields(topics.topic(id).payload())).unwrap_or_default()
+    });
+    if fields.is_empty() {
+        return Html::default();
+    }
+    let onchange = {
+        let topic = props.topic.to_string();
+        Callback::from(move |event: Event| {
+            if let Some(select) = event.target_dyn_into::<web_sys::HtmlSelectElement>() {
+                go(&Route::Chart(Some(topic.clone()), select.value()));
+            }
+        })
+    };
+    html! {
+        <div class="field">
+            <label class="field__label" for="chart-field">{text.chart_field}</label>
+            <select id="chart-field" class="input" {onchange} data-testid="chart-field">
+                if props.field.is_empty() {
+                    <option value="" selected=true>{text.chart_whole}</option>
+                }
+                {for fields.iter().map(|field| html! {
+                    <option value={field.clone()} selected={*field == *props.field}>{field}</option>
+                })}
+            </select>
+        </div>
+    }
+}
+
+fn go(route: &Route) {
+    // Refused only for addresses that are no addresses.
+    let _ = document::window().location().set_hash(&route.href());
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct LiveChartProps {
+    topic: AttrValue,
+    field: AttrValue,
+    span: &'static str,
+}
+
+#[component]
+fn LiveChart(props: &LiveChartProps) -> Html {
+    let hub = use_hub();
+    let app = use_app();
+    let locale = app.locale.clone();
+    let text = locale.catalogue();
+    let mark = use_topic(Rc::from(props.topic.as_str()));
+    // The picture moves on even when nothing comes.
+    use_watch((), |_, ()| (clock::wall_ms() / 500.0) as u64);
+    let look = use_watch((), |_, ()| document::look());
+    let gathered = use_mut_ref(FieldSeries::default);
+    let topics = hub.topics();
+    let topic = mark.map(|mark| topics.topic(mark.id));
+    let mut gathered = gathered.borrow_mut();
+    let series = match topic {
+        Some(topic) if props.field.is_empty() => topic.series(),
+        Some(topic) => Some(gathered.follow(topic, &props.field)).filter(|series| !series.is_empty()),
+        None => None,
+    };
+    let Some((topic, series)) = topic.zip(series) else {
+        return html! {
+            <Empty symbol={Symbol::Chart} title={text.chart_waiting_title}
+                text={fill(text.chart_waiting_text, &[("topic", &props.topic)])} />
+        };
+    };
+    let reading = Reading::of(&locale, &props.topic, &props.field, topic.payload());
+    let span_ms = SPANS.iter().find(|(word, _)| *word == props.span).map_or(SPANS[1].1, |(_, ms)| *ms);
+    let data = window(series, span_ms);
+    let live = mark.is_some_and(|mark| mark.live);
+    let name = chart_name(text, &props.topic, &data, &reading);
+    html! {
+        <section class="card chart" aria-label={props.topic.clone()}>
+            <Figures reading={reading.clone()} data={data.clone()} latest={series.last().map(|point| point.value)} {live} />
+            <LineChart {data} topic={props.topic.clone()} {name} look={format!("{look}{}", app.theme.as_str())}
+                time_label={time_label(&locale, span_ms)} value_label={value_label(&locale)} />
+            <p class="card__note">
+                {fill(text.chart_points, &[("count", &locale.count(series.len() as u64))])}
+            </p>
+        </section>
+    }
+}
+
+fn window(series: &Series, span_ms: f64) -> ChartData {
+    let to_ms = clock::wall_ms();
+    let from_ms = to_ms - span_ms;
+    ChartData { points: series.window(from_ms), from_ms, to_ms }
+}
+
+fn time_label(locale: &Locale, span_ms: f64) -> Callback<f64, String> {
+    let locale = locale.clone();
+    Callback::from(
+        move |at_ms| {
+            if span_ms <= 300e3 { locale.clock_seconds(at_ms) } else { locale.clock(at_ms) }
+        },
+    )
+}
+
+fn value_label(locale: &Locale) -> Callback<(f64, usize), String> {
+    let locale = locale.clone();
+    Callback::from(move |(value, decimals)| locale.number(value, decimals))
+}
+
+/// How the numbers of this chart are written.
+#[derive(Clone, PartialEq)]
+struct Reading {
+    locale: Locale,
+    unit: &'static str,
+    decimals: usize,
+}
+
+impl Reading {
+    fn of(locale: &Locale, topic: &str, field: &str, payload: &[u8]) -> Self {
+        let path = if field.is_empty() { topic } else { field };
+        let measure = Measure::of_level(path.rsplit('/').next().unwrap_or_default());
+        let decimals = if field.is_empty() { payload::decimals(payload).min(6) } else { 2 };
+        Self { locale: locale.clone(), unit: measure.map_or("", Measure::unit), decimals }
+    }
+
+    fn words(&self, value: f64) -> String {
+        let number = self.locale.number(value, self.decimals);
+        if self.unit.is_empty() { number } else { format!("{number}\u{202f}{}", self.unit) }
+    }
+}
+
+fn low_high(data: &ChartData) -> Option<(f64, f64)> {
+    data.points
+        .iter()
+        .map(|point| (point.value, point.value))
+        .reduce(|(low, high), (value, _)| (low.min(value), high.max(value)))
+}
+
+fn chart_name(text: &Catalogue, topic: &str, data: &ChartData, reading: &Reading) -> String {
+    let (low, high) = low_high(data).unwrap_or_default();
+    let latest = data.points.last().map_or(0.0, |point| point.value);
+    fill(
+        text.chart_name,
+        &[
+            ("topic", topic),
+            ("latest", &reading.words(latest)),
+            ("lowest", &reading.words(low)),
+            ("highest", &reading.words(high)),
+        ],
+    )
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct FiguresProps {
+    reading: Reading,
+    data: ChartData,
+    latest: Option<f64>,
+    live: bool,
+}
+
+#[component]
+fn Figures(props: &FiguresProps) -> Html {
+    let locale = use_locale();
+    let text = locale.catalogue();
+    let words = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| props.reading.words(value));
+    let bounds = low_high(&props.data);
+    let count = props.data.points.len();
+    let mean =
+        (count > 0).then(|| props.data.points.iter().map(|point| point.value).sum::<f64>() / count as f64);
+    html! {
+        <dl class="figures">
+            <div class={classes!("figure", "figure--main", (!props.live).then_some("is-stale"))}>
+                <dt>{text.chart_latest}</dt>
+                <dd data-testid="chart-latest">{words(props.latest)}</dd>
+                if !props.live {
+                    <span class="badge badge--warn">{text.last_known}</span>
+                }
+            </div>
+            <div class="figure"><dt>{text.chart_lowest}</dt><dd>{words(bounds.map(|(low, _)| low))}</dd></div>
+            <div class="figure"><dt>{text.chart_highest}</dt><dd>{words(bounds.map(|(_, high)| high))}</dd></div>
+            <div class="figure"><dt>{text.chart_mean}</dt><dd>{words(mean)}</dd></div>
+        </dl>
+    }
+}

@@ -1,0 +1,106 @@
+//! The panel: the rooms of the home with what is in them, found by itself.
+
+use yew::prelude::*;
+
+use super::example_command;
+use super::room::LiveRoom;
+use crate::catalogue::{Catalogue, fill};
+use crate::components::{Empty, Symbol};
+use crate::hooks::{use_hub, use_locale, use_watch};
+use crate::services::{clock, locale::Locale};
+use crate::state::panel::{Room, Summary};
+
+/// The page.
+#[component]
+pub fn HomePage() -> Html {
+    let hub = use_hub();
+    let locale = use_locale();
+    let text = locale.catalogue();
+    let version = use_watch((), |hub, ()| hub.panel().version());
+    let rooms: std::rc::Rc<Vec<Room>> = {
+        let hub = hub.clone();
+        use_memo(version, move |_| hub.panel().rooms())
+    };
+    let summary = use_watch(std::rc::Rc::clone(&rooms), |hub, rooms| Summary::of(rooms, &hub.topics()));
+    if rooms.is_empty() {
+        return html! {
+            <Empty symbol={Symbol::Home} title={text.home_empty_title} text={text.home_empty_text}
+                command={example_command("home/kitchen/temperature", "21.5")}>
+                <p class="empty__text">{text.home_empty_demo}</p>
+            </Empty>
+        };
+    }
+    let left_out = hub.panel().left_out();
+    html! {
+        <>
+            <Greeting {summary} />
+            <div class="rooms">
+                {for rooms.iter().map(|room| html! {
+                    <LiveRoom key={room.prefix.to_string()} room={room.clone()} />
+                })}
+            </div>
+            if left_out > 0 {
+                <p class="page__more">{fill(text.widgets_left_out, &[("count", &left_out.to_string())])}</p>
+            }
+        </>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct GreetingProps {
+    summary: Summary,
+}
+
+#[component]
+fn Greeting(props: &GreetingProps) -> Html {
+    let locale = use_locale();
+    let hour = use_watch((), |_, ()| js_sys::Date::new_0().get_hours());
+    let text = locale.catalogue();
+    html! {
+        <header class="greeting">
+            <p class="greeting__date">{locale.date(clock::wall_ms())}</p>
+            <h1 class="greeting__title">{greeting(text, hour)}</h1>
+            <ul class="greeting__facts" role="list">
+                {for facts(&locale, &props.summary).into_iter().map(|(lit, fact)| html! {
+                    <li class={classes!("fact", lit.then_some("fact--lit"))}>{fact}</li>
+                })}
+            </ul>
+        </header>
+    }
+}
+
+const fn greeting(text: &'static Catalogue, hour: u32) -> &'static str {
+    match hour {
+        5..11 => text.good_morning,
+        11..18 => text.good_day,
+        18..23 => text.good_evening,
+        _ => text.good_night,
+    }
+}
+
+/// What one look should tell, and whether it deserves warmth.
+fn facts(locale: &Locale, summary: &Summary) -> Vec<(bool, String)> {
+    let text = locale.catalogue();
+    let counted = |one: &str, many: &str, count: usize| match count {
+        1 => one.to_owned(),
+        count => fill(many, &[("count", &locale.count(count as u64))]),
+    };
+    let mut facts = Vec::new();
+    if summary.lamps > 0 {
+        facts.push(match summary.lamps_on {
+            0 => (false, text.lamps_on_none.to_owned()),
+            on => (true, counted(text.lamps_on_one, text.lamps_on_many, on)),
+        });
+    }
+    if let Some(tenths) = summary.temperature_tenths {
+        let value = locale.number(f64::from(tenths) / 10.0, 1);
+        facts.push((false, fill(text.average_temperature, &[("value", &value)])));
+    }
+    if summary.contacts > 0 {
+        facts.push(match summary.open {
+            0 => (false, text.all_closed.to_owned()),
+            open => (true, counted(text.open_one, text.open_many, open)),
+        });
+    }
+    facts
+}

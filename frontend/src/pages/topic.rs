@@ -1,0 +1,248 @@
+//! One topic: its last message whole, what came with it, and what came before.
+
+use std::rc::Rc;
+
+use yew::prelude::*;
+
+use crate::catalogue::{age, fill, rate};
+use crate::components::{Empty, Icon, PayloadView, Symbol};
+use crate::hooks::{use_hub, use_locale, use_topic, use_watch};
+use crate::route::Route;
+use crate::services::locale::Locale;
+use crate::services::{clock, document};
+use crate::state::history::{Kept, PastMessage};
+use crate::state::json;
+use crate::state::payload;
+use crate::state::topics::{Kind, Topic};
+use hearth_protocol::packet::PublishProperties;
+use hearth_protocol::property::PayloadFormat;
+
+/// Characters of a past message.
+const PAST_CHARS: usize = 160;
+
+/// Props of [`TopicPage`].
+#[derive(Clone, PartialEq, Properties)]
+pub struct TopicPageProps {
+    /// The topic.
+    pub topic: AttrValue,
+}
+
+/// The page.
+#[component]
+pub fn TopicPage(props: &TopicPageProps) -> Html {
+    let hub = use_hub();
+    let locale = use_locale();
+    let text = locale.catalogue();
+    let name: Rc<str> = props.topic.as_str().into();
+    let mark = use_topic(Rc::clone(&name));
+    // Ages grow by the second.
+    use_watch((), |_, ()| (clock::wall_ms() / 1000.0) as u64);
+    let head = html! { <TopicHead topic={props.topic.clone()} /> };
+    let Some(mark) = mark else {
+        return html! {
+            <>
+                {head}
+                <Empty symbol={Symbol::Topics} title={text.topic_unheard_title}
+                    text={fill(text.topic_unheard_text, &[("topic", &name)])} />
+            </>
+        };
+    };
+    let topics = hub.topics();
+    let topic = topics.topic(mark.id);
+    html! {
+        <>
+            {head}
+            <div class="columns">
+                <section class="card" aria-labelledby="payload-title">
+                    <div class="card__head">
+                        <h2 class="card__title" id="payload-title">{text.payload}</h2>
+                        if !mark.live {
+                            <span class="badge badge--warn">{text.last_known}</span>
+                        }
+                        <span class="card__note">{size(&locale, topic.payload().len())}</span>
+                        <CopyButton topic={props.topic.clone()} />
+                    </div>
+                    <PayloadView payload={Rc::<[u8]>::from(topic.payload())} live={mark.live} locale={locale.clone()} />
+                    {fields(&locale, topic)}
+                </section>
+                <section class="card" aria-labelledby="facts-title">
+                    <h2 class="card__title" id="facts-title">{text.facts}</h2>
+                    <dl class="facts">{facts(&locale, topic)}</dl>
+                    {properties(&locale, topic.properties())}
+                </section>
+            </div>
+            <section class="card" aria-labelledby="messages-title">
+                <h2 class="card__title" id="messages-title">{text.last_messages}</h2>
+                <ol class="messages" data-testid="detail-messages">
+                    {for topic.history().newest_first().map(|message| past(&locale, message))}
+                </ol>
+            </section>
+        </>
+    }
+}
+
+#[component]
+fn TopicHead(props: &TopicPageProps) -> Html {
+    let locale = use_locale();
+    let text = locale.catalogue();
+    let name = props.topic.to_string();
+    let is_number = use_watch(props.topic.clone(), |hub, name| {
+        let topics = hub.topics();
+        topics.find(name).is_some_and(|id| topics.topic(id).kind() == Kind::Number)
+    });
+    let split = name.rfind('/').map_or(0, |slash| slash + 1);
+    html! {
+        <header class="page__head">
+            <a class="back" href={Route::Topics.href()}><Icon symbol={Symbol::Back} />{text.back_to_topics}</a>
+            <h1 class="topic-title" data-testid="detail-topic">
+                <span class="topic-title__parent">{&name[..split]}</span><wbr />{&name[split..]}
+            </h1>
+            <div class="actions">
+                <a class="button" href={Route::Publish(Some(name.clone())).href()} data-testid="detail-publish">
+                    <Icon symbol={Symbol::Publish} />{text.publish_here}
+                </a>
+                if is_number {
+                    <a class="button" href={Route::Chart(Some(name.clone()), String::new()).href()}
+                        data-testid="detail-chart"><Icon symbol={Symbol::Chart} />{text.show_chart}</a>
+                }
+            </div>
+        </header>
+    }
+}
+
+#[component]
+fn CopyButton(props: &TopicPageProps) -> Html {
+    let hub = use_hub();
+    let locale = use_locale();
+    let text = locale.catalogue();
+    let copied = use_state_eq(|| None::<bool>);
+    let onclick = {
+        let (copied, topic) = (copied.setter(), props.topic.clone());
+        Callback::from(move |_: MouseEvent| {
+            let topics = hub.topics();
+            let Some(id) = topics.find(&topic) else { return };
+            let payload = topics.topic(id).payload();
+            let text = String::from_utf8(payload.to_vec())
+                .unwrap_or_else(|_| payload::hex_dump(payload, payload.len()));
+            let copied = copied.clone();
+            document::copy(&text, move |allowed| copied.set(Some(allowed)));
+        })
+    };
+    let label = match *copied {
+        None => text.copy,
+        Some(true) => text.copied,
+        Some(false) => text.copy_failed,
+    };
+    html! {
+        <button type="button" class="button button--quiet" {onclick}>
+            <Icon symbol={Symbol::Copy} /><span role="status">{label}</span>
+        </button>
+    }
+}
+
+fn size(locale: &Locale, bytes: usize) -> String {
+    let text = locale.catalogue();
+    match bytes {
+        1 => text.bytes_one.to_owned(),
+        bytes => fill(text.bytes_many, &[("count", &locale.count(bytes as u64))]),
+    }
+}
+
+/// The numbers inside a JSON payload, each a link to its chart.
+fn fields(locale: &Locale, topic: &Topic) -> Html {
+    let fields = json::numeric_fields(topic.payload());
+    if fields.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <div class="fields">
+            <span class="fields__title">{locale.catalogue().numeric_fields}</span>
+            {for fields.into_iter().map(|field| {
+                let route = Route::Chart(Some(topic.name().to_owned()), field.clone());
+                html! { <a class="chip" href={route.href()}><Icon symbol={Symbol::Chart} />{field}</a> }
+            })}
+        </div>
+    }
+}
+
+fn fact(name: &'static str, value: impl Into<AttrValue>) -> Html {
+    html! { <div class="facts__row"><dt>{name}</dt><dd>{value.into()}</dd></div> }
+}
+
+fn facts(locale: &Locale, topic: &Topic) -> Html {
+    let text = locale.catalogue();
+    let now_ms = clock::wall_ms();
+    let received = format!("{} · {}", locale.moment(topic.at_ms()), age(text, now_ms - topic.at_ms()));
+    let retained = if topic.retain() { text.retained_yes } else { text.retained_no };
+    let rate = rate(text, topic.per_second(now_ms)).unwrap_or_else(|| "–".to_owned());
+    html! {
+        <>
+            {fact(text.received, received)}
+            {fact(text.retained_flag, retained)}
+            {fact("QoS", topic.qos().bits().to_string())}
+            {fact(text.messages, locale.count(topic.count()))}
+            {fact(text.rate, rate)}
+        </>
+    }
+}
+
+fn properties(locale: &Locale, properties: Option<&PublishProperties>) -> Html {
+    let Some(properties) = properties else { return Html::default() };
+    let text = locale.catalogue();
+    let mut rows = Vec::new();
+    if let Some(format) = properties.payload_format {
+        let words = match format {
+            PayloadFormat::Bytes => text.payload_format_bytes,
+            PayloadFormat::Utf8 => text.payload_format_text,
+        };
+        rows.push(fact(text.payload_format, words));
+    }
+    if let Some(content_type) = &properties.content_type {
+        rows.push(fact(text.content_type, content_type.to_string()));
+    }
+    if let Some(seconds) = properties.message_expiry {
+        rows.push(fact(text.message_expiry, format!("{} s", locale.count(u64::from(seconds)))));
+    }
+    if let Some(topic) = &properties.response_topic {
+        rows.push(fact(text.response_topic, topic.to_string()));
+    }
+    if let Some(data) = &properties.correlation_data {
+        let mut line = String::new();
+        payload::preview(data, PAST_CHARS, &mut line);
+        rows.push(fact(text.correlation_data, line));
+    }
+    rows.extend(properties.user_properties.iter().map(|(name, value)| {
+        html! { <div class="facts__row"><dt>{name.to_string()}</dt><dd>{value.to_string()}</dd></div> }
+    }));
+    if rows.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <>
+            <h3 class="card__subtitle">{text.properties}</h3>
+            <dl class="facts">{for rows}</dl>
+        </>
+    }
+}
+
+fn past(locale: &Locale, message: &PastMessage) -> Html {
+    let text = locale.catalogue();
+    let body = match &message.payload {
+        Kept::Whole(payload) if payload.is_empty() => text.empty_payload.to_owned(),
+        Kept::Whole(payload) => {
+            let mut line = String::new();
+            payload::preview(payload, PAST_CHARS, &mut line);
+            line
+        }
+        Kept::TooLarge(bytes) => fill(text.too_large_kept, &[("count", &locale.count(*bytes as u64))]),
+    };
+    html! {
+        <li class="messages__item" data-testid="detail-message">
+            <span class="messages__time">{locale.clock_seconds(message.at_ms)}</span>
+            <span class="messages__payload">{body}</span>
+            if message.retain {
+                <span class="badge" title={text.retained_name}>{text.retained}</span>
+            }
+        </li>
+    }
+}

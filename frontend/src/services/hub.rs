@@ -1,0 +1,305 @@
+//! The one place where the state lives and changes: messages go in, commands go out, and a bell rings once a
+//! frame for those who watch.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::rc::{Rc, Weak};
+
+use gloo::render::{AnimationFrame, request_animation_frame};
+use gloo::timers::callback::{Interval, Timeout};
+use hashbrown::HashMap;
+use hearth_protocol::connection::client::Token;
+use hearth_protocol::packet::Publish;
+use hearth_protocol::{QoS, ReasonCode, Time, TopicName};
+
+use super::clock;
+use super::connection::{Connection, ConnectionEvent};
+use super::document;
+use crate::state::address::broker_address;
+use crate::state::command::{Command, Effect, Input};
+use crate::state::link::Link;
+use crate::state::outcome::{self, Draft, Failure, Outcome};
+use crate::state::panel::Panel;
+use crate::state::payload::{self, Spelling};
+use crate::state::signal::Signal;
+use crate::state::topics::{Recorded, TopicId, Topics};
+
+/// Whom a token's answer is for.
+enum Asked {
+    Form,
+    Command(TopicId),
+}
+
+struct Pending {
+    command: Command,
+    _deadline: Option<Timeout>,
+}
+
+struct Inner {
+    connection: Connection,
+    link: RefCell<Link>,
+    topics: RefCell<Topics>,
+    panel: RefCell<Panel>,
+    commands: RefCell<HashMap<TopicId, Pending>>,
+    outcome: RefCell<Outcome>,
+    asked: RefCell<HashMap<Token, Asked>>,
+    frames: Signal,
+    next_frame: RefCell<Option<AnimationFrame>>,
+    frame_wanted: Cell<bool>,
+    _seconds: Interval,
+}
+
+/// The hub. Clones are the same hub.
+#[derive(Clone)]
+pub struct Hub {
+    inner: Rc<Inner>,
+}
+
+impl PartialEq for Hub {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl Hub {
+    /// The hub of the page, connected to the broker that served it.
+    pub fn start() -> Self {
+        let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
+            let (events, seconds) = (weak.clone(), weak.clone());
+            let connection = Connection::new(broker_address(&document::href()), move |event| {
+                if let Some(inner) = events.upgrade() {
+                    inner.handle_event(event);
+                }
+            });
+            Inner {
+                connection,
+                link: RefCell::default(),
+                topics: RefCell::default(),
+                panel: RefCell::default(),
+                commands: RefCell::default(),
+                outcome: RefCell::default(),
+                asked: RefCell::default(),
+                frames: Signal::default(),
+                next_frame: RefCell::default(),
+                frame_wanted: Cell::new(false),
+                // Ages and waits grow even when nothing comes.
+                _seconds: Interval::new(1000, move || {
+                    if let Some(inner) = seconds.upgrade() {
+                        inner.want_frame();
+                    }
+                }),
+            }
+        });
+        inner.connection.open();
+        Self { inner }
+    }
+
+    /// Rings once for each frame in which something changed, and once a second.
+    pub fn frames(&self) -> &Signal {
+        &self.inner.frames
+    }
+
+    /// The topics.
+    pub fn topics(&self) -> Ref<'_, Topics> {
+        self.inner.topics.borrow()
+    }
+
+    /// The home page's contents.
+    pub fn panel(&self) -> Ref<'_, Panel> {
+        self.inner.panel.borrow()
+    }
+
+    /// The state of the connection.
+    pub fn link(&self) -> Ref<'_, Link> {
+        self.inner.link.borrow()
+    }
+
+    /// The connection itself.
+    pub fn connection(&self) -> &Connection {
+        &self.inner.connection
+    }
+
+    /// Where the command of a switch stands.
+    pub fn command(&self, id: TopicId) -> Command {
+        self.inner.commands.borrow().get(&id).map(|pending| pending.command).unwrap_or_default()
+    }
+
+    /// What became of the form's last message.
+    pub fn outcome(&self) -> Outcome {
+        self.inner.outcome.borrow().clone()
+    }
+
+    /// Sends what the form holds.
+    pub fn publish(&self, draft: &Draft) {
+        let outcome = self.inner.publish_form(draft);
+        self.inner.set_outcome(outcome);
+    }
+
+    /// Forgets the form's last result, since the form has changed.
+    pub fn reset_outcome(&self) {
+        self.inner.set_outcome(Outcome::Idle);
+    }
+
+    /// A person wants a switch to change.
+    pub fn tap(&self, id: TopicId) {
+        let on = payload::switch(self.inner.topics.borrow().topic(id).payload()).is_some_and(|(on, _)| on);
+        self.inner.command(id, Input::Tap { target: !on });
+    }
+}
+
+impl Inner {
+    fn handle_event(self: &Rc<Self>, event: ConnectionEvent) {
+        match event {
+            ConnectionEvent::Message(message) => self.on_message(&message),
+            ConnectionEvent::Link(link) => self.on_link(link),
+            ConnectionEvent::Published(token, reason) => self.on_published(token, reason),
+        }
+        self.want_frame();
+    }
+
+    fn on_message(self: &Rc<Self>, message: &Publish) {
+        let recorded = self.topics.borrow_mut().record(message, clock::wall_ms());
+        match recorded {
+            Recorded::New(_) | Recorded::NewKind(_) => {
+                self.panel.borrow_mut().follow(&self.topics.borrow(), recorded);
+            }
+            Recorded::Value(_) | Recorded::Dropped => {}
+        }
+        if let Recorded::Value(id) | Recorded::NewKind(id) = recorded
+            && self.commands.borrow().contains_key(&id)
+            && let Some((on, _)) = payload::switch(&message.payload)
+        {
+            self.command(id, Input::Echo { on });
+        }
+    }
+
+    fn on_link(self: &Rc<Self>, link: Link) {
+        let before = self.link.replace(link.clone());
+        match (before, link) {
+            (Link::Checking, Link::Online { .. }) => self.topics.borrow_mut().trust(),
+            (Link::Online { .. }, Link::Online { .. }) => {}
+            (_, Link::Online { .. }) => self.topics.borrow_mut().begin_epoch(),
+            (Link::Online { .. }, Link::Checking) => self.topics.borrow_mut().distrust(),
+            (Link::Online { .. } | Link::Checking, _) => self.on_link_lost(),
+            (Link::Connecting | Link::Waiting { .. } | Link::Refused { .. }, _) => {}
+        }
+    }
+
+    fn on_link_lost(self: &Rc<Self>) {
+        self.topics.borrow_mut().distrust();
+        let waiting: Vec<TopicId> = self.commands.borrow().keys().copied().collect();
+        for id in waiting {
+            self.command(id, Input::LinkLost);
+        }
+        if *self.outcome.borrow() == Outcome::Sending {
+            self.set_outcome(Outcome::Failed(Failure::Unknown));
+        }
+    }
+
+    fn on_published(self: &Rc<Self>, token: Token, reason: ReasonCode) {
+        let asked = self.asked.borrow_mut().remove(&token);
+        match asked {
+            Some(Asked::Form) => self.set_outcome(Outcome::of(reason)),
+            Some(Asked::Command(id)) => self.command(id, Input::Answered(reason)),
+            // The answer to a message that went out in an earlier connection and was given up since.
+            None => {}
+        }
+    }
+
+    fn publish_form(&self, draft: &Draft) -> Outcome {
+        let message = match draft.message() {
+            Ok(message) => message,
+            Err(error) => return Outcome::Failed(Failure::Topic(error)),
+        };
+        if !self.link.borrow().is_online() {
+            return Outcome::Failed(Failure::Offline);
+        }
+        // Only the newest message's answer is shown.
+        self.asked.borrow_mut().retain(|_, asked| !matches!(asked, Asked::Form));
+        let acknowledged = message.qos > QoS::AtMostOnce;
+        match self.connection.publish(message) {
+            Ok(token) if acknowledged => {
+                self.asked.borrow_mut().insert(token, Asked::Form);
+                Outcome::Sending
+            }
+            Ok(_) => Outcome::Sent,
+            Err(error) => Outcome::Failed(Failure::Client(error.to_string())),
+        }
+    }
+
+    fn set_outcome(self: &Rc<Self>, outcome: Outcome) {
+        self.outcome.replace(outcome);
+        self.want_frame();
+    }
+
+    /// Lets a switch's command take an input, and does what it asks for.
+    fn command(self: &Rc<Self>, id: TopicId, input: Input) {
+        let now = self.connection.now();
+        let before = self.commands.borrow().get(&id).map(|pending| pending.command).unwrap_or_default();
+        let (command, effect) = before.reduce(input, now);
+        if command != before {
+            self.keep_command(id, command, now);
+        }
+        match effect {
+            Some(Effect::Publish { target }) => self.publish_command(id, target),
+            None => {}
+        }
+        self.want_frame();
+    }
+
+    fn keep_command(self: &Rc<Self>, id: TopicId, command: Command, now: Time) {
+        if command == Command::Settled {
+            self.commands.borrow_mut().remove(&id);
+            return;
+        }
+        let deadline = command.poll_timeout().map(|at| {
+            let wait = u32::try_from(at.saturating_since(now).as_millis()).unwrap_or(u32::MAX);
+            let weak = Rc::downgrade(self);
+            // One millisecond more than needed, since browsers round down.
+            Timeout::new(wait.saturating_add(1), move || {
+                if let Some(inner) = weak.upgrade() {
+                    inner.command(id, Input::Tick);
+                }
+            })
+        });
+        self.commands.borrow_mut().insert(id, Pending { command, _deadline: deadline });
+    }
+
+    fn publish_command(self: &Rc<Self>, id: TopicId, target: bool) {
+        if !self.link.borrow().is_online() {
+            return self.command(id, Input::LinkLost);
+        }
+        let (topic, spelling) = {
+            let topics = self.topics.borrow();
+            let topic = topics.topic(id);
+            let spelling = payload::switch(topic.payload()).map_or(Spelling::Lower, |(_, spelling)| spelling);
+            (TopicName::try_from(format!("{}/set", topic.name()).as_str()), spelling)
+        };
+        let answer = topic.ok().and_then(|topic| {
+            let message = outcome::message(topic, spelling.word(target).as_bytes(), QoS::AtLeastOnce, false);
+            self.connection.publish(message).ok()
+        });
+        match answer {
+            Some(token) => {
+                self.asked.borrow_mut().insert(token, Asked::Command(id));
+            }
+            // The topic is too long with its suffix, or the client's queue is full.
+            None => self.command(id, Input::Answered(ReasonCode::QuotaExceeded)),
+        }
+    }
+
+    /// Asks the browser for a frame, unless one is on its way; hidden pages get none and draw nothing.
+    fn want_frame(self: &Rc<Self>) {
+        if self.frame_wanted.replace(true) {
+            return;
+        }
+        let weak = Rc::downgrade(self);
+        let frame = request_animation_frame(move |_| {
+            if let Some(inner) = weak.upgrade() {
+                inner.frame_wanted.set(false);
+                inner.topics.borrow_mut().merge();
+                inner.frames.ring();
+            }
+        });
+        self.next_frame.replace(Some(frame));
+    }
+}

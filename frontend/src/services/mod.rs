@@ -1,0 +1,9 @@
+//! What talks to the browser and to the broker.
+
+pub mod clock;
+pub mod connection;
+pub mod document;
+pub mod hub;
+pub mod locale;
+pub mod preferences;
+pub mod socket;

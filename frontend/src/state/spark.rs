@@ -1,0 +1,75 @@
+//! A sparkline: the course of a number as an SVG path.
+
+use std::fmt::Write as _;
+
+use super::series::Point;
+
+/// The size of the picture that the paths are for.
+pub const WIDTH: f64 = 100.0;
+
+/// Its height; a margin inside keeps the stroke from being cut.
+pub const HEIGHT: f64 = 32.0;
+
+const MARGIN: f64 = 3.0;
+
+/// A line and the area under it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spark {
+    /// The `d` of the line.
+    pub line: String,
+    /// The `d` of the area.
+    pub area: String,
+}
+
+impl Spark {
+    /// The sparkline of points in the order of time; `None` below two points, which show no course.
+    pub fn of(points: &[Point]) -> Option<Self> {
+        let (first, last) = (points.first()?, points.last()?);
+        let span = last.at_ms - first.at_ms;
+        if points.len() < 2 || span <= 0.0 {
+            return None;
+        }
+        let low = points.iter().map(|point| point.value).fold(f64::INFINITY, f64::min);
+        let high = points.iter().map(|point| point.value).fold(f64::NEG_INFINITY, f64::max);
+        // A line that hardly moves must not look like a mountain range.
+        let height = (high - low).max(high.abs() * 0.01).max(1e-9);
+        let middle = f64::midpoint(low, high);
+        let mut line = String::with_capacity(points.len() * 12);
+        for (index, point) in points.iter().enumerate() {
+            let x = (point.at_ms - first.at_ms) / span * WIDTH;
+            let y = HEIGHT / 2.0 - (point.value - middle) / height * (HEIGHT / 2.0 - MARGIN) * 2.0;
+            // Writing to a String cannot fail.
+            let _ = write!(line, "{}{x:.1} {y:.1}", if index == 0 { 'M' } else { 'L' });
+        }
+        let area = format!("{line}L{WIDTH} {HEIGHT}L0 {HEIGHT}Z");
+        Some(Self { line, area })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(values: &[f64]) -> Vec<Point> {
+        values.iter().zip(0_u32..).map(|(&value, at)| Point { at_ms: f64::from(at), value }).collect()
+    }
+
+    #[test]
+    fn the_line_spans_the_picture_from_low_to_high() {
+        let spark = Spark::of(&points(&[10.0, 20.0, 15.0])).unwrap();
+        assert_eq!(spark.line, "M0.0 29.0L50.0 3.0L100.0 16.0");
+        assert_eq!(spark.area, "M0.0 29.0L50.0 3.0L100.0 16.0L100 32L0 32Z");
+    }
+
+    #[test]
+    fn a_steady_number_is_a_level_line() {
+        let spark = Spark::of(&points(&[21.5, 21.5])).unwrap();
+        assert_eq!(spark.line, "M0.0 16.0L100.0 16.0");
+    }
+
+    #[test]
+    fn one_point_has_no_course() {
+        assert_eq!(Spark::of(&points(&[1.0])), None);
+        assert_eq!(Spark::of(&[]), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! What stands on the panel and draws by itself; functions of their props, without I/O.
+
+mod lamp;
+mod line_chart;
+mod room;
+mod row_pool;
+mod tile;
+mod topic_list;
+
+pub use lamp::{CatalogueRef, Lamp, LampLook};
+pub use line_chart::{ChartData, LineChart};
+pub use room::RoomCard;
+pub use row_pool::{Row, RowSource, RowWords};
+pub use tile::Tile;
+pub use topic_list::{Rows, TopicList};

@@ -1,0 +1,255 @@
+//! The rows of the topic list as a few DOM nodes that are written over and over, outside the virtual DOM.
+
+use std::fmt::Write as _;
+
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Document, Element, HtmlElement};
+
+use crate::state::window::Window;
+
+/// What a row shows; kept, so that only what changed is written to the DOM.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row {
+    /// The topic.
+    pub topic: String,
+    /// The address of its page.
+    pub href: String,
+    /// The last payload, on one line.
+    pub value: String,
+    /// Messages a second, in words; empty when it is silent.
+    pub rate: String,
+    /// How long ago the last message came.
+    pub age: String,
+    /// Whether the broker keeps it.
+    pub retained: bool,
+    /// Whether the value is not up to date.
+    pub stale: bool,
+    /// Messages so far: tells a repeated value from none.
+    pub count: u64,
+}
+
+/// Where the rows come from.
+pub trait RowSource {
+    /// How many rows there are.
+    fn len(&self) -> usize;
+
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes row `index` into `row`, whose strings are reused.
+    fn read(&self, index: usize, row: &mut Row);
+}
+
+/// The words that the rows carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowWords {
+    /// On the mark of a retained message.
+    pub retained: &'static str,
+    /// Explains it.
+    pub retained_name: &'static str,
+    /// On the mark of a value that is not up to date.
+    pub stale: &'static str,
+}
+
+struct Node {
+    item: HtmlElement,
+    link: Element,
+    parent: Element,
+    leaf: Element,
+    value: Element,
+    rate: Element,
+    age: Element,
+    retained: Element,
+    shown: Row,
+    index: usize,
+}
+
+/// The nodes.
+pub(super) struct RowPool {
+    document: Document,
+    list: Element,
+    words: RowWords,
+    nodes: Vec<Node>,
+    scratch: Row,
+}
+
+impl RowPool {
+    /// A pool that puts its rows into `list`.
+    pub(super) fn new(list: Element, words: RowWords) -> Option<Self> {
+        let document = list.owner_document()?;
+        Some(Self { document, list, words, nodes: Vec::new(), scratch: Row::default() })
+    }
+
+    /// Shows the rows of a window; `row_height` in CSS pixels.
+    ///
+    /// # Errors
+    /// The browser's own, when it refuses a node.
+    pub(super) fn paint(
+        &mut self,
+        source: &dyn RowSource,
+        window: &Window,
+        row_height: f64,
+    ) -> Result<(), JsValue> {
+        let wanted = window.rows.len();
+        while self.nodes.len() < wanted {
+            let node = self.build()?;
+            self.list.append_child(&node.item)?;
+            self.nodes.push(node);
+        }
+        let refocus = self.focused_topic();
+        let slots = self.nodes.len();
+        let mut used = vec![false; slots];
+        for (place, index) in window.rows.clone().enumerate() {
+            // A row keeps its node while it is on the screen, and with it the keyboard's focus.
+            let slot = index % slots.max(1);
+            used[slot] = true;
+            source.read(index, &mut self.scratch);
+            let top = window.top + place as f64 * row_height;
+            let (node, words) = (&mut self.nodes[slot], &self.words);
+            node.write(&self.scratch, words)?;
+            node.index = index;
+            node.place(top, index, source.len())?;
+            std::mem::swap(&mut node.shown, &mut self.scratch);
+        }
+        for (node, used) in self.nodes.iter().zip(used) {
+            node.item.set_hidden(!used);
+        }
+        if let Some(topic) = refocus {
+            self.focus_topic(&topic);
+        }
+        Ok(())
+    }
+
+    /// The index of the row that has the keyboard's focus.
+    pub(super) fn focused_index(&self) -> Option<usize> {
+        let active = self.document.active_element()?;
+        self.nodes.iter().find(|node| *node.link == *active).map(|node| node.index)
+    }
+
+    /// Gives the focus to the row with this index, when it is on the screen.
+    pub(super) fn focus_index(&self, index: usize) {
+        if let Some(node) = self.nodes.iter().find(|node| node.index == index && !node.item.hidden()) {
+            focus(&node.link);
+        }
+    }
+
+    fn focused_topic(&self) -> Option<String> {
+        let active = self.document.active_element()?;
+        self.nodes.iter().find(|node| *node.link == *active).map(|node| node.shown.topic.clone())
+    }
+
+    fn focus_topic(&self, topic: &str) {
+        let active = self.document.active_element();
+        if let Some(node) = self.nodes.iter().find(|node| node.shown.topic == topic && !node.item.hidden())
+            && active.as_ref() != Some(&node.link)
+        {
+            focus(&node.link);
+        }
+    }
+
+    fn build(&self) -> Result<Node, JsValue> {
+        let item = self.element("li", "topic-item")?;
+        let link = self.element("a", "topic-row")?;
+        link.set_attribute("data-testid", "topic-row")?;
+        let name = self.element("span", "topic-row__topic")?;
+        let parent = self.element("span", "topic-row__parent")?;
+        let leaf = self.element("span", "topic-row__leaf")?;
+        name.append_with_node_2(&parent, &leaf)?;
+        let value = self.cell("value", "topic-value")?;
+        let rate = self.cell("rate", "topic-rate")?;
+        let age = self.cell("age", "topic-age")?;
+        let retained = self.cell("retained", "topic-retained")?;
+        retained.set_attribute("title", self.words.retained_name)?;
+        for cell in [&name, &value, &rate, &age, &retained] {
+            link.append_child(cell)?;
+        }
+        item.append_child(&link)?;
+        let item = item.dyn_into::<HtmlElement>()?;
+        let shown = Row { retained: true, ..Row::default() };
+        Ok(Node { item, link, parent, leaf, value, rate, age, retained, shown, index: usize::MAX })
+    }
+
+    fn cell(&self, name: &str, testid: &str) -> Result<Element, JsValue> {
+        let cell = self.element("span", &format!("topic-row__{name}"))?;
+        cell.set_attribute("data-testid", testid)?;
+        Ok(cell)
+    }
+
+    fn element(&self, tag: &str, class: &str) -> Result<Element, JsValue> {
+        let element = self.document.create_element(tag)?;
+        element.set_class_name(class);
+        Ok(element)
+    }
+}
+
+impl Drop for RowPool {
+    fn drop(&mut self) {
+        for node in &self.nodes {
+            node.item.remove();
+        }
+    }
+}
+
+impl Node {
+    /// Writes what differs from what is shown.
+    fn write(&self, row: &Row, words: &RowWords) -> Result<(), JsValue> {
+        let shown = &self.shown;
+        let same_topic = row.topic == shown.topic;
+        if !same_topic {
+            let split = row.topic.rfind('/').map_or(0, |slash| slash + 1);
+            self.parent.set_text_content(Some(&row.topic[..split]));
+            self.leaf.set_text_content(Some(&row.topic[split..]));
+            self.link.set_attribute("data-topic", &row.topic)?;
+            self.link.set_attribute("href", &row.href)?;
+            self.link.set_attribute("title", &row.topic)?;
+        }
+        if row.value != shown.value {
+            self.value.set_text_content(Some(&row.value));
+        }
+        if row.rate != shown.rate {
+            self.rate.set_text_content(Some(&row.rate));
+        }
+        if row.age != shown.age {
+            self.age.set_text_content(Some(&row.age));
+        }
+        if row.retained != shown.retained || self.index == usize::MAX {
+            self.retained.set_text_content(Some(if row.retained { words.retained } else { "" }));
+            self.link.set_attribute("data-retained", if row.retained { "true" } else { "false" })?;
+        }
+        if row.stale != shown.stale || self.index == usize::MAX {
+            self.link.set_attribute("data-stale", if row.stale { "true" } else { "false" })?;
+            self.link.set_attribute("data-word", words.stale)?;
+        }
+        self.flash(row, same_topic)
+    }
+
+    /// Lets a new value light up. The name alternates, so that the animation starts anew each time.
+    fn flash(&self, row: &Row, same_topic: bool) -> Result<(), JsValue> {
+        if !same_topic {
+            return self.link.remove_attribute("data-news");
+        }
+        if row.count == self.shown.count {
+            return Ok(());
+        }
+        self.link.set_attribute("data-news", if row.count.is_multiple_of(2) { "even" } else { "odd" })
+    }
+
+    fn place(&self, top: f64, index: usize, count: usize) -> Result<(), JsValue> {
+        let mut transform = String::with_capacity(32);
+        // Writing to a String cannot fail. Properties set from a script are not the inline styles that the
+        // content security policy forbids.
+        let _ = write!(transform, "translateY({top}px)");
+        self.item.style().set_property("transform", &transform)?;
+        self.item.set_attribute("aria-posinset", &(index + 1).to_string())?;
+        self.item.set_attribute("aria-setsize", &count.to_string())
+    }
+}
+
+fn focus(element: &Element) {
+    if let Some(element) = element.dyn_ref::<HtmlElement>() {
+        // It fails only for elements that cannot take the focus at all.
+        let _ = element.focus();
+    }
+}

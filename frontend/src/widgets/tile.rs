@@ -1,0 +1,60 @@
+//! A value of the home: what, how much, and how it went lately.
+
+use yew::prelude::*;
+
+use crate::components::{Icon, Symbol};
+use crate::state::spark::{self, Spark};
+
+/// Props of [`Tile`].
+#[derive(Clone, PartialEq, Properties)]
+pub struct TileProps {
+    /// The topic.
+    pub topic: AttrValue,
+    /// Where a tap leads.
+    pub href: AttrValue,
+    /// Decoration.
+    pub symbol: Symbol,
+    /// What is measured.
+    pub label: AttrValue,
+    /// The value, in words or digits.
+    pub value: AttrValue,
+    /// Its unit; empty where there is none.
+    pub unit: AttrValue,
+    /// Said instead of nothing when the value is not up to date.
+    pub stale_note: Option<AttrValue>,
+    /// How it went.
+    pub spark: Option<Spark>,
+    /// A tint that tells measures apart.
+    pub tint: &'static str,
+}
+
+/// A tile.
+#[component]
+pub fn Tile(props: &TileProps) -> Html {
+    let stale = props.stale_note.is_some();
+    html! {
+        <a class={classes!("tile", format!("tile--{}", props.tint), stale.then_some("is-stale"))} href={&props.href}
+            data-testid="tile" data-topic={&props.topic} data-stale={stale.to_string()}>
+            <span class="tile__head">
+                <span class="tile__symbol"><Icon symbol={props.symbol} /></span>
+                <span class="tile__label">{&props.label}</span>
+            </span>
+            <span class="tile__reading">
+                <span class="tile__value" data-testid="tile-value">{&props.value}</span>
+                if !props.unit.is_empty() {
+                    <span class="tile__unit">{"\u{202f}"}{&props.unit}</span>
+                }
+            </span>
+            if let Some(note) = &props.stale_note {
+                <span class="tile__note">{note}</span>
+            }
+            if let Some(spark) = &props.spark {
+                <svg class="spark" viewBox={format!("0 0 {} {}", spark::WIDTH, spark::HEIGHT)}
+                    preserveAspectRatio="none" aria-hidden="true" focusable="false">
+                    <path class="spark__area" d={spark.area.clone()} />
+                    <path class="spark__line" d={spark.line.clone()} />
+                </svg>
+            }
+        </a>
+    }
+}

@@ -1,0 +1,186 @@
+//! A list of topics of any length: only the rows on the screen exist, and they are painted once a frame.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo::events::{EventListener, EventListenerOptions};
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{Element, HtmlElement, KeyboardEvent, ResizeObserver};
+use yew::prelude::*;
+
+use super::row_pool::{RowPool, RowSource, RowWords};
+use crate::state::signal::{Signal, Subscription};
+use crate::state::window::{Window, scrolled_height};
+
+/// Rows that a page key moves by.
+const PAGE_ROWS: usize = 10;
+
+/// The rows, compared by place: the same source may change its rows at each ring of the signal.
+#[derive(Clone)]
+pub struct Rows(pub Rc<dyn RowSource>);
+
+impl PartialEq for Rows {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Props of [`TopicList`].
+#[derive(Clone, PartialEq, Properties)]
+pub struct TopicListProps {
+    /// Where the rows come from.
+    pub rows: Rows,
+    /// Rings when they may have changed.
+    pub repaint: Signal,
+    /// The words that rows carry.
+    pub words: RowWords,
+    /// What the list is called.
+    pub name: AttrValue,
+}
+
+/// The list.
+#[component]
+pub fn TopicList(props: &TopicListProps) -> Html {
+    let scroller = use_node_ref();
+    let list = use_node_ref();
+    {
+        let (scroller, list) = (scroller.clone(), list.clone());
+        let deps = (props.rows.clone(), props.repaint.clone(), props.words);
+        use_effect_with(deps, move |(rows, repaint, words)| {
+            let painter = scroller
+                .cast::<HtmlElement>()
+                .zip(list.cast::<HtmlElement>())
+                .and_then(|(scroller, list)| Painter::start(scroller, list, rows, repaint, *words));
+            move || drop(painter)
+        });
+    }
+    html! {
+        <div class="topic-list" ref={scroller} data-testid="topic-list">
+            <ul class="topic-list__rows" ref={list} role="list" aria-label={&props.name}></ul>
+        </div>
+    }
+}
+
+struct Canvas {
+    scroller: HtmlElement,
+    list: HtmlElement,
+    rows: Rows,
+    pool: RefCell<RowPool>,
+    row_height: Cell<f64>,
+    height: Cell<f64>,
+    count: Cell<usize>,
+}
+
+struct Painter {
+    _canvas: Rc<Canvas>,
+    _frames: Subscription,
+    _listeners: [EventListener; 2],
+    resized: ResizeObserver,
+    _on_resize: Closure<dyn FnMut()>,
+}
+
+impl Drop for Painter {
+    fn drop(&mut self) {
+        self.resized.disconnect();
+    }
+}
+
+impl Painter {
+    fn start(
+        scroller: HtmlElement,
+        list: HtmlElement,
+        rows: &Rows,
+        repaint: &Signal,
+        words: RowWords,
+    ) -> Option<Self> {
+        let pool = RefCell::new(RowPool::new(Element::from(list.clone()), words)?);
+        let canvas = Rc::new(Canvas {
+            scroller: scroller.clone(),
+            list,
+            rows: rows.clone(),
+            pool,
+            row_height: Cell::new(0.0),
+            height: Cell::new(0.0),
+            count: Cell::new(usize::MAX),
+        });
+        let (framed, scrolled, resized, keyed) =
+            (Rc::clone(&canvas), Rc::clone(&canvas), Rc::clone(&canvas), Rc::clone(&canvas));
+        let on_resize = Closure::<dyn FnMut()>::new(move || resized.measure());
+        let observer = ResizeObserver::new(on_resize.as_ref().unchecked_ref()).ok()?;
+        observer.observe(&scroller);
+        let options = EventListenerOptions::enable_prevent_default();
+        let listeners = [
+            EventListener::new(&scroller, "scroll", move |_| scrolled.paint()),
+            EventListener::new_with_options(&scroller, "keydown", options, move |event| {
+                if let Some(event) = event.dyn_ref::<KeyboardEvent>() {
+                    keyed.on_key(event);
+                }
+            }),
+        ];
+        canvas.measure();
+        let frames = repaint.subscribe(move || framed.paint());
+        Some(Self {
+            _canvas: canvas,
+            _frames: frames,
+            _listeners: listeners,
+            resized: observer,
+            _on_resize: on_resize,
+        })
+    }
+}
+
+impl Canvas {
+    /// Reads the sizes that the style sheet decides, then paints.
+    fn measure(&self) {
+        let style = web_sys::window().and_then(|window| window.get_computed_style(&self.list).ok().flatten());
+        let height = style.and_then(|style| style.get_property_value("--row-height").ok());
+        let height = height.and_then(|height| height.trim().trim_end_matches("px").parse().ok());
+        self.row_height.set(height.unwrap_or(44.0));
+        self.height.set(f64::from(self.scroller.client_height()));
+        self.count.set(usize::MAX);
+        self.paint();
+    }
+
+    fn paint(&self) {
+        let count = self.rows.0.len();
+        let row_height = self.row_height.get();
+        if self.count.replace(count) != count {
+            let height = format!("{}px", scrolled_height(row_height, count));
+            // A valid property and value; a browser does not refuse it.
+            let _ = self.list.style().set_property("height", &height);
+        }
+        let window = Window::at(f64::from(self.scroller.scroll_top()), self.height.get(), row_height, count);
+        // It fails only when the document is going away.
+        let _ = self.pool.borrow_mut().paint(&*self.rows.0, &window, row_height);
+    }
+
+    fn on_key(&self, event: &KeyboardEvent) {
+        let Some(at) = self.pool.borrow().focused_index() else { return };
+        let last = self.rows.0.len().saturating_sub(1);
+        let to = match event.key().as_str() {
+            "ArrowDown" => at + 1,
+            "ArrowUp" => at.saturating_sub(1),
+            "PageDown" => at + PAGE_ROWS,
+            "PageUp" => at.saturating_sub(PAGE_ROWS),
+            "Home" => 0,
+            "End" => last,
+            _ => return,
+        };
+        event.prevent_default();
+        self.reveal(to.min(last));
+    }
+
+    /// Scrolls until a row is on the screen, and gives it the focus.
+    fn reveal(&self, index: usize) {
+        let (row_height, height) = (self.row_height.get(), self.height.get());
+        let top = index as f64 * row_height;
+        let scroll_top = f64::from(self.scroller.scroll_top());
+        if top < scroll_top {
+            self.scroller.set_scroll_top(top as i32);
+        } else if top + row_height > scroll_top + height {
+            self.scroller.set_scroll_top((top + row_height - height).ceil() as i32);
+        }
+        self.paint();
+        self.pool.borrow().focus_index(index);
+    }
+}
