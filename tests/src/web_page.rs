@@ -120,18 +120,20 @@ fn the_filter_shows_only_topics_whose_name_or_value_matches() {
         open(page, &hearth, "topics").await;
         let count = |shown: u8| format!(r#"[data-testid=topic-count][data-total="3"][data-shown="{shown}"]"#);
         page.wait_for_element(&count(3)).await;
-        for (filter, shown) in [("LAMP", 2), ("48", 1), ("kitchen", 1), ("nothing like it", 0)] {
+        for (filter, shown) in [("LAMP", 2), ("48", 1), ("home/+/lamp", 2), ("nothing like it", 0)] {
             page.fill("[data-testid=topic-filter]", filter).await;
             page.wait_for_element(&count(shown)).await;
-            let rows = format!("document.querySelectorAll('[data-testid=topic-row]').length === {shown}");
-            page.wait_for(&format!("{shown} rows for `{filter}`"), &rows).await;
+            // The pool keeps rows that it does not need just now, hidden.
+            let rows =
+                "[...document.querySelectorAll('[data-testid=topic-row]')].filter(it => it.offsetParent)";
+            page.wait_for(&format!("{shown} rows for `{filter}`"), &format!("{rows}.length === {shown}"))
+                .await;
         }
     });
 }
 
 #[test]
 fn everything_can_be_done_from_the_keyboard() {
-    const TAB: &str = "\u{E004}";
     const ENTER: &str = "\u{E007}";
     let hearth = Hearth::start();
     publish(hearth.mqtt(), V311, &["-t", "home/kitchen/lamp", "-m", "off", "-r", "-q", "1"]);
@@ -162,7 +164,6 @@ fn everything_can_be_done_from_the_keyboard() {
         page.press("typed").await;
         tab_to(page, "publish-payload").await;
         page.press("by hand").await;
-        page.press(TAB).await;
         tab_to(page, "publish-send").await;
         page.press(ENTER).await;
         assert_eq!(tool.next_message().text, "typed by hand");
@@ -177,15 +178,15 @@ fn a_german_browser_gets_german_words_and_numbers() {
         open(page, &hearth, "home").await;
         page.wait_for("a German document", "document.documentElement.lang === 'de'").await;
         page.wait_for_text("[data-testid=tile-value]", "21,5").await;
-        page.wait_for_text("[data-testid=nav-topics]", "Themen").await;
+        page.wait_for_text("[data-testid=nav-home]", "Zuhause").await;
         page.screenshot("home-desktop-light-german").await;
 
         page.click("[data-testid=nav-about]").await;
         page.click("[data-testid=language-en]").await;
         page.wait_for("an English document", "document.documentElement.lang === 'en'").await;
-        page.wait_for_text("[data-testid=nav-topics]", "Topics").await;
+        page.wait_for_text("[data-testid=nav-home]", "Home").await;
         page.reload().await;
-        page.wait_for_text("[data-testid=nav-topics]", "Topics").await;
+        page.wait_for_text("[data-testid=nav-home]", "Home").await;
     });
 }
 
@@ -218,7 +219,8 @@ fn what_a_stranger_publishes_is_shown_as_text_and_never_run() {
         open(page, &hearth, "home").await;
         page.click("[data-testid=nav-topics]").await;
         page.wait_for_text("[data-testid=topic-value]", "<img src=x").await;
-        page.wait_for_text("[data-testid=topic-row]", "a/<b>bold</b>").await;
+        // The row shows the last level on its own, so the name is not one run of text.
+        page.wait_for_text("[data-testid=topic-row]", "a/<b>bold</").await;
         page.click(r#"[data-testid=topic-row][data-topic="a/<b>bold</b>"]"#).await;
         page.wait_for_text("[data-testid=detail-payload]", "<script>").await;
         assert_eq!(page.evaluate("window.isRun === undefined").await, true);
