@@ -1,3 +1,85 @@
-//! `cargo xtask`: set-up and every chore.
+//! `cargo xtask`: set-up and every chore of the project.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who started it")]
 
-fn main() {}
+mod check;
+mod debian;
+mod dev;
+mod distro_rust;
+mod measure;
+mod pins;
+mod process;
+mod programs;
+mod relay;
+mod run;
+mod server;
+mod size;
+mod step;
+mod test;
+mod test_clients;
+mod tools;
+mod wasm_sections;
+mod wasm_target;
+mod web;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::Workspace;
+
+const HELP: &str = "\
+Hearth's chores. Each sets up what it needs and is not there yet, in pinned versions.
+
+    cargo xtask run [-- ARGUMENTS]   build and start Hearth; try `cargo xtask run -- --demo`
+    cargo xtask test [NAME…]         every test, those in a real browser too, or those whose names contain NAME
+    cargo xtask build                the release program, web app inside
+    cargo xtask dev [-- ARGUMENTS]   the server, and the web app rebuilt and reloaded at every change
+    cargo xtask check                format, lints, docs, licences and advisories, web app
+    cargo xtask size                 bytes of the web app's first load, and which crate they come from
+    cargo xtask measure              resident memory and start time of the release program
+    cargo xtask clean-tools          remove the tools that xtask installed
+
+XTASK_NO_RUSTUP=1   set up the wasm target without rustup, from the distribution's packages
+XTASK_NO_WASM_OPT=1 build the web app without wasm-opt
+";
+
+fn main() -> ExitCode {
+    match obey(std::env::args_os().skip(1).collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn obey(arguments: Vec<OsString>) -> Result<()> {
+    let mut arguments = arguments.into_iter();
+    let chore = arguments.next().unwrap_or_default();
+    let mut rest: Vec<OsString> = arguments.collect();
+    if rest.first().is_some_and(|first| first == "--") {
+        rest.remove(0);
+    }
+    let chore = chore.to_string_lossy().into_owned();
+    if !matches!(chore.as_str(), "run" | "test" | "dev") && !rest.is_empty() {
+        bail!("`cargo xtask {chore}` takes no arguments, but was given {rest:?}");
+    }
+    match chore.as_str() {
+        "run" => run::run(&Workspace::find()?, &rest),
+        "test" => test::test(&Workspace::find()?, &rest),
+        "build" => server::build_for_release(&Workspace::find()?),
+        "dev" => dev::dev(&Workspace::find()?, &rest),
+        "check" => check::check(&Workspace::find()?),
+        "size" => size::size(&Workspace::find()?),
+        "measure" => measure::measure(&Workspace::find()?),
+        "clean-tools" => tools::clean(&Workspace::find()?),
+        relay::CHORE => relay::relay(),
+        "" | "help" | "-h" | "--help" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        unknown => bail!("there is no chore `{unknown}`; `cargo xtask help` lists them"),
+    }
+}

@@ -1,0 +1,67 @@
+//! The pinned versions of every tool that xtask installs, in one table.
+
+/// The target that the web app is compiled for.
+pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// A tool that is compiled from the crate registry.
+#[derive(Debug)]
+pub(crate) struct CargoTool {
+    /// Name of its folder and in messages.
+    pub(crate) name: &'static str,
+    pub(crate) package: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) flags: &'static [&'static str],
+    pub(crate) programs: &'static [&'static str],
+    /// What compiling it costs on two cores, for the person who waits.
+    pub(crate) minutes: u32,
+}
+
+/// Bundles the web app. 0.22 needs a newer compiler than ours. Its default features are for downloads, which it must
+/// not do: its tools come from here.
+pub(crate) const TRUNK: CargoTool = CargoTool {
+    name: "trunk",
+    package: "trunk",
+    version: "0.21.14",
+    flags: &["--no-default-features"],
+    programs: &["trunk"],
+    minutes: 4,
+};
+
+/// Writes the JavaScript side of the wasm. The version must be the one of the crate in Cargo.lock.
+pub(crate) const WASM_BINDGEN: CargoTool = CargoTool {
+    name: "wasm-bindgen",
+    package: "wasm-bindgen-cli",
+    version: "0.2.129",
+    flags: &[],
+    programs: &["wasm-bindgen", "wasm-bindgen-test-runner"],
+    minutes: 2,
+};
+
+/// Checks licences, sources, duplicates and advisories of the dependencies.
+pub(crate) const CARGO_DENY: CargoTool = CargoTool {
+    name: "cargo-deny",
+    package: "cargo-deny",
+    version: "0.20.2",
+    flags: &[],
+    programs: &["cargo-deny"],
+    minutes: 3,
+};
+
+/// wasm-opt, from the npm package `binaryen`; package and checksum are in `xtask/binaryen`.
+pub(crate) const BINARYEN_VERSION: &str = "132.0.0";
+/// The npm project that installs it.
+pub(crate) const BINARYEN_PACKAGE: &str = include_str!("../binaryen/package.json");
+/// Its lock file.
+pub(crate) const BINARYEN_LOCK: &str = include_str!("../binaryen/package-lock.json");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_npm_project_installs_the_pinned_binaryen() {
+        assert!(BINARYEN_PACKAGE.contains(&format!("\"binaryen\": \"{BINARYEN_VERSION}\"")));
+        assert!(BINARYEN_LOCK.contains("\"integrity\": \"sha512-"));
+        assert!(!BINARYEN_LOCK.contains("\"resolved\""));
+    }
+}

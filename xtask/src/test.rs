@@ -1,0 +1,137 @@
+//! The chore `test`: every test there is, natively, as wasm and through a real browser.
+//!
+//! What the crate `tests` gets through its environment: `HEARTH_BIN`, the server with the web app inside;
+//! `HEARTH_NODE_MODULES`, npm's packages; `HEARTH_PYTHON`, an interpreter with the packages of PyPI. The programs
+//! mosquitto_pub, mosquitto_sub, chromedriver and node are on its PATH.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{BufRead, BufReader, Write, stdout};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::pins::WASM_TARGET;
+use crate::process::{run_openly, shown};
+use crate::programs::{self, CHROMEDRIVER};
+use crate::step::step;
+use crate::test_clients::TestClients;
+use crate::web::{APP, WebTools};
+use crate::workspace::Workspace;
+
+/// What the summaries of the test runners say, added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+/// Runs all tests, or those whose names contain one of the filters.
+pub(crate) fn test(workspace: &Workspace, filters: &[OsString]) -> Result<()> {
+    programs::ensure(programs::OF_THE_TESTS)?;
+    let clients = TestClients::ensure(workspace)?;
+    let web = WebTools::ensure(workspace)?;
+    web.build(workspace)?;
+    // One selection of packages for building and testing: another one would have other features, and compile everything
+    // a second time. It has the server's program in it.
+    step("building the server and the tests", || {
+        run_openly(workspace.cargo().args(["build", "--locked", "--workspace", "--all-targets"]))
+    })?;
+    let mut tally = Tally::default();
+    let mut cargo = workspace.cargo();
+    cargo.args(["test", "--locked", "--workspace", "--no-fail-fast", "--"]).args(filters);
+    cargo.env("HEARTH_BIN", workspace.program("debug", "hearth"));
+    cargo.env("HEARTH_NODE_MODULES", &clients.node_modules).env("HEARTH_PYTHON", &clients.python);
+    let mut is_good = run_counted(&mut cargo, &mut tally)?;
+    if has_wasm_tests(&workspace.root.join("frontend"))? {
+        is_good &= run_counted(wasm_tests(workspace, &web)?.args(filters), &mut tally)?;
+    }
+    println!("\n{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.ignored);
+    if !is_good || tally.failed > 0 {
+        bail!("not all tests passed");
+    }
+    if tally.passed == 0 {
+        bail!("no test has such a name");
+    }
+    Ok(())
+}
+
+/// Runs a test command, passes its output on and adds up its summaries; whether it ended well.
+fn run_counted(command: &mut Command, tally: &mut Tally) -> Result<bool> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", shown(command)))?;
+    let output = child.stdout.take().context("the output of the tests cannot be read")?;
+    let mut reader = BufReader::new(output);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        stdout().write_all(&line)?;
+        tally.add(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    Ok(child.wait()?.success())
+}
+
+impl Tally {
+    /// Adds a line of the form `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+    fn add(&mut self, line: &str) {
+        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "))
+        else {
+            return;
+        };
+        for part in counts.split(';') {
+            let mut words = part.split_whitespace();
+            let Some(count) = words.next().and_then(|word| word.parse::<u64>().ok()) else { continue };
+            match words.next() {
+                Some("passed") => self.passed += count,
+                Some("failed") => self.failed += count,
+                Some("ignored") => self.ignored += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The web app's own tests, which run as wasm in a browser.
+fn wasm_tests(workspace: &Workspace, web: &WebTools) -> Result<Command> {
+    let mut cargo = web.toolchain.cargo(workspace)?;
+    cargo.args(["test", "--locked", "--package", APP, "--target", WASM_TARGET, "--"]);
+    let runner = web.command(workspace, "wasm-bindgen-test-runner")?;
+    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner.get_program());
+    cargo.env("CHROMEDRIVER", CHROMEDRIVER.find().context("chromedriver is not on the PATH")?);
+    Ok(cargo)
+}
+
+fn has_wasm_tests(folder: &Path) -> Result<bool> {
+    for entry in folder.read_dir()? {
+        let path = entry?.path();
+        let has_them = if path.is_dir() {
+            has_wasm_tests(&path)?
+        } else {
+            path.extension().is_some_and(|extension| extension == "rs")
+                && fs::read_to_string(&path)?.contains("#[wasm_bindgen_test]")
+        };
+        if has_them {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_are_added_up_and_other_lines_are_not() {
+        let mut tally = Tally::default();
+        tally.add("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 4 filtered out; finished in 0.10s\n");
+        tally.add("test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out\n");
+        tally.add("test codec::a_test ... ok\n");
+        tally.add("9 passed; 9 failed\n");
+        assert_eq!(tally, Tally { passed: 14, failed: 3, ignored: 1 });
+    }
+}
