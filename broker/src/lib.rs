@@ -1,1 +1,32 @@
-//! An MQTT broker shard without I/O.
+//! An MQTT broker shard without I/O: sessions, routing, retained messages, wills.
+//!
+//! Bytes and a time go into a [`Shard`]; bytes for connections and [`Effect`]s come out. Shards of one broker
+//! share a [`Shared`], which no step of the delivery to a live subscriber writes to.
+
+mod access;
+mod connection;
+mod delivery;
+mod effect;
+mod encoding;
+mod ids;
+mod interest;
+mod limits;
+mod message;
+mod output;
+mod retained;
+mod router;
+mod session;
+mod shard;
+mod shared;
+mod stats;
+
+pub use access::{Access, AllowAll, Decision};
+pub use connection::{Peer, Transport};
+pub use effect::{DropReason, Effect, EndReason, Event, Forward};
+pub use ids::{ConnectionId, ShardCount, ShardId};
+pub use limits::Limits;
+pub use message::Message;
+pub use output::Output;
+pub use shard::Shard;
+pub use shared::Shared;
+pub use stats::Stats;

@@ -1,0 +1,81 @@
+//! A message on its way to one session, or to all that want it.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hearth_protocol::packet::{Publish, PublishProperties};
+use hearth_protocol::{QoS, Time, TopicName};
+
+use crate::message::{Message, expires_at};
+
+/// A message that waits for one session or is under way to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) message: Arc<Message>,
+    pub(crate) qos: QoS,
+    /// The retain flag that the client sees.
+    pub(crate) retain: bool,
+    /// A retained message that a SUBSCRIBE brought.
+    pub(crate) is_replay: bool,
+    /// Subscription identifiers.
+    pub(crate) ids: Box<[u32]>,
+}
+
+/// A message to route. It becomes a [`Message`] only when somebody has to hold it.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) topic: &'a TopicName,
+    pub(crate) payload: &'a Bytes,
+    pub(crate) properties: Option<&'a PublishProperties>,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) publisher: u64,
+    pub(crate) expires_at: Option<Time>,
+    source: Source<'a>,
+}
+
+enum Source<'a> {
+    Packet { publish: &'a Publish, now: Time, message: OnceCell<Arc<Message>> },
+    Message(&'a Arc<Message>),
+}
+
+impl<'a> Outgoing<'a> {
+    /// A packet as it came from a client.
+    pub(crate) fn of_packet(publish: &'a Publish, publisher: u64, now: Time) -> Self {
+        let properties = publish.properties.as_deref();
+        Self {
+            topic: &publish.topic,
+            payload: &publish.payload,
+            properties,
+            qos: publish.qos,
+            retain: publish.retain,
+            publisher,
+            expires_at: expires_at(properties.and_then(|properties| properties.message_expiry), now),
+            source: Source::Packet { publish, now, message: OnceCell::new() },
+        }
+    }
+
+    /// A message that is held already.
+    pub(crate) fn of_message(message: &'a Arc<Message>) -> Self {
+        Self {
+            topic: &message.topic,
+            payload: &message.payload,
+            properties: message.properties.as_deref(),
+            qos: message.qos,
+            retain: message.retain,
+            publisher: message.publisher,
+            expires_at: message.expires_at,
+            source: Source::Message(message),
+        }
+    }
+
+    /// The message to hold: made once, shared by all that hold it.
+    pub(crate) fn message(&self) -> Arc<Message> {
+        match &self.source {
+            Source::Message(message) => Arc::clone(message),
+            Source::Packet { publish, now, message } => {
+                Arc::clone(message.get_or_init(|| Arc::new(Message::detached(publish, self.publisher, *now))))
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What a shard wants done outside of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hearth_protocol::{ReasonCode, Text, Version};
+
+use crate::connection::Transport;
+use crate::ids::{ConnectionId, ShardId};
+use crate::message::Message;
+
+/// Something for the driver to do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Take the output, flush it and close the transport; the id means nothing to the shard any more.
+    Close(ConnectionId),
+    /// Hand this to another shard, in order.
+    Forward {
+        /// Which one.
+        to: ShardId,
+        /// What.
+        forward: Forward,
+    },
+    /// Something for log and counters.
+    Event(Event),
+}
+
+/// What goes from shard to shard: one entry a message, however many subscribers the other one has.
+#[derive(Clone, Debug)]
+pub enum Forward {
+    /// A message to deliver to the shard's own sessions.
+    Message(Arc<Message>),
+}
+
+/// Something that an operator may want to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A client is connected.
+    Connected {
+        /// Its id.
+        client_id: Text,
+        /// Its version.
+        version: Version,
+        /// Where it comes from.
+        address: Option<SocketAddr>,
+        /// How it comes.
+        transport: Transport,
+        /// Whether it found its session.
+        session_present: bool,
+    },
+    /// A CONNECT was answered with a refusal.
+    Refused {
+        /// Where it comes from.
+        address: Option<SocketAddr>,
+        /// Why.
+        reason: ReasonCode,
+        /// Which field or bound.
+        detail: String,
+    },
+    /// A connection is over.
+    Ended {
+        /// Its client id; `None` before CONNECT.
+        client_id: Option<Text>,
+        /// Why.
+        end: EndReason,
+    },
+    /// A session was forgotten.
+    SessionEnded {
+        /// Its client id.
+        client_id: Text,
+    },
+    /// Deliveries to a client did not take place. Told once when it begins; the counters have the rest.
+    Dropping {
+        /// Whose messages.
+        client_id: Text,
+        /// Why.
+        reason: DropReason,
+    },
+    /// Something was refused because of a bound.
+    Limited {
+        /// Who met it.
+        client_id: Text,
+        /// The name of the setting.
+        limit: &'static str,
+    },
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The client said goodbye.
+    Disconnect(ReasonCode),
+    /// The transport ended without a word.
+    Lost,
+    /// Nothing came for one and a half times the keep-alive.
+    KeepAlive,
+    /// The same client id connected again.
+    TakenOver,
+    /// The client broke a rule.
+    Violation {
+        /// The code that it was told.
+        reason: ReasonCode,
+        /// Which rule.
+        detail: String,
+    },
+    /// The broker stops.
+    Shutdown,
+}
+
+/// Why a delivery did not take place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DropReason {
+    /// QoS 0, and more than `output_bytes_max` wait for the connection.
+    OutputFull,
+    /// More than `queued_messages_max` or `queued_bytes_max` wait for the session.
+    QueueFull,
+    /// The packet would be larger than the client takes [MQTT-3.1.2-24].
+    PacketTooLarge,
+    /// The message expired before it could be delivered [MQTT-3.3.2-5].
+    Expired,
+    /// A client published to a topic that is the broker's.
+    ReservedTopic,
+    /// Access was denied.
+    Denied,
+    /// There are `retained_messages_max` messages, or `retained_bytes_max` bytes of them.
+    RetainedFull,
+}
+
+impl DropReason {
+    /// How many reasons there are.
+    pub const COUNT: usize = 7;
+
+    pub(crate) const fn as_index(self) -> usize {
+        self as usize
+    }
+}

@@ -1,0 +1,135 @@
+//! PUBLISH packets of one message, encoded once for all that get the same bytes.
+
+use bytes::{Bytes, BytesMut};
+use hearth_protocol::codec::{PublishHead, encode_publish_head};
+use hearth_protocol::packet::PacketId;
+use hearth_protocol::{QoS, Time, Version};
+
+use crate::delivery::Outgoing;
+use crate::message::expiry_left;
+use crate::output::{COPY_MAX, Output};
+
+/// What makes the bytes of two deliveries of one message differ, but for packet identifier and exact QoS, which
+/// are patched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form<'a> {
+    pub(crate) version: Version,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) ids: &'a [u32],
+}
+
+/// The encodings of one message so far, in memory that stays for the next one.
+#[derive(Default)]
+pub(crate) struct Encodings {
+    bytes: BytesMut,
+    entries: Vec<Entry>,
+    ids: Vec<u32>,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    is_v5: bool,
+    is_acknowledged: bool,
+    retain: bool,
+    ids: (usize, usize),
+    start: usize,
+    end: usize,
+    /// Where the packet identifier stands, from `start`; 0 with QoS 0.
+    packet_id_at: usize,
+}
+
+/// One encoding: its header, with a copied payload or before a shared one.
+pub(crate) struct Encoded<'a> {
+    bytes: &'a [u8],
+    packet_id_at: usize,
+    shared: Option<&'a Bytes>,
+}
+
+impl Encodings {
+    /// Forgets the message before.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+        self.ids.clear();
+    }
+
+    /// The bytes of a message in a form; `None` when no packet can hold it.
+    pub(crate) fn encode<'a>(
+        &'a mut self,
+        outgoing: &Outgoing<'a>,
+        form: Form<'_>,
+        now: Time,
+    ) -> Option<Encoded<'a>> {
+        let place = match self.entries.iter().position(|entry| self.has_form(entry, form)) {
+            Some(place) => place,
+            None => self.add(outgoing, form, now)?,
+        };
+        let entry = self.entries[place];
+        let shared = (outgoing.payload.len() > COPY_MAX).then_some(outgoing.payload);
+        Some(Encoded { bytes: &self.bytes[entry.start..entry.end], packet_id_at: entry.packet_id_at, shared })
+    }
+
+    fn has_form(&self, entry: &Entry, form: Form<'_>) -> bool {
+        entry.is_v5 == form.version.is_v5()
+            && entry.is_acknowledged == (form.qos > QoS::AtMostOnce)
+            && entry.retain == form.retain
+            && (!entry.is_v5 || self.ids[entry.ids.0..entry.ids.1] == *form.ids)
+    }
+
+    fn add(&mut self, outgoing: &Outgoing<'_>, form: Form<'_>, now: Time) -> Option<usize> {
+        let is_acknowledged = form.qos > QoS::AtMostOnce;
+        let head = PublishHead {
+            dup: false,
+            qos: form.qos,
+            retain: form.retain,
+            topic: outgoing.topic.as_str(),
+            packet_id: is_acknowledged.then_some(PacketId::MIN),
+            properties: outgoing.properties,
+            message_expiry: expiry_left(outgoing.expires_at, now),
+            topic_alias: None,
+            subscription_ids: form.ids,
+            payload_len: outgoing.payload.len(),
+        };
+        let start = self.bytes.len();
+        let packet_id_at = encode_publish_head(&head, form.version, &mut self.bytes).ok()?;
+        if outgoing.payload.len() <= COPY_MAX {
+            self.bytes.extend_from_slice(outgoing.payload);
+        }
+        let ids_start = self.ids.len();
+        self.ids.extend_from_slice(form.ids);
+        self.entries.push(Entry {
+            is_v5: form.version.is_v5(),
+            is_acknowledged,
+            retain: form.retain,
+            ids: (ids_start, self.ids.len()),
+            start,
+            end: self.bytes.len(),
+            packet_id_at: packet_id_at.map_or(0, |at| at - start),
+        });
+        Some(self.entries.len() - 1)
+    }
+}
+
+impl Encoded<'_> {
+    /// Length of the whole packet.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() + self.shared.map_or(0, Bytes::len)
+    }
+
+    /// Puts it into an output, with what is the delivery's own.
+    pub(crate) fn write(&self, output: &mut Output, qos: QoS, packet_id: Option<PacketId>, dup: bool) {
+        output.write(|tail| {
+            let start = tail.len();
+            tail.extend_from_slice(self.bytes);
+            tail[start] = tail[start] & 0b1111_0001 | qos.bits() << 1 | u8::from(dup) << 3;
+            if let Some(packet_id) = packet_id {
+                let at = start + self.packet_id_at;
+                tail[at..at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
+            }
+        });
+        if let Some(payload) = self.shared {
+            output.put_shared(payload);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A message that somebody has to hold.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hearth_protocol::packet::{Publish, PublishProperties, Will};
+use hearth_protocol::property::UserProperties;
+use hearth_protocol::{QoS, Text, Time, TopicName};
+
+/// A message in memory of its own, shared by all that wait for it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Message {
+    pub(crate) topic: TopicName,
+    pub(crate) payload: Bytes,
+    /// Of the publication; a delivery has at most this.
+    pub(crate) qos: QoS,
+    /// As the publisher set it.
+    pub(crate) retain: bool,
+    pub(crate) properties: Option<Box<PublishProperties>>,
+    /// Serial of the publisher's session; 0 for the broker itself.
+    pub(crate) publisher: u64,
+    /// When it is not worth delivering any more (MQTT 5.0, 3.3.2.3.3).
+    pub(crate) expires_at: Option<Time>,
+}
+
+impl Message {
+    /// Copies what is to be kept out of the receive buffer, so that a small message does not hold a large
+    /// buffer.
+    pub(crate) fn detached(publish: &Publish, publisher: u64, now: Time) -> Self {
+        let expiry = publish.properties.as_ref().and_then(|properties| properties.message_expiry);
+        Self {
+            topic: publish.topic.detached(),
+            payload: Bytes::copy_from_slice(&publish.payload),
+            qos: publish.qos,
+            retain: publish.retain,
+            properties: publish.properties.as_ref().map(|properties| Box::new(detach(properties))),
+            publisher,
+            expires_at: expires_at(expiry, now),
+        }
+    }
+
+    /// The message of a will, published now.
+    pub(crate) fn of_will(will: Will, publisher: u64, now: Time) -> Self {
+        let properties = will.properties;
+        let expires_at = expires_at(properties.message_expiry, now);
+        let properties = PublishProperties {
+            payload_format: properties.payload_format,
+            message_expiry: properties.message_expiry,
+            topic_alias: None,
+            response_topic: properties.response_topic,
+            correlation_data: properties.correlation_data,
+            user_properties: properties.user_properties,
+            subscription_ids: Vec::new(),
+            content_type: properties.content_type,
+        };
+        Self {
+            topic: will.topic,
+            payload: will.payload,
+            qos: will.qos,
+            retain: will.retain,
+            properties: (properties != PublishProperties::EMPTY).then(|| Box::new(properties)),
+            publisher,
+            expires_at,
+        }
+    }
+
+    /// What it counts against a bound of bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.payload.len() + self.topic.as_str().len()
+    }
+
+    /// Whether its time is over.
+    pub(crate) fn is_expired(&self, now: Time) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}
+
+pub(crate) fn expires_at(expiry: Option<u32>, now: Time) -> Option<Time> {
+    expiry.map(|seconds| now.saturating_add(Duration::from_secs(u64::from(seconds))))
+}
+
+/// Seconds that are left, begun ones counted [MQTT-3.3.2-6]; `None` for a message without expiry.
+pub(crate) fn expiry_left(expires_at: Option<Time>, now: Time) -> Option<u32> {
+    expires_at.map(|at| {
+        let millis = at.saturating_since(now).as_millis();
+        u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX)
+    })
+}
+
+/// A will in memory of its own.
+pub(crate) fn detached_will(will: &Will) -> Will {
+    let mut properties = will.properties.clone();
+    properties.content_type = properties.content_type.as_ref().map(Text::detached);
+    properties.response_topic = properties.response_topic.as_ref().map(TopicName::detached);
+    properties.correlation_data = properties.correlation_data.as_deref().map(Bytes::copy_from_slice);
+    properties.user_properties = detach_pairs(&properties.user_properties);
+    Will {
+        topic: will.topic.detached(),
+        payload: Bytes::copy_from_slice(&will.payload),
+        qos: will.qos,
+        retain: will.retain,
+        properties,
+    }
+}
+
+fn detach(properties: &PublishProperties) -> PublishProperties {
+    PublishProperties {
+        payload_format: properties.payload_format,
+        message_expiry: properties.message_expiry,
+        topic_alias: None,
+        response_topic: properties.response_topic.as_ref().map(TopicName::detached),
+        correlation_data: properties.correlation_data.as_deref().map(Bytes::copy_from_slice),
+        user_properties: detach_pairs(&properties.user_properties),
+        subscription_ids: Vec::new(),
+        content_type: properties.content_type.as_ref().map(Text::detached),
+    }
+}
+
+fn detach_pairs(pairs: &UserProperties) -> UserProperties {
+    pairs.iter().map(|(name, value)| (name.detached(), value.detached())).collect()
+}

@@ -1,0 +1,108 @@
+//! Routes of topics that were published lately.
+
+use std::rc::Rc;
+
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+use hearth_protocol::TopicName;
+
+use super::Target;
+use crate::interest::ShardSet;
+
+/// The targets of a topic.
+#[derive(Debug, Default)]
+pub(crate) struct Route {
+    pub(crate) targets: Vec<Target>,
+    /// Subscription identifiers of all targets, in the targets' order.
+    pub(crate) ids: Vec<u32>,
+    /// Other shards that may have targets.
+    pub(crate) shards: ShardSet,
+}
+
+impl Route {
+    /// The subscription identifiers of a target.
+    pub(crate) fn ids_of(&self, target: &Target) -> &[u32] {
+        &self.ids[target.ids_start as usize..][..target.ids_len as usize]
+    }
+}
+
+/// Keeps the routes of the topics that came last. An entry of another generation counts as absent.
+///
+/// Two halves: when the young one is full it becomes the old one, and the old one is dropped. What is still in
+/// use moves to the young half, so a topic that keeps coming stays; each step is O(1).
+pub(super) struct Cache {
+    half_max: usize,
+    young: HashMap<TopicName, Entry, FixedState>,
+    old: HashMap<TopicName, Entry, FixedState>,
+}
+
+struct Entry {
+    generations: (u64, u64),
+    route: Rc<Route>,
+}
+
+impl Cache {
+    pub(super) fn new(topics_max: usize, seed: u64) -> Self {
+        let hash = FixedState::with_seed(seed);
+        let (young, old) = (HashMap::with_hasher(hash.clone()), HashMap::with_hasher(hash));
+        Self { half_max: topics_max.div_ceil(2), young, old }
+    }
+
+    pub(super) fn find(&mut self, topic: &TopicName, generations: (u64, u64)) -> Option<Rc<Route>> {
+        let entry = match self.young.get(topic) {
+            Some(entry) => entry,
+            None => {
+                let (topic, entry) = self.old.remove_entry(topic)?;
+                self.make_room();
+                self.young.entry(topic).or_insert(entry)
+            }
+        };
+        (entry.generations == generations).then(|| Rc::clone(&entry.route))
+    }
+
+    pub(super) fn insert(&mut self, topic: &TopicName, generations: (u64, u64), route: Rc<Route>) {
+        let entry = Entry { generations, route };
+        if let Some(place) = self.young.get_mut(topic) {
+            *place = entry;
+        } else if self.half_max > 0 {
+            self.make_room();
+            self.young.insert(topic.detached(), entry);
+        }
+    }
+
+    fn make_room(&mut self) {
+        if self.young.len() >= self.half_max {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(number: usize) -> TopicName {
+        TopicName::try_from(number.to_string().as_str()).unwrap()
+    }
+
+    #[test]
+    fn a_topic_that_keeps_coming_stays_and_the_number_is_bounded() {
+        let mut cache = Cache::new(8, 1);
+        cache.insert(&topic(0), (1, 1), Rc::default());
+        for number in 1..100 {
+            cache.insert(&topic(number), (1, 1), Rc::default());
+            assert!(cache.find(&topic(0), (1, 1)).is_some(), "after {number} others");
+            assert!(cache.young.len() + cache.old.len() <= 8);
+        }
+    }
+
+    #[test]
+    fn an_entry_of_another_generation_is_not_found() {
+        let mut cache = Cache::new(8, 1);
+        cache.insert(&topic(0), (1, 1), Rc::default());
+        assert!(cache.find(&topic(0), (2, 1)).is_none());
+        assert!(cache.find(&topic(0), (1, 2)).is_none());
+        assert!(cache.find(&topic(0), (1, 1)).is_some());
+    }
+}

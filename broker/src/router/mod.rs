@@ -1,0 +1,100 @@
+//! Who gets a message: the shard's subscriptions and the other shards'.
+
+mod cache;
+mod trie;
+
+use std::rc::Rc;
+
+use hearth_protocol::{QoS, TopicFilter, TopicName};
+
+pub(crate) use cache::Route;
+
+use crate::ids::ShardId;
+use crate::interest::Interest;
+use cache::Cache;
+use trie::Trie;
+
+/// What a subscription asks for, beside its filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SubscriptionOptions {
+    pub(crate) qos: QoS,
+    pub(crate) no_local: bool,
+    pub(crate) retain_as_published: bool,
+    /// Subscription identifier; 0 for none.
+    pub(crate) id: u32,
+}
+
+/// One session of this shard that gets the message, once, however many of its subscriptions match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Index of the session.
+    pub(crate) session: u32,
+    /// The highest of the matching subscriptions [MQTT-3.3.4-2].
+    pub(crate) qos: QoS,
+    /// Set when every matching subscription has it.
+    pub(crate) no_local: bool,
+    /// Set when one of the matching subscriptions has it.
+    pub(crate) retain_as_published: bool,
+    /// Where its subscription identifiers stand in the route [MQTT-3.3.4-3], [MQTT-3.3.4-5].
+    pub(crate) ids_start: u32,
+    pub(crate) ids_len: u32,
+}
+
+/// Subscriptions of one shard.
+pub(crate) struct Router {
+    shard: ShardId,
+    trie: Trie,
+    cache: Cache,
+    /// Changes whenever a subscription does.
+    generation: u64,
+}
+
+impl Router {
+    pub(crate) fn new(shard: ShardId, seed: u64, cache_max: usize) -> Self {
+        Self { shard, trie: Trie::new(seed), cache: Cache::new(cache_max, seed), generation: 0 }
+    }
+
+    /// Subscriptions now.
+    pub(crate) const fn len(&self) -> usize {
+        self.trie.len()
+    }
+
+    /// Enters a subscription, in place of an earlier one of the same session and filter; whether it is new.
+    pub(crate) fn subscribe(
+        &mut self,
+        interest: &Interest,
+        filter: &TopicFilter,
+        session: u32,
+        options: SubscriptionOptions,
+    ) -> bool {
+        self.generation += 1;
+        let is_new = self.trie.insert(filter, session, options);
+        if is_new {
+            interest.add(self.shard, filter);
+        }
+        is_new
+    }
+
+    /// Removes a subscription; whether there was one.
+    pub(crate) fn unsubscribe(&mut self, interest: &Interest, filter: &TopicFilter, session: u32) -> bool {
+        self.generation += 1;
+        let existed = self.trie.remove(filter, session);
+        if existed {
+            interest.remove(self.shard, filter);
+        }
+        existed
+    }
+
+    /// Who gets a message of this topic.
+    pub(crate) fn route(&mut self, interest: &Interest, topic: &TopicName) -> Rc<Route> {
+        let generations = (self.generation, interest.generation());
+        if let Some(route) = self.cache.find(topic, generations) {
+            return route;
+        }
+        let mut route = Route { shards: interest.shards_for(topic, self.shard), ..Route::default() };
+        self.trie.matches(topic, &mut route);
+        let route = Rc::new(route);
+        self.cache.insert(topic, generations, Rc::clone(&route));
+        route
+    }
+}

@@ -1,0 +1,169 @@
+//! The end of connections, of sessions, and what wills do then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_protocol::packet::{Disconnect, Packet};
+use hearth_protocol::{ReasonCode, Time};
+
+use super::Shard;
+use super::connect::life;
+use super::timers::Timer;
+use crate::access::Decision;
+use crate::connection::Connection;
+use crate::effect::{DropReason, Effect, EndReason, Event};
+use crate::ids::ConnectionId;
+use crate::message::Message;
+
+impl Shard {
+    /// The transport has ended.
+    pub fn handle_closed(&mut self, now: Time, id: ConnectionId) {
+        if self.connection(id).is_some() {
+            self.close(now, id, EndReason::Lost);
+            // The driver knows that it is over: nobody takes the output.
+            self.connections.remove(id.as_index());
+        }
+    }
+
+    /// Says goodbye to all clients and ends their connections; sessions and wills are treated as after any
+    /// other end that the server chose.
+    pub fn handle_shutdown(&mut self, now: Time) {
+        let connections: Vec<_> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| !connection.is_closed)
+            .map(|(index, Connection { generation, .. })| ConnectionId {
+                index: index as u32,
+                generation: *generation,
+            })
+            .collect();
+        for id in connections {
+            self.end_connection(now, id, EndReason::Shutdown);
+        }
+    }
+
+    pub(super) fn on_disconnect(
+        &mut self,
+        now: Time,
+        id: ConnectionId,
+        session: u32,
+        disconnect: &Disconnect,
+    ) {
+        let session = &mut self.sessions[session as usize];
+        if let Some(expiry) = disconnect.properties.session_expiry {
+            if session.expiry_seconds == 0 && expiry > 0 {
+                let detail = "DISCONNECT: a session expiry above 0 after CONNECT asked for 0 (3.14.2.2.2)";
+                let reason = ReasonCode::ProtocolError;
+                return self.end_connection(
+                    now,
+                    id,
+                    EndReason::Violation { reason, detail: detail.to_owned() },
+                );
+            }
+            session.expiry_seconds = expiry.min(self.shared.limits.session_expiry_max_seconds);
+        }
+        if disconnect.reason == ReasonCode::Success {
+            // An orderly end takes the will back [MQTT-3.14.4-3].
+            session.will = None;
+        }
+        self.finish(now, id, EndReason::Disconnect(disconnect.reason));
+    }
+
+    /// The server ends a connection: version 5 clients are told why.
+    pub(super) fn end_connection(&mut self, now: Time, id: ConnectionId, end: EndReason) {
+        let Some(connection) = self.connection(id) else { return };
+        let is_v5 = connection.session.is_some()
+            && connection.protocol.version().is_some_and(|version| version.is_v5());
+        let reason = match &end {
+            EndReason::KeepAlive => Some(ReasonCode::KeepAliveTimeout),
+            EndReason::TakenOver => Some(ReasonCode::SessionTakenOver),
+            EndReason::Violation { reason, .. } => Some(disconnect_reason(*reason)),
+            EndReason::Shutdown => Some(ReasonCode::ServerShuttingDown),
+            EndReason::Disconnect(_) | EndReason::Lost => None,
+        };
+        if let Some(reason) = reason.filter(|_| is_v5) {
+            let mut disconnect = Disconnect::new(reason);
+            if let EndReason::Violation { detail, .. } = &end {
+                disconnect.properties.reason_string = detail.as_str().try_into().ok();
+            }
+            self.send(id, &Packet::Disconnect(disconnect));
+        }
+        self.finish(now, id, end);
+    }
+
+    /// Ends a connection and asks the driver to close it.
+    fn finish(&mut self, now: Time, id: ConnectionId, end: EndReason) {
+        self.close(now, id, end);
+        self.effects.push_back(Effect::Close(id));
+    }
+
+    /// Parts a connection from its session.
+    fn close(&mut self, now: Time, id: ConnectionId, end: EndReason) {
+        let Some(connection) = self.open_connection(id) else { return };
+        connection.is_closed = true;
+        let session = connection.session.take();
+        self.stats.connections -= 1;
+        let client_id = session.map(|session| self.sessions[session as usize].client_id.clone());
+        self.event(Event::Ended { client_id, end });
+        if let Some(session) = session {
+            self.detach(now, session);
+        }
+    }
+
+    /// A session goes on without a connection, or ends.
+    fn detach(&mut self, now: Time, index: u32) {
+        let session = &mut self.sessions[index as usize];
+        session.connection = None;
+        session.queue.keep_acknowledged();
+        let expiry = life(session.expiry_seconds);
+        session.expires_at = expiry.map(|life| now.saturating_add(life));
+        let delay = session.will.as_ref().map(|will| will.properties.delay.unwrap_or(0));
+        let id = session.id(index);
+        if let Some(delay) = delay.filter(|delay| *delay > 0 && session.expiry_seconds > 0) {
+            let at = now.saturating_add(Duration::from_secs(u64::from(delay)));
+            // It goes out with the end of the session at the latest (3.1.3.2.2).
+            let at = session.expires_at.map_or(at, |expires_at| at.min(expires_at));
+            session.will_at = Some(at);
+            self.timers.set(at, Timer::Session(id));
+        } else {
+            self.publish_will(now, index);
+        }
+        if self.sessions[index as usize].expiry_seconds == 0 {
+            self.end_session(now, index);
+        } else if let Some(at) = self.sessions[index as usize].expires_at {
+            self.timers.set(at, Timer::Session(id));
+        }
+    }
+
+    /// Forgets a session and its subscriptions. A will that still waits goes out.
+    pub(super) fn end_session(&mut self, now: Time, index: u32) {
+        self.publish_will(now, index);
+        let session = self.sessions.remove(index as usize);
+        self.session_by_client.remove(&session.client_id);
+        for filter in session.subscriptions.keys() {
+            self.router.unsubscribe(&self.shared.interest, filter, index);
+        }
+        self.event(Event::SessionEnded { client_id: session.client_id });
+    }
+
+    /// Publishes the will, if there is one, to whom its owner may publish now.
+    pub(super) fn publish_will(&mut self, now: Time, index: u32) {
+        let session = &mut self.sessions[index as usize];
+        session.will_at = None;
+        let Some(will) = session.will.take() else { return };
+        if self.shared.access.publish(&session.client_id, &will.topic) == Decision::Deny {
+            self.count_drop(DropReason::Denied);
+            return;
+        }
+        let message = Arc::new(Message::of_will(*will, session.serial, now));
+        self.publish_message(now, &message);
+    }
+}
+
+/// The code for DISCONNECT: a few that decoding yields belong in other packets only.
+fn disconnect_reason(reason: ReasonCode) -> ReasonCode {
+    match reason.byte() {
+        0x80..=0x83 | 0x87 | 0x89 | 0x8B | 0x8D..=0x90 | 0x93..=0xA2 => reason,
+        _ => ReasonCode::ProtocolError,
+    }
+}

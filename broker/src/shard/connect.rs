@@ -1,0 +1,240 @@
+//! CONNECT: a client and its session.
+
+use std::time::Duration;
+
+use hearth_protocol::connection::ProtocolError;
+use hearth_protocol::connection::server::ServerTerms;
+use hearth_protocol::packet::{ConnAck, ConnAckProperties, Connect, Packet};
+use hearth_protocol::{ReasonCode, Text, Time, Version};
+
+use super::Shard;
+use super::timers::Timer;
+use crate::access::Decision;
+use crate::effect::{Effect, EndReason, Event};
+use crate::ids::ConnectionId;
+use crate::message::detached_will;
+use crate::session::Session;
+
+impl Shard {
+    pub(super) fn on_connect(&mut self, now: Time, id: ConnectionId, connect: &Connect) {
+        let (client_id, is_assigned) = match self.client_id(id, connect) {
+            Ok(chosen) => chosen,
+            Err(error) => {
+                return self.refuse(id, Some(connect.version), error.reason, error.detail.to_string());
+            }
+        };
+        if let Err(error) = self.check_connect(id, connect, &client_id) {
+            return self.refuse(id, Some(connect.version), error.reason, error.detail.to_string());
+        }
+        let (session, session_present) = self.take_session(now, connect, client_id);
+        self.attach(now, id, session, connect);
+        let connack = self.connack(connect, session, session_present, is_assigned);
+        self.send(id, &Packet::ConnAck(Box::new(connack)));
+        self.announce(id, session, session_present);
+        if session_present {
+            self.redeliver(now, session);
+            self.send_queue(now, session);
+        }
+    }
+
+    /// The client id, and whether the server chose it.
+    fn client_id(&self, id: ConnectionId, connect: &Connect) -> Result<(Text, bool), ProtocolError> {
+        let bytes_max = self.shared.limits.client_id_bytes_max;
+        if connect.client_id.len() > bytes_max {
+            let detail = format!("client identifier: longer than client_id_bytes_max, {bytes_max} bytes");
+            return Err(ProtocolError::new(ReasonCode::ClientIdentifierNotValid, detail));
+        }
+        if !connect.client_id.is_empty() {
+            return Ok((connect.client_id.detached(), false));
+        }
+        let may_be_empty = match connect.version {
+            Version::V31 => false,
+            Version::V311 => connect.clean_start,
+            Version::V5 => true,
+        };
+        let assigned = self.connection(id).map(|connection| connection.peer.assigned_client_id.clone());
+        match assigned.filter(|assigned| may_be_empty && !assigned.is_empty()) {
+            Some(assigned) => Ok((assigned, true)),
+            None => {
+                let detail = "client identifier: is empty, and the session is to be kept [MQTT-3.1.3-8]";
+                Err(ProtocolError::new(ReasonCode::ClientIdentifierNotValid, detail))
+            }
+        }
+    }
+
+    fn check_connect(
+        &self,
+        id: ConnectionId,
+        connect: &Connect,
+        client_id: &str,
+    ) -> Result<(), ProtocolError> {
+        if connect.properties.authentication_method.is_some() {
+            let detail = "authentication method: none is supported (4.12)";
+            return Err(ProtocolError::new(ReasonCode::BadAuthenticationMethod, detail));
+        }
+        if self.stats.connections > self.shared.limits.connections_per_shard_max {
+            let detail = "more connections than connections_per_shard_max";
+            return Err(ProtocolError::new(ReasonCode::QuotaExceeded, detail));
+        }
+        let denied = self
+            .connection(id)
+            .is_none_or(|connection| self.shared.access.connect(&connection.peer, connect) == Decision::Deny);
+        if denied {
+            return Err(ProtocolError::new(ReasonCode::NotAuthorized, "access rules refuse this client"));
+        }
+        match &connect.will {
+            Some(will) if self.shared.access.publish(client_id, &will.topic) == Decision::Deny => {
+                let detail = "will topic: access rules refuse this client to publish to it";
+                Err(ProtocolError::new(ReasonCode::NotAuthorized, detail))
+            }
+            Some(will) if will.topic.as_str().starts_with("$SYS") => {
+                Err(ProtocolError::new(ReasonCode::TopicNameInvalid, "will topic: $SYS is the broker's own"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The client's session, and whether it was there before. A connection that it has is ended first
+    /// [MQTT-3.1.4-3].
+    fn take_session(&mut self, now: Time, connect: &Connect, client_id: Text) -> (u32, bool) {
+        if let Some(&session) = self.session_by_client.get(&client_id) {
+            self.take_over(now, session, connect.clean_start);
+        }
+        if let Some(&session) = self.session_by_client.get(&client_id) {
+            if !connect.clean_start {
+                return (session, true);
+            }
+            self.end_session(now, session);
+        }
+        self.serial_next += 1;
+        let session = Session::new(self.serial_next, client_id.clone(), connect.version, self.seed);
+        // Every session has had a connection, whose numbers are 32 bits too.
+        let index = self.sessions.insert(session) as u32;
+        self.session_by_client.insert(client_id, index);
+        (index, false)
+    }
+
+    fn take_over(&mut self, now: Time, session_index: u32, clean_start: bool) {
+        let session = &mut self.sessions[session_index as usize];
+        let Some(id) = session.connection.and_then(|index| self.connection_id(index)) else { return };
+        let session = &mut self.sessions[session_index as usize];
+        let goes_on = !clean_start && session.expiry_seconds > 0;
+        let is_delayed = session.will.as_ref().is_some_and(|will| will.properties.delay.unwrap_or(0) > 0);
+        if goes_on && is_delayed {
+            // The session is taken up before the delay is over [MQTT-3.1.3-9].
+            session.will = None;
+        }
+        self.end_connection(now, id, EndReason::TakenOver);
+    }
+
+    fn attach(&mut self, now: Time, id: ConnectionId, session_index: u32, connect: &Connect) {
+        let limits = &self.shared.limits;
+        let (inflight_max, expiry_max) = (limits.inflight_max, limits.session_expiry_max_seconds);
+        let terms =
+            ServerTerms { keep_alive: self.keep_alive(connect), topic_alias_maximum: limits.topic_alias_max };
+        let Some(connection) = self.connections.get_mut(id.as_index()) else { return };
+        connection.session = Some(session_index);
+        connection.protocol.accept(now, connect, terms);
+        let receive_maximum = connection.protocol.peer().map_or(u16::MAX, |peer| peer.receive_maximum);
+        if let Some(deadline) = connection.protocol.poll_timeout() {
+            self.timers.set(deadline, Timer::KeepAlive(id));
+        }
+        let session = &mut self.sessions[session_index as usize];
+        session.connection = Some(id.index);
+        session.version = connect.version;
+        session.outbound.set_window(receive_maximum.min(inflight_max));
+        session.expiry_seconds = session_expiry(connect).min(expiry_max);
+        session.expires_at = None;
+        // A will that waited for its delay is not published: the session goes on [MQTT-3.1.3-9].
+        session.will_at = None;
+        session.will = connect.will.as_ref().map(|will| Box::new(detached_will(will)));
+    }
+
+    /// Seconds of keep-alive that are granted; a bound that is not the widest one replaces 0 too.
+    fn keep_alive(&self, connect: &Connect) -> u16 {
+        let max = self.shared.limits.keep_alive_max_seconds;
+        let is_bounded = max < u16::MAX && connect.version.is_v5();
+        if is_bounded && (connect.keep_alive == 0 || connect.keep_alive > max) {
+            max
+        } else {
+            connect.keep_alive
+        }
+    }
+
+    fn connack(&self, connect: &Connect, session: u32, session_present: bool, is_assigned: bool) -> ConnAck {
+        let mut properties = ConnAckProperties::default();
+        if connect.version.is_v5() {
+            let limits = &self.shared.limits;
+            let session = &self.sessions[session as usize];
+            let keep_alive = self.keep_alive(connect);
+            let asked = session_expiry(connect);
+            properties = ConnAckProperties {
+                session_expiry: (session.expiry_seconds != asked).then_some(session.expiry_seconds),
+                receive_maximum: Some(limits.inflight_max),
+                packet_size_max: u32::try_from(limits.packet_bytes_max).ok(),
+                assigned_client_id: is_assigned.then(|| session.client_id.clone()),
+                topic_alias_maximum: Some(limits.topic_alias_max),
+                server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
+                shared_subscription_available: Some(false),
+                ..ConnAckProperties::default()
+            };
+        }
+        ConnAck { session_present, reason: ReasonCode::Success, properties }
+    }
+
+    fn announce(&mut self, id: ConnectionId, session: u32, session_present: bool) {
+        let Some(connection) = self.connections.get(id.as_index()) else { return };
+        let session = &self.sessions[session as usize];
+        let event = Event::Connected {
+            client_id: session.client_id.clone(),
+            version: session.version,
+            address: connection.peer.address,
+            transport: connection.peer.transport,
+            session_present,
+        };
+        self.event(event);
+    }
+
+    /// Answers a CONNECT with a refusal, where there was one whose version is known, and ends the connection.
+    pub(super) fn refuse(
+        &mut self,
+        id: ConnectionId,
+        version: Option<Version>,
+        reason: ReasonCode,
+        detail: String,
+    ) {
+        self.stats.refused += 1;
+        // A CONNECT of an unknown version is told so in the words of 3.1.1 [MQTT-3.1.2-2].
+        let is_answered = version.is_some() || reason == ReasonCode::UnsupportedProtocolVersion;
+        if is_answered {
+            let mut properties = ConnAckProperties::default();
+            if version.is_some_and(Version::is_v5) {
+                properties.reason_string = Text::try_from(detail.as_str()).ok();
+            }
+            let connack = ConnAck { session_present: false, reason, properties };
+            self.send(id, &Packet::ConnAck(Box::new(connack)));
+        }
+        let address = self.connection(id).and_then(|connection| connection.peer.address);
+        self.event(Event::Refused { address, reason, detail });
+        if let Some(connection) = self.open_connection(id) {
+            connection.is_closed = true;
+            self.stats.connections -= 1;
+            self.effects.push_back(Effect::Close(id));
+        }
+    }
+}
+
+/// Seconds that the client wants its session to outlive the connection. Before version 5, Clean Session 1 is
+/// an end with the connection and 0 is no end.
+fn session_expiry(connect: &Connect) -> u32 {
+    match connect.version {
+        Version::V5 => connect.properties.session_expiry.unwrap_or(0),
+        Version::V31 | Version::V311 if connect.clean_start => 0,
+        Version::V31 | Version::V311 => u32::MAX,
+    }
+}
+
+/// How long from now a session without a connection lives.
+pub(super) fn life(expiry_seconds: u32) -> Option<Duration> {
+    (expiry_seconds != u32::MAX).then(|| Duration::from_secs(u64::from(expiry_seconds)))
+}

@@ -1,0 +1,287 @@
+//! One shard: takes bytes and time, gives bytes and effects.
+
+mod acknowledge;
+mod close;
+mod connect;
+mod deliver;
+mod publish;
+mod subscribe;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use foldhash::quality::FixedState;
+use hashbrown::HashMap;
+use hearth_protocol::codec;
+use hearth_protocol::connection::ProtocolError;
+use hearth_protocol::connection::server::ServerConnection;
+use hearth_protocol::packet::Packet;
+use hearth_protocol::{ReasonCode, Text, Time, Version};
+use slab::Slab;
+
+use crate::connection::{Connection, Peer};
+use crate::effect::{DropReason, Effect, EndReason, Event, Forward};
+use crate::encoding::Encodings;
+use crate::ids::{ConnectionId, ShardId};
+use crate::output::Output;
+use crate::router::Router;
+use crate::session::Session;
+use crate::shared::Shared;
+use crate::stats::Stats;
+use timers::{Timer, Timers};
+
+/// Output buffers that are kept for the next turn.
+const BUFFERS_MAX: usize = 64;
+
+/// Output buffers above this many bytes are not kept.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// One part of a broker, with the sessions whose client ids hash to it.
+///
+/// After each `handle_*` call the driver carries out every [`Shard::poll_effect`]; at the end of its turn it
+/// writes the output of every [`Shard::poll_dirty`].
+pub struct Shard {
+    shared: Arc<Shared>,
+    router: Router,
+    sessions: Slab<Session>,
+    session_by_client: HashMap<Text, u32, FixedState>,
+    connections: Slab<Connection>,
+    generation_next: u32,
+    serial_next: u64,
+    seed: u64,
+    dirty: VecDeque<ConnectionId>,
+    effects: VecDeque<Effect>,
+    timers: Timers,
+    encodings: Encodings,
+    buffers: Vec<BytesMut>,
+    stats: Stats,
+}
+
+impl Shard {
+    /// A shard without sessions.
+    pub fn new(shared: Arc<Shared>, id: ShardId) -> Self {
+        let seed = shared.hash_seed();
+        let topic_cache_max = shared.limits.topic_cache_max;
+        Self {
+            router: Router::new(id, seed, topic_cache_max),
+            shared,
+            sessions: Slab::new(),
+            session_by_client: HashMap::with_hasher(FixedState::with_seed(seed)),
+            connections: Slab::new(),
+            generation_next: 0,
+            serial_next: (id.as_index() as u64) << 48,
+            seed,
+            dirty: VecDeque::new(),
+            effects: VecDeque::new(),
+            timers: Timers::default(),
+            encodings: Encodings::default(),
+            buffers: Vec::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// A transport is up; its first packet must be CONNECT.
+    pub fn handle_open(&mut self, now: Time, peer: Peer) -> ConnectionId {
+        self.generation_next = self.generation_next.wrapping_add(1);
+        let index = self.connections.insert(Connection {
+            generation: self.generation_next,
+            protocol: ServerConnection::new(self.shared.limits.packet_bytes_max),
+            peer: Box::new(peer),
+            session: None,
+            output: Output::default(),
+            is_dirty: false,
+            is_closed: false,
+            is_dropping: false,
+        });
+        // A slab of 2^32 connections would need terabytes.
+        let id = ConnectionId { index: index as u32, generation: self.generation_next };
+        self.timers.set(now.saturating_add(timers::CONNECT_MAX), Timer::Connect(id));
+        self.stats.connections += 1;
+        id
+    }
+
+    /// Takes the whole packets off `input` and leaves the start of one that is not whole.
+    pub fn handle_input(&mut self, now: Time, id: ConnectionId, input: &mut BytesMut) {
+        while let Some(connection) = self.open_connection(id) {
+            match connection.protocol.next_packet(now, input) {
+                Ok(Some(packet)) => self.on_packet(now, id, packet),
+                Ok(None) => return,
+                Err(error) => self.on_violation(now, id, &error),
+            }
+        }
+        input.clear();
+    }
+
+    /// A message from another shard.
+    pub fn handle_forward(&mut self, now: Time, forward: Forward) {
+        match forward {
+            Forward::Message(message) => self.deliver_forwarded(now, &message),
+        }
+    }
+
+    /// Everything in the output of a connection is written: there is room for more.
+    pub fn handle_flushed(&mut self, now: Time, id: ConnectionId) {
+        let Some(connection) = self.open_connection(id) else { return };
+        if let Some(mut buffer) = connection.output.reclaim()
+            && self.buffers.len() < BUFFERS_MAX
+            && buffer.capacity() <= BUFFER_BYTES_MAX
+        {
+            buffer.clear();
+            self.buffers.push(buffer);
+        }
+        if let Some(connection) = self.open_connection(id) {
+            connection.is_dropping = false;
+            if let Some(session) = connection.session {
+                self.send_queue(now, session);
+            }
+        }
+    }
+
+    /// Whether more input of a connection should be read: not while its own output is full, so that a client
+    /// that does not read its acknowledgements cannot make the broker hold them.
+    pub fn wants_input(&self, id: ConnectionId) -> bool {
+        self.connection(id)
+            .is_none_or(|connection| connection.output.len() < self.shared.limits.output_bytes_max)
+    }
+
+    /// The next connection whose output has grown.
+    pub fn poll_dirty(&mut self) -> Option<ConnectionId> {
+        loop {
+            let id = self.dirty.pop_front()?;
+            if let Some(connection) = self.open_connection(id) {
+                connection.is_dirty = false;
+                return Some(id);
+            }
+        }
+    }
+
+    /// What is to be written to a connection; `None` when the connection is over.
+    pub fn output(&mut self, id: ConnectionId) -> Option<&mut Output> {
+        self.open_connection(id).map(|connection| &mut connection.output)
+    }
+
+    /// The last words to a connection that is over, or all that is left for one that is to end now.
+    pub fn take_output(&mut self, id: ConnectionId) -> Output {
+        let Some(connection) = self.connections.get_mut(id.as_index()) else { return Output::default() };
+        if connection.generation != id.generation {
+            return Output::default();
+        }
+        let output = std::mem::take(&mut connection.output);
+        if connection.is_closed {
+            self.connections.remove(id.as_index());
+        }
+        output
+    }
+
+    /// The next thing to be done outside.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// What has been counted.
+    pub fn stats(&self) -> Stats {
+        Stats { sessions: self.sessions.len(), subscriptions: self.router.len(), ..self.stats.clone() }
+    }
+
+    fn on_packet(&mut self, now: Time, id: ConnectionId, packet: Packet) {
+        if let Packet::Connect(connect) = packet {
+            return self.on_connect(now, id, &connect);
+        }
+        // Every packet but CONNECT comes to an accepted connection, which has a session.
+        let Some(session) = self.connection(id).and_then(|connection| connection.session) else { return };
+        match packet {
+            Packet::Publish(publish) => self.on_publish(now, id, session, &publish),
+            Packet::PubAck(ack) => self.on_puback(now, session, &ack),
+            Packet::PubRec(ack) => self.on_pubrec(now, id, session, &ack),
+            Packet::PubRel(ack) => self.on_pubrel(id, session, &ack),
+            Packet::PubComp(ack) => self.on_pubcomp(now, session, &ack),
+            Packet::Subscribe(subscribe) => self.on_subscribe(now, id, session, &subscribe),
+            Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(id, session, &unsubscribe),
+            Packet::PingReq => self.send(id, &Packet::PingResp),
+            Packet::Disconnect(disconnect) => self.on_disconnect(now, id, session, &disconnect),
+            Packet::Auth(_) => {
+                let detail = "AUTH: no authentication method was agreed on [MQTT-4.12.0-1]";
+                self.on_violation(now, id, &ProtocolError::new(ReasonCode::ProtocolError, detail));
+            }
+            // `ServerConnection` lets none of these through.
+            Packet::Connect(_)
+            | Packet::ConnAck(_)
+            | Packet::SubAck(_)
+            | Packet::UnsubAck(_)
+            | Packet::PingResp => {}
+        }
+    }
+
+    /// A client broke a rule: it is told, where its version has words for it, and its connection ends.
+    fn on_violation(&mut self, now: Time, id: ConnectionId, error: &ProtocolError) {
+        self.stats.protocol_errors += 1;
+        let Some(connection) = self.open_connection(id) else { return };
+        if connection.session.is_none() {
+            let version = connection.protocol.version();
+            self.refuse(id, version, error.reason, error.detail.to_string());
+            return;
+        }
+        let end = EndReason::Violation { reason: error.reason, detail: error.detail.to_string() };
+        self.end_connection(now, id, end);
+    }
+
+    fn connection(&self, id: ConnectionId) -> Option<&Connection> {
+        let connection = self.connections.get(id.as_index())?;
+        (connection.generation == id.generation && !connection.is_closed).then_some(connection)
+    }
+
+    fn open_connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(id.as_index())?;
+        (connection.generation == id.generation && !connection.is_closed).then_some(connection)
+    }
+
+    fn connection_id(&self, index: u32) -> Option<ConnectionId> {
+        let connection = self.connections.get(index as usize)?;
+        Some(ConnectionId { index, generation: connection.generation })
+    }
+
+    /// Puts a packet into the output of a connection, if it is not larger than the client takes.
+    fn send(&mut self, id: ConnectionId, packet: &Packet) {
+        let Some(connection) = self.connections.get_mut(id.as_index()) else { return };
+        let version = connection.protocol.version().unwrap_or(Version::V311);
+        let size_max = connection.protocol.peer().map_or(usize::MAX, |peer| peer.packet_size_max);
+        let fits = codec::encoded_len(packet, version).is_ok_and(|len| len <= size_max);
+        lend_buffer(&mut self.buffers, &mut connection.output);
+        if fits && connection.output.write(|tail| codec::encode(packet, version, tail)).is_ok() {
+            mark_dirty(&mut self.dirty, connection, id);
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.effects.push_back(Effect::Event(event));
+    }
+
+    fn count_drop(&mut self, reason: DropReason) {
+        self.stats.dropped[reason.as_index()] += 1;
+    }
+
+    fn limited(&mut self, session: u32, limit: &'static str) {
+        let client_id = self.sessions[session as usize].client_id.clone();
+        self.event(Event::Limited { client_id, limit });
+    }
+}
+
+fn lend_buffer(buffers: &mut Vec<BytesMut>, output: &mut Output) {
+    if !output.has_buffer()
+        && let Some(buffer) = buffers.pop()
+    {
+        output.lend(buffer);
+    }
+}
+
+fn mark_dirty(dirty: &mut VecDeque<ConnectionId>, connection: &mut Connection, id: ConnectionId) {
+    if !connection.is_dirty {
+        connection.is_dirty = true;
+        dirty.push_back(id);
+    }
+}

@@ -1,0 +1,138 @@
+//! SUBSCRIBE and UNSUBSCRIBE.
+
+use hearth_protocol::packet::{
+    Packet, ReasonProperties, RetainHandling, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe,
+};
+use hearth_protocol::{QoS, ReasonCode, Time, TopicFilter};
+
+use super::Shard;
+use crate::access::Decision;
+use crate::delivery::Delivery;
+use crate::effect::Event;
+use crate::ids::ConnectionId;
+use crate::router::SubscriptionOptions;
+
+impl Shard {
+    pub(super) fn on_subscribe(&mut self, now: Time, id: ConnectionId, session: u32, subscribe: &Subscribe) {
+        let is_too_many = self.is_too_many(session, subscribe.subscriptions.len());
+        let subscription_id = subscribe.properties.subscription_id.unwrap_or(0);
+        let mut reasons = Vec::with_capacity(subscribe.subscriptions.len());
+        let mut replays = Vec::new();
+        for subscription in &subscribe.subscriptions {
+            let reason = match self.objection(session, &subscription.filter) {
+                _ if is_too_many => ReasonCode::QuotaExceeded,
+                Some(reason) => reason,
+                None => {
+                    let is_new = self.enter(session, subscription, subscription_id);
+                    if wants_retained(subscription.retain_handling, is_new) {
+                        replays.push(subscription);
+                    }
+                    granted(subscription.qos)
+                }
+            };
+            reasons.push(reason);
+        }
+        let properties = ReasonProperties::default();
+        self.send(id, &Packet::SubAck(SubAck { packet_id: subscribe.packet_id, reasons, properties }));
+        for subscription in replays {
+            self.replay(now, session, subscription, subscription_id);
+        }
+        self.send_queue(now, session);
+    }
+
+    pub(super) fn on_unsubscribe(&mut self, id: ConnectionId, session: u32, unsubscribe: &Unsubscribe) {
+        let is_too_many = self.is_too_many(session, unsubscribe.filters.len());
+        let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
+        for filter in &unsubscribe.filters {
+            reasons.push(if is_too_many {
+                ReasonCode::ImplementationSpecificError
+            } else if self.sessions[session as usize].subscriptions.remove(filter).is_some() {
+                self.router.unsubscribe(&self.shared.interest, filter, session);
+                ReasonCode::Success
+            } else {
+                ReasonCode::NoSubscriptionExisted
+            });
+        }
+        let properties = ReasonProperties::default();
+        self.send(id, &Packet::UnsubAck(UnsubAck { packet_id: unsubscribe.packet_id, reasons, properties }));
+    }
+
+    fn is_too_many(&mut self, session: u32, filters: usize) -> bool {
+        let is_too_many = filters > self.shared.limits.filters_per_packet_max;
+        if is_too_many {
+            self.limited(session, "filters_per_packet_max");
+        }
+        is_too_many
+    }
+
+    /// Why a filter is not taken.
+    fn objection(&mut self, session_index: u32, filter: &TopicFilter) -> Option<ReasonCode> {
+        let limits = &self.shared.limits;
+        let session = &self.sessions[session_index as usize];
+        let mut limited = None;
+        let reason = if filter.shared().is_some() {
+            Some(ReasonCode::SharedSubscriptionsNotSupported)
+        } else if filter.as_str().len() > limits.topic_bytes_max {
+            limited = Some("topic_bytes_max");
+            Some(ReasonCode::TopicFilterInvalid)
+        } else if filter.levels().count() > limits.topic_levels_max {
+            limited = Some("topic_levels_max");
+            Some(ReasonCode::TopicFilterInvalid)
+        } else if session.subscriptions.len() >= limits.subscriptions_per_session_max
+            && !session.subscriptions.contains_key(filter)
+        {
+            limited = Some("subscriptions_per_session_max");
+            Some(ReasonCode::QuotaExceeded)
+        } else if self.shared.access.subscribe(&session.client_id, filter) == Decision::Deny {
+            Some(ReasonCode::NotAuthorized)
+        } else {
+            None
+        };
+        if let Some(limit) = limited {
+            let client_id = session.client_id.clone();
+            self.event(Event::Limited { client_id, limit });
+        }
+        reason
+    }
+
+    /// Enters a subscription; whether it is new.
+    fn enter(&mut self, session_index: u32, subscription: &Subscription, id: u32) -> bool {
+        let options = SubscriptionOptions {
+            qos: subscription.qos,
+            no_local: subscription.no_local,
+            retain_as_published: subscription.retain_as_published,
+            id,
+        };
+        let filter = subscription.filter.detached();
+        let is_new = self.router.subscribe(&self.shared.interest, &filter, session_index, options);
+        self.sessions[session_index as usize].subscriptions.insert(filter, options);
+        is_new
+    }
+
+    /// Queues the retained messages that a subscription matches [MQTT-3.3.1-9]; they go out as there is room.
+    fn replay(&mut self, now: Time, session: u32, subscription: &Subscription, id: u32) {
+        let messages = self.shared.retained.matching(&subscription.filter, now);
+        let queue = &mut self.sessions[session as usize].queue;
+        for message in messages {
+            let qos = message.qos.min(subscription.qos);
+            let ids: Box<[u32]> = if id == 0 { Box::default() } else { Box::new([id]) };
+            queue.push(Delivery { message, qos, retain: true, is_replay: true, ids });
+        }
+    }
+}
+
+const fn wants_retained(handling: RetainHandling, is_new: bool) -> bool {
+    match handling {
+        RetainHandling::Send => true,
+        RetainHandling::SendIfNew => is_new,
+        RetainHandling::DoNotSend => false,
+    }
+}
+
+const fn granted(qos: QoS) -> ReasonCode {
+    match qos {
+        QoS::AtMostOnce => ReasonCode::Success,
+        QoS::AtLeastOnce => ReasonCode::GrantedQoS1,
+        QoS::ExactlyOnce => ReasonCode::GrantedQoS2,
+    }
+}

@@ -1,0 +1,86 @@
+//! What the shards of a broker have in common.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::quality::FixedState;
+
+use crate::access::{Access, AllowAll};
+use crate::ids::{ShardCount, ShardId};
+use crate::interest::Interest;
+use crate::limits::Limits;
+use crate::retained::RetainedStore;
+
+/// Shared by the shards of one broker.
+pub struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) interest: Interest,
+    pub(crate) retained: RetainedStore,
+    pub(crate) access: Box<dyn Access>,
+    shard_count: ShardCount,
+    hash: FixedState,
+    hash_seed: u64,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("shard_count", &self.shard_count).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// For `shard_count` shards. `hash_key` is random, so that nobody can choose topics or ids that collide.
+    pub fn new(shard_count: ShardCount, limits: Limits, hash_key: [u64; 2]) -> Self {
+        Self::with_access(shard_count, limits, hash_key, Box::new(AllowAll))
+    }
+
+    /// The same, with somebody to ask who may do what.
+    pub fn with_access(
+        shard_count: ShardCount,
+        limits: Limits,
+        hash_key: [u64; 2],
+        access: Box<dyn Access>,
+    ) -> Self {
+        Self {
+            interest: Interest::new(shard_count, hash_key[1]),
+            retained: RetainedStore::new(
+                limits.retained_messages_max,
+                limits.retained_bytes_max,
+                hash_key[1],
+            ),
+            access,
+            limits,
+            shard_count,
+            hash: FixedState::with_seed(hash_key[0]),
+            hash_seed: hash_key[1],
+        }
+    }
+
+    /// The bounds.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// For the tables of a shard.
+    pub(crate) const fn hash_seed(&self) -> u64 {
+        self.hash_seed
+    }
+
+    /// How many shards there are.
+    pub const fn shard_count(&self) -> ShardCount {
+        self.shard_count
+    }
+
+    /// Retained messages and their bytes now.
+    pub fn retained_size(&self) -> (usize, usize) {
+        self.retained.size()
+    }
+
+    /// The shard that the session of a client lives on.
+    pub fn shard_of(&self, client_id: &str) -> ShardId {
+        let mut hasher = self.hash.build_hasher();
+        hasher.write(client_id.as_bytes());
+        let shard = hasher.finish() % self.shard_count.get() as u64;
+        // Below the count, which fits.
+        ShardId::new(shard as u16)
+    }
+}
