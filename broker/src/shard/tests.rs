@@ -158,9 +158,9 @@ impl Broker {
         let properties = SubscribeProperties { subscription_id: id, ..Default::default() };
         let token = self.clients[client].subscribe(self.now, vec![subscription], properties).unwrap();
         self.run();
-        let answer = self.heard[client].iter().find_map(|event| match event {
-            ClientEvent::Subscribed { token: other, reasons } if *other == token => Some(reasons[0]),
-            _ => None,
+        let answer = self.heard[client].iter().find_map(|event| {
+            let ClientEvent::Subscribed { token: other, reasons } = event else { return None };
+            (*other == token).then(|| reasons[0])
         });
         answer.unwrap()
     }
@@ -172,19 +172,16 @@ impl Broker {
     }
 
     fn published(&self, client: usize, token: Token) -> Option<ReasonCode> {
-        self.heard[client].iter().find_map(|event| match event {
-            ClientEvent::Published { token: other, reason } if *other == token => Some(*reason),
-            _ => None,
+        self.heard[client].iter().find_map(|event| {
+            let ClientEvent::Published { token: other, reason } = event else { return None };
+            (*other == token).then_some(*reason)
         })
     }
 
     /// What came to a client since it was asked last.
     fn messages(&mut self, client: usize) -> Vec<Publish> {
         let heard = std::mem::take(&mut self.heard[client]);
-        let message = |event| match event {
-            ClientEvent::Message(publish) => Some(publish),
-            _ => None,
-        };
+        let message = |event| if let ClientEvent::Message(publish) = event { Some(publish) } else { None };
         heard.into_iter().filter_map(message).collect()
     }
 
