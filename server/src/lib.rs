@@ -1,3 +1,18 @@
 //! The Hearth server: listeners, shards, web app and settings.
 
+mod assets;
+pub mod cli;
+mod clock;
 pub mod config;
+mod engine;
+mod frames;
+mod http;
+mod listener;
+mod run;
+mod server;
+mod shard_driver;
+mod shutdown;
+
+pub use listener::{BindError, Kind};
+pub use run::run;
+pub use server::{Listening, Server, StartError};

@@ -1,3 +1,7 @@
 //! The `hearth` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hearth::run(std::env::args_os(), std::env::vars_os())
+}

@@ -1,0 +1,161 @@
+//! The shards and their threads, and the way to give them connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hearth_broker::{Limits, Peer, Shard, ShardCount, ShardId, Shared, Transport};
+use hearth_protocol::Text;
+use rand::distr::{Alphanumeric, SampleString};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::task::coop;
+use tokio::time::{Instant, timeout_at};
+
+use crate::clock::Clock;
+use crate::shard_driver::{self, HandOver, Inbox, Seat, ShardDriver};
+
+/// Gives connections to the shards; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Engine {
+    shared: Arc<Shared>,
+    inboxes: Arc<[Arc<Inbox>]>,
+}
+
+/// The running shards.
+#[derive(Debug)]
+pub(crate) struct Shards {
+    engine: Engine,
+    threads: Vec<ShardThread>,
+}
+
+#[derive(Debug)]
+struct ShardThread {
+    handle: JoinHandle<()>,
+    /// Its other end goes when the thread does.
+    end: oneshot::Receiver<()>,
+}
+
+/// A connection as the door has it.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// Non-blocking, and watched by no runtime any more.
+    pub(crate) socket: std::net::TcpStream,
+    /// Everything that was read from it.
+    pub(crate) bytes: Bytes,
+    /// Where it comes from.
+    pub(crate) address: SocketAddr,
+    /// How its bytes are framed.
+    pub(crate) transport: Transport,
+    /// Its place at the door.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+impl Engine {
+    /// Starts `count` shards, or as many as there may be, each on a thread of its own.
+    ///
+    /// # Errors
+    /// The system has no thread or no file descriptor for one of them.
+    pub(crate) fn start(count: NonZeroU16, limits: Limits) -> io::Result<Shards> {
+        let count = ShardCount::new(count);
+        let shared = Arc::new(Shared::new(count, limits, rand::random()));
+        let (inboxes, seats) = shard_driver::connect(count.get());
+        let engine = Self { shared, inboxes: inboxes.into() };
+        let mut shards = Shards { engine, threads: Vec::new() };
+        let clock = Clock::start();
+        for (number, seat) in (0..).zip(seats) {
+            // A failure drops `shards`, which ends the threads that run.
+            let thread = shards.engine.start_thread(number, clock, seat)?;
+            shards.threads.push(thread);
+        }
+        Ok(shards)
+    }
+
+    fn start_thread(&self, number: u16, clock: Clock, seat: Seat) -> io::Result<ShardThread> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let shared = Arc::clone(&self.shared);
+        let (alive, end) = oneshot::channel();
+        let handle = std::thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
+            let _alive: oneshot::Sender<()> = alive;
+            // The turn has shares of its own; the runtime's would only split it in pieces.
+            runtime.block_on(coop::unconstrained(async move {
+                let shard = Shard::new(shared, ShardId::new(number));
+                ShardDriver::new(shard, clock, seat).run().await;
+            }));
+        })?;
+        Ok(ShardThread { handle, end })
+    }
+
+    /// Moves a connection to the shard of its client id. An empty id, or one that could not be made out,
+    /// is replaced by a new one, which the shard uses if CONNECT leaves the choice to it.
+    pub(crate) fn hand_over(&self, client_id: Option<&str>, arrival: Arrival) {
+        // As long as every server has to accept [MQTT-3.1.3-5], and 131 bits of chance.
+        const ASSIGNED_ID_CHARS: usize = 22;
+        let Arrival { socket, bytes, address, transport, permit } = arrival;
+        let (shard, assigned_client_id) = match client_id {
+            Some(client_id) if !client_id.is_empty() => (self.shared.shard_of(client_id), Text::EMPTY),
+            _ => {
+                let assigned = Alphanumeric.sample_string(&mut rand::rng(), ASSIGNED_ID_CHARS);
+                let shard = self.shared.shard_of(&assigned);
+                // Letters and digits are always a text.
+                (shard, Text::try_from(assigned).unwrap_or_default())
+            }
+        };
+        let is_websocket = match transport {
+            Transport::Tcp => false,
+            Transport::WebSocket => true,
+        };
+        let peer = Peer { address: Some(address), transport, assigned_client_id };
+        self.inboxes[shard.as_index()].open(HandOver { socket, bytes, peer, is_websocket, permit });
+    }
+
+    /// How many shards there are.
+    pub(crate) fn shard_count(&self) -> usize {
+        self.inboxes.len()
+    }
+
+    /// Whether each shard takes a turn within `patience`, in the order of their numbers.
+    pub(crate) async fn probe(&self, patience: Duration) -> Vec<bool> {
+        let deadline = Instant::now() + patience;
+        let probes: Vec<_> = self.inboxes.iter().map(|inbox| inbox.probe()).collect();
+        let mut answers = Vec::with_capacity(probes.len());
+        for probe in probes {
+            answers.push(matches!(timeout_at(deadline, probe).await, Ok(Ok(()))));
+        }
+        answers
+    }
+
+    fn stop(&self) {
+        for inbox in self.inboxes.iter() {
+            inbox.stop();
+        }
+    }
+}
+
+impl Shards {
+    /// The handle that gives them connections.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Lets the shards say goodbye to their clients and waits for their threads. They end in bounded time.
+    pub(crate) async fn stop(mut self) {
+        self.engine.stop();
+        for thread in std::mem::take(&mut self.threads) {
+            // Nothing is ever sent: this is an error as soon as the thread is about to end.
+            let _ended = thread.end.await;
+            if thread.handle.join().is_err() {
+                tracing::error!("a shard ended by a panic; see above");
+            }
+        }
+    }
+}
+
+impl Drop for Shards {
+    fn drop(&mut self) {
+        self.engine.stop();
+    }
+}

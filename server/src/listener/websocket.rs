@@ -1,0 +1,112 @@
+//! MQTT over WebSocket: the upgrade, after which the socket leaves HTTP for its shard.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use bytes::BytesMut;
+use hearth_broker::Transport;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::door::{Door, Visitor};
+use super::handshake::{Acceptance, Rejection, check};
+use crate::config::AllowedOrigins;
+
+/// Lets WebSocket connections in; the state of the [`upgrade`] handler.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    door: Door,
+    allowed_origins: Arc<AllowedOrigins>,
+}
+
+impl Gate {
+    pub(crate) fn new(door: Door, allowed_origins: AllowedOrigins) -> Self {
+        Self { door, allowed_origins: Arc::new(allowed_origins) }
+    }
+}
+
+/// Serves WebSocket at any path.
+pub(crate) fn router(gate: Gate) -> Router {
+    Router::new().fallback(any(upgrade)).with_state(gate)
+}
+
+/// Answers the handshake of an MQTT client and takes its socket from HTTP.
+pub(crate) async fn upgrade(
+    State(gate): State<Gate>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    mut request: Request,
+) -> Response {
+    let checked = check(request.method(), request.headers(), &gate.allowed_origins);
+    let admitted = checked.and_then(|acceptance| {
+        let permit = gate.door.place_now().ok_or(Rejection::Crowded)?;
+        Ok((acceptance, permit))
+    });
+    match admitted {
+        Ok((acceptance, permit)) => {
+            let upgrading = hyper::upgrade::on(&mut request);
+            let door = gate.door.clone();
+            gate.door.spawn(async move {
+                match upgrading.await {
+                    Ok(upgraded) => take_over(&door, upgraded, address, permit).await,
+                    Err(error) => tracing::debug!(%address, %error, "a WebSocket ended in its handshake"),
+                }
+            });
+            switching_protocols(&acceptance)
+        }
+        Err(rejection) => {
+            tracing::debug!(%address, %rejection, "a WebSocket was rejected");
+            reject(&rejection)
+        }
+    }
+}
+
+async fn take_over(door: &Door, upgraded: Upgraded, address: SocketAddr, permit: OwnedSemaphorePermit) {
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => {
+            let socket = parts.io.into_inner();
+            let bytes = BytesMut::from(parts.read_buf);
+            let transport = Transport::WebSocket;
+            door.receive(Visitor { socket, bytes, address, transport, permit }).await;
+        }
+        // Only a listener that serves something else than plain TCP could bring this about.
+        Err(_) => tracing::error!(%address, "an upgraded connection is no TCP socket and is dropped"),
+    }
+}
+
+fn switching_protocols(acceptance: &Acceptance) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    // Base64 is always a header value.
+    if let Ok(key) = HeaderValue::from_str(&acceptance.accept_key) {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, key);
+    }
+    if let Some(subprotocol) = acceptance.subprotocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+    }
+    response
+}
+
+fn reject(rejection: &Rejection) -> Response {
+    let mut response = (rejection.status(), format!("{rejection}\n")).into_response();
+    if rejection.status() == StatusCode::UPGRADE_REQUIRED {
+        let headers = response.headers_mut();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    response
+}

@@ -1,0 +1,162 @@
+//! A running broker inside this process.
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::any;
+use hearth_api::ListenerKind;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::config::{AllowedOrigins, Config};
+use crate::engine::{Engine, Shards};
+use crate::http::{self, Status};
+use crate::listener::websocket::{self, Gate};
+use crate::listener::{self, BindError, Bound, Door, Kind};
+
+/// A broker that serves its listeners until it is stopped.
+#[derive(Debug)]
+pub struct Server {
+    listening: Vec<Listening>,
+    shards: Shards,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// A server that is dropped ends as well, but nobody waits for it.
+    _stop_when_dropped: DropGuard,
+}
+
+/// A listener that is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// What it serves.
+    pub kind: Kind,
+    /// Where; never port 0.
+    pub address: SocketAddr,
+}
+
+/// Why a broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener cannot be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A shard cannot be had.
+    #[error(
+        "cannot start the threads that serve clients: {0}; allow more threads and open files, or set fewer shards"
+    )]
+    Shards(#[source] io::Error),
+}
+
+/// What the listeners serve.
+struct Services {
+    door: Door,
+    http: Router,
+    ws: Router,
+}
+
+impl Services {
+    fn new(door: Door, status: Status<Engine>, config: &Config) -> Self {
+        let gate = |origins: &AllowedOrigins| Gate::new(door.clone(), origins.clone());
+        let mqtt = any(websocket::upgrade).with_state(gate(&config.http_allowed_origins));
+        let http = http::router(mqtt, status);
+        let ws = websocket::router(gate(&config.ws_allowed_origins));
+        Self { door, http, ws }
+    }
+}
+
+impl Server {
+    /// Starts a broker; every listener is ready when this returns. To be called inside of a tokio runtime,
+    /// which serves the listeners; the shards have threads of their own.
+    ///
+    /// # Errors
+    /// A listener or a shard cannot be had; then nothing is left running.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let mut bound = Vec::new();
+        for (kind, addresses) in
+            [(Kind::Mqtt, &config.mqtt), (Kind::Http, &config.http), (Kind::Ws, &config.ws)]
+        {
+            for address in addresses {
+                bound.push(Bound::bind(kind, *address)?);
+            }
+        }
+        let limits = config.limits.clone();
+        let packet_size_max = limits.packet_bytes_max;
+        let count = NonZeroU16::new(config.shards).unwrap_or(NonZeroU16::MIN);
+        let shards = Engine::start(count, limits).map_err(StartError::Shards)?;
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let listening: Vec<_> = bound.iter().map(Listening::of).collect();
+        let door = Door::new(shards.engine().clone(), packet_size_max, tasks.clone(), stop.clone());
+        let status = Status::new(
+            shards.engine().clone(),
+            listening.iter().map(hearth_api::Listener::from).collect(),
+            stop.clone(),
+        );
+        let services = Services::new(door, status, config);
+        let _stop_when_dropped = stop.clone().drop_guard();
+        let server = Self { listening, shards, tasks, stop, _stop_when_dropped };
+        for bound in bound {
+            server.serve(bound, &services);
+        }
+        Ok(server)
+    }
+
+    fn serve(&self, bound: Bound, services: &Services) {
+        let Bound { kind, listener, .. } = bound;
+        let router = match kind {
+            Kind::Mqtt => {
+                self.tasks.spawn(listener::tcp::serve(listener, services.door.clone()));
+                return;
+            }
+            Kind::Http => services.http.clone(),
+            Kind::Ws => services.ws.clone(),
+        };
+        self.tasks.spawn(listener::http::serve(listener, router, self.tasks.clone(), self.stop.clone()));
+    }
+
+    /// The listeners, in the order of the settings.
+    pub fn listening(&self) -> &[Listening] {
+        &self.listening
+    }
+
+    /// Stops: no new connections, clients are told, what is written goes out, all threads and tasks end.
+    /// Takes a few seconds at most.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.shards.stop().await;
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Listening {
+    fn of(bound: &Bound) -> Self {
+        Self { kind: bound.kind, address: bound.address }
+    }
+}
+
+impl From<&Listening> for hearth_api::Listener {
+    fn from(listening: &Listening) -> Self {
+        let kind = match listening.kind {
+            Kind::Mqtt => ListenerKind::Mqtt,
+            Kind::Http => ListenerKind::Http,
+            Kind::Ws => ListenerKind::Ws,
+        };
+        Self { kind, address: listening.address.to_string() }
+    }
+}
+
+impl http::Shards for Engine {
+    fn count(&self) -> u16 {
+        u16::try_from(self.shard_count()).unwrap_or(u16::MAX)
+    }
+
+    async fn answers(&self, patience: Duration) -> Vec<bool> {
+        self.probe(patience).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! What the shards tell operators, as log lines.
+
+use hearth_broker::{EndReason, Event};
+
+/// Writes an event to the log. Ordinary traffic is for debugging only; what the broker held back from
+/// somebody, or refused, is a warning.
+pub(super) fn log(event: &Event) {
+    match event {
+        Event::Connected { client_id, version, address, transport, session_present } => {
+            tracing::debug!(%client_id, %version, ?address, ?transport, session_present, "connected");
+        }
+        Event::Refused { address, reason, detail } => {
+            tracing::info!(?address, %reason, %detail, "a CONNECT was refused");
+        }
+        Event::Ended { client_id, end } => log_end(client_id.as_deref().unwrap_or_default(), end),
+        Event::SessionEnded { client_id } => tracing::debug!(%client_id, "the session is over"),
+        Event::Dropping { client_id, reason } => {
+            tracing::warn!(%client_id, ?reason, "messages for this client are dropped");
+        }
+        Event::Limited { client_id, limit } => {
+            tracing::warn!(%client_id, limit, "a limit was met");
+        }
+    }
+}
+
+fn log_end(client_id: &str, end: &EndReason) {
+    match end {
+        EndReason::Disconnect(reason) => tracing::debug!(client_id, %reason, "disconnected"),
+        EndReason::Lost => tracing::debug!(client_id, "the connection was lost"),
+        EndReason::KeepAlive => tracing::info!(client_id, "nothing came within the keep-alive time"),
+        EndReason::TakenOver => tracing::info!(client_id, "the same client id connected again"),
+        EndReason::Violation { reason, detail } => {
+            tracing::info!(client_id, %reason, %detail, "the client broke a rule");
+        }
+        EndReason::Shutdown => tracing::debug!(client_id, "told that the broker stops"),
+    }
+}

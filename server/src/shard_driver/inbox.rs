@@ -1,0 +1,73 @@
+//! What the rest of the process asks of a shard.
+
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use hearth_broker::Peer;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::bell::Bell;
+
+/// A socket that moves to a shard, with all that was read from it.
+#[derive(Debug)]
+pub(crate) struct HandOver {
+    /// Non-blocking, and watched by no runtime.
+    pub(crate) socket: TcpStream,
+    /// Bytes that the door read; of a WebSocket connection, still in their frames.
+    pub(crate) bytes: Bytes,
+    /// Who it is.
+    pub(crate) peer: Peer,
+    /// Whether the bytes of this socket come in WebSocket frames.
+    pub(crate) is_websocket: bool,
+    /// Its place among the connections that are still at the door. Held until the shard has the socket,
+    /// which bounds the inbox.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Open(Box<HandOver>),
+    Probe(oneshot::Sender<()>),
+    Stop,
+}
+
+/// Commands for one shard, from any thread.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    commands: Mutex<Vec<Command>>,
+    bell: Arc<Bell>,
+}
+
+impl Inbox {
+    /// Gives a connection to the shard.
+    pub(crate) fn open(&self, hand_over: HandOver) {
+        self.push(Command::Open(Box::new(hand_over)));
+    }
+
+    /// Asks the shard for a sign of life in its next turn.
+    pub(crate) fn probe(&self) -> oneshot::Receiver<()> {
+        let (answer, answered) = oneshot::channel();
+        self.push(Command::Probe(answer));
+        answered
+    }
+
+    /// Makes the shard say goodbye to its clients and end.
+    pub(crate) fn stop(&self) {
+        self.push(Command::Stop);
+    }
+
+    fn push(&self, command: Command) {
+        // The vector is whole after every push, so that a poisoned lock guards nothing broken.
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command);
+        self.bell.ring();
+    }
+
+    pub(super) fn take(&self) -> Vec<Command> {
+        std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn bell(&self) -> &Arc<Bell> {
+        &self.bell
+    }
+}

@@ -1,0 +1,271 @@
+//! Runs one shard: owns its sockets and takes its turns.
+//!
+//! A turn reads every socket that has something, hands the bytes to the shard, carries out what the shard
+//! wants done, and ends with one write per connection that has output. Nothing in here waits but the task
+//! itself, between turns.
+
+mod bell;
+mod connection;
+mod events;
+mod inbox;
+mod ready;
+mod ring;
+mod traffic;
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use hearth_broker::{ConnectionId, Effect, Forward, Shard};
+use hearth_protocol::Time;
+use slab::Slab;
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use self::connection::{Connection, Phase};
+use self::inbox::Command;
+pub(crate) use self::inbox::{HandOver, Inbox};
+use self::ready::ReadyList;
+use self::ring::Rings;
+use crate::clock::Clock;
+
+/// How long a connection may take to send what is left and to see the peer's end, once the shard closed it.
+/// A peer that does not read holds its slot no longer than this.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
+
+/// How long the connections together may take to go when the broker stops.
+const STOP_MAX: Duration = Duration::from_secs(2);
+
+/// How long a stop waits for peers that were sent everything and do not close their side.
+const STOP_LINGER: Duration = Duration::from_millis(500);
+
+/// How often in one turn connections whose output went out may get more (replays, queues) and send it at once.
+const FLUSH_ROUNDS: usize = 4;
+
+/// A shard with its sockets.
+pub(crate) struct ShardDriver {
+    shard: Shard,
+    clock: Clock,
+    inbox: Arc<Inbox>,
+    rings: Rings<Forward>,
+    connections: Slab<Connection>,
+    /// The slot of a connection, by the index of its id in the shard.
+    slots: Vec<usize>,
+    ready: Arc<ReadyList>,
+    /// Slots to look at, in the order in which they became ready.
+    due: VecDeque<usize>,
+    taken: Vec<usize>,
+    /// Slots that are not read because the shard does not want their input now.
+    paused: Vec<usize>,
+    /// Slots that have to send something that the shard does not know of: control frames, and last words.
+    owing: Vec<usize>,
+    /// Connections whose output went out completely in this round.
+    flushed: Vec<ConnectionId>,
+    /// Read buffer of all connections.
+    buffer: BytesMut,
+    /// When closing connections lose patience, in order; an entry may have outlived its connection.
+    close_deadlines: VecDeque<(Time, usize)>,
+    sleep: Pin<Box<Sleep>>,
+    /// What `sleep` is set to.
+    sleep_until: Option<Time>,
+    /// Set while the broker stops: when everybody was told.
+    stop: Option<Time>,
+    more_to_do: bool,
+}
+
+/// The shard drivers of a broker, connected with each other, and their inboxes.
+pub(crate) fn connect(shard_count: usize) -> (Vec<Arc<Inbox>>, Vec<Seat>) {
+    let inboxes: Vec<Arc<Inbox>> = (0..shard_count).map(|_| Arc::default()).collect();
+    let bells: Vec<_> = inboxes.iter().map(|inbox| Arc::clone(inbox.bell())).collect();
+    let seats = ring::connect(&bells)
+        .into_iter()
+        .zip(&inboxes)
+        .map(|(rings, inbox)| Seat { rings, inbox: Arc::clone(inbox) })
+        .collect();
+    (inboxes, seats)
+}
+
+/// What connects one shard with the rest of the process.
+pub(crate) struct Seat {
+    rings: Rings<Forward>,
+    inbox: Arc<Inbox>,
+}
+
+impl ShardDriver {
+    /// To be called inside of the runtime that will run it.
+    pub(crate) fn new(shard: Shard, clock: Clock, seat: Seat) -> Self {
+        let ready = ReadyList::new(Arc::clone(seat.inbox.bell()));
+        Self {
+            shard,
+            clock,
+            inbox: seat.inbox,
+            rings: seat.rings,
+            connections: Slab::new(),
+            slots: Vec::new(),
+            ready,
+            due: VecDeque::new(),
+            taken: Vec::new(),
+            paused: Vec::new(),
+            owing: Vec::new(),
+            flushed: Vec::new(),
+            buffer: BytesMut::new(),
+            close_deadlines: VecDeque::new(),
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            sleep_until: None,
+            stop: None,
+            more_to_do: false,
+        }
+    }
+
+    /// Takes turns until the broker has stopped.
+    pub(crate) async fn run(mut self) {
+        std::future::poll_fn(|context| self.poll_turn(context)).await;
+    }
+
+    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.inbox.bell().listen(context);
+        self.more_to_do = false;
+        let now = self.clock.now();
+        self.obey_commands(now);
+        self.take_forwards(now);
+        self.read_sockets(now);
+        self.run_timers(now);
+        self.flush(now);
+        self.unpause();
+        for outbox in self.rings.outboxes.iter_mut().flatten() {
+            outbox.end_turn();
+        }
+        if self.stop.is_some_and(|stop| self.has_stopped(now, stop)) {
+            return Poll::Ready(());
+        }
+        self.arm_sleep(now, context);
+        if self.more_to_do {
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn obey_commands(&mut self, now: Time) {
+        for command in self.inbox.take() {
+            match command {
+                Command::Open(hand_over) => self.open(now, *hand_over),
+                // Whoever asked may have lost patience.
+                Command::Probe(answer) => drop(answer.send(())),
+                Command::Stop => {
+                    self.stop.get_or_insert(now);
+                    self.shard.handle_shutdown(now);
+                    self.carry_out_effects(now);
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, now: Time, hand_over: HandOver) {
+        if self.stop.is_some() {
+            return;
+        }
+        let HandOver { socket, bytes, peer, is_websocket, permit } = hand_over;
+        let address = peer.address;
+        let socket = match TcpStream::from_std(socket) {
+            Ok(socket) => socket,
+            Err(error) => {
+                tracing::warn!(?address, %error, "a connection could not be watched and is dropped");
+                return;
+            }
+        };
+        drop(permit);
+        let entry = self.connections.vacant_entry();
+        let slot = entry.key();
+        let id = self.shard.handle_open(now, peer);
+        entry.insert(Connection::new(socket, is_websocket, slot, &self.ready, Phase::Open(id)));
+        if self.slots.len() <= id.as_index() {
+            self.slots.resize(id.as_index() + 1, usize::MAX);
+        }
+        self.slots[id.as_index()] = slot;
+        self.carry_out_effects(now);
+        self.receive_first(now, slot, &bytes);
+    }
+
+    fn take_forwards(&mut self, now: Time) {
+        let shard = &mut self.shard;
+        for inbox in &mut self.rings.inboxes {
+            inbox.drain(|forward| shard.handle_forward(now, forward));
+            self.more_to_do |= !inbox.is_empty();
+        }
+        self.carry_out_effects(now);
+        for outbox in self.rings.outboxes.iter_mut().flatten() {
+            outbox.relieve();
+        }
+    }
+
+    /// Whether a neighbour has no room for what this shard has for it.
+    fn is_congested(&self) -> bool {
+        self.rings.outboxes.iter().flatten().any(ring::Outbox::is_congested)
+    }
+
+    fn run_timers(&mut self, now: Time) {
+        if self.shard.poll_timeout().is_some_and(|due| due <= now) {
+            self.shard.handle_timeout(now);
+            self.carry_out_effects(now);
+        }
+        while let Some((until, slot)) = self.close_deadlines.pop_front_if(|(until, _)| *until <= now) {
+            let is_due = self.connections.get(slot).is_some_and(|connection| match connection.phase {
+                Phase::Open(_) => false,
+                Phase::Flushing { until: own, .. } | Phase::Lingering { until: own } => own == until,
+            });
+            if is_due {
+                self.connections.remove(slot);
+            }
+        }
+    }
+
+    /// Whether nobody is left, or nobody who is worth waiting for.
+    fn has_stopped(&self, now: Time, stop: Time) -> bool {
+        let since = now.saturating_since(stop);
+        let is_sent =
+            |(_, connection): (usize, &Connection)| matches!(connection.phase, Phase::Lingering { .. });
+        self.connections.is_empty()
+            || since >= STOP_MAX
+            || (since >= STOP_LINGER && self.connections.iter().all(is_sent))
+    }
+
+    fn arm_sleep(&mut self, now: Time, context: &mut Context<'_>) {
+        let close = self.close_deadlines.front().map(|(until, _)| *until);
+        let stop = self.stop.map(|stop| {
+            let lingered = stop.saturating_add(STOP_LINGER);
+            if lingered > now { lingered } else { stop.saturating_add(STOP_MAX) }
+        });
+        let next = [self.shard.poll_timeout(), close, stop].into_iter().flatten().min();
+        let Some(next) = next else {
+            self.sleep_until = None;
+            return;
+        };
+        // A sleep that ends early costs one empty turn; setting it anew at each change would cost more.
+        if self.sleep_until.is_none_or(|until| until > next || until <= self.clock.now()) {
+            self.sleep_until = Some(next);
+            self.sleep.as_mut().reset(self.clock.instant(next).into());
+        }
+        if self.sleep.as_mut().poll(context).is_ready() {
+            self.sleep_until = None;
+            self.more_to_do = true;
+        }
+    }
+
+    /// Carries out everything that the shard wants done.
+    fn carry_out_effects(&mut self, now: Time) {
+        while let Some(effect) = self.shard.poll_effect() {
+            match effect {
+                Effect::Forward { to, forward } => {
+                    if let Some(outbox) = &mut self.rings.outboxes[to.as_index()] {
+                        outbox.push(forward);
+                    }
+                }
+                Effect::Close(id) => self.begin_close(now, id),
+                Effect::Event(event) => events::log(&event),
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The bytes of a turn: from the sockets to the shard, and back.
+
+use std::io;
+
+use bytes::BytesMut;
+use hearth_broker::{ConnectionId, Output};
+use hearth_protocol::Time;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::connection::{Phase, Received, Sent};
+use super::{CLOSE_MAX, FLUSH_ROUNDS, ShardDriver};
+
+/// Bytes that one read takes at most: what a busy socket holds ready, and little enough to stay in the cache.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Bytes that one connection may bring in a turn before the others get theirs.
+const CONNECTION_BYTES_PER_TURN: usize = 2 * READ_BYTES;
+
+/// Bytes after which a turn reads no more sockets, so that the output they cause goes out first. All of them
+/// may be for one subscriber, who must not lose messages by it: a quarter of the default `output_bytes_max`.
+const TURN_BYTES: usize = 4 * READ_BYTES;
+
+/// A partial packet up to this size is copied before the next bytes of its connection in the shared buffer;
+/// a longer one grows in a buffer of its own.
+const PARTIAL_COPY_MAX: usize = 4096;
+
+/// What is left to do for a socket after its part of the turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Nothing, until its waker is called or its pause ends.
+    Wait,
+    /// It may have more to read.
+    Again,
+}
+
+/// Where the bytes of a read go.
+struct Buffer {
+    bytes: BytesMut,
+    /// Of the connection; otherwise it is the one that all share.
+    is_own: bool,
+}
+
+impl ShardDriver {
+    /// Reads what is ready, until the turn's share is used up or a neighbouring shard has no room.
+    pub(super) fn read_sockets(&mut self, now: Time) {
+        self.take_ready(now);
+        let mut turn_bytes = TURN_BYTES;
+        for _ in 0..self.due.len() {
+            if turn_bytes == 0 || self.is_congested() {
+                break;
+            }
+            let Some(slot) = self.due.pop_front() else { break };
+            if self.read_socket(now, slot, &mut turn_bytes) == Next::Again {
+                self.due.push_back(slot);
+            }
+        }
+        // A congested shard sleeps until the neighbour that made room rings.
+        self.more_to_do |= !self.due.is_empty() && !self.is_congested();
+    }
+
+    /// Makes the connections due whose wakers were called, and sends what waited for room in their sockets.
+    fn take_ready(&mut self, now: Time) {
+        let mut taken = std::mem::take(&mut self.taken);
+        self.ready.take(&mut taken);
+        for slot in taken.drain(..) {
+            let Some(connection) = self.connections.get_mut(slot) else { continue };
+            connection.ready().unqueue();
+            if std::mem::take(&mut connection.write_blocked) {
+                self.send(now, slot);
+            }
+            self.due.push_back(slot);
+        }
+        self.taken = taken;
+    }
+
+    /// Reads one socket until it would block or its share is used up.
+    fn read_socket(&mut self, now: Time, slot: usize, turn_bytes: &mut usize) -> Next {
+        let mut share = CONNECTION_BYTES_PER_TURN;
+        while share > 0 && *turn_bytes > 0 && !self.is_congested() {
+            if !self.may_read(slot) {
+                return Next::Wait;
+            }
+            let Some(connection) = self.connections.get_mut(slot) else { return Next::Wait };
+            let partial = std::mem::take(&mut connection.partial);
+            let mut buffer = if partial.len() > PARTIAL_COPY_MAX {
+                Buffer { bytes: partial, is_own: true }
+            } else {
+                let mut bytes = std::mem::take(&mut self.buffer);
+                bytes.extend_from_slice(&partial);
+                Buffer { bytes, is_own: false }
+            };
+            buffer.bytes.reserve(READ_BYTES);
+            let start = buffer.bytes.len();
+            match connection.receive(&mut buffer.bytes, READ_BYTES) {
+                Received::Bytes(len) => {
+                    share = share.saturating_sub(len);
+                    *turn_bytes = turn_bytes.saturating_sub(len);
+                    self.digest(now, slot, buffer, start);
+                }
+                Received::Blocked => {
+                    self.keep_rest(slot, buffer);
+                    return Next::Wait;
+                }
+                Received::Ended(error) => {
+                    self.keep_rest(slot, buffer);
+                    self.on_peer_end(now, slot, error);
+                    return Next::Wait;
+                }
+            }
+        }
+        Next::Again
+    }
+
+    /// Whether the socket has something for which the shard has room.
+    fn may_read(&mut self, slot: usize) -> bool {
+        let Some(connection) = self.connections.get_mut(slot) else { return false };
+        if let Phase::Open(id) = connection.phase
+            && !self.shard.wants_input(id)
+        {
+            if !std::mem::replace(&mut connection.paused, true) {
+                self.paused.push(slot);
+            }
+            return false;
+        }
+        // Asked before a partial packet is copied in vain.
+        connection.partial.is_empty() || connection.is_readable()
+    }
+
+    /// Hands over the bytes that the door read.
+    pub(super) fn receive_first(&mut self, now: Time, slot: usize, bytes: &[u8]) {
+        let mut buffer = Buffer { bytes: std::mem::take(&mut self.buffer), is_own: false };
+        buffer.bytes.extend_from_slice(bytes);
+        self.digest(now, slot, buffer, 0);
+        self.due.push_back(slot);
+    }
+
+    /// Lets the shard have the bytes of `buffer`, of which those from `start` on are new.
+    fn digest(&mut self, now: Time, slot: usize, mut buffer: Buffer, start: usize) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        let Phase::Open(id) = connection.phase else {
+            // What comes after the end is read only so that the peer's last look at us is no reset.
+            buffer.bytes.clear();
+            self.keep_rest(slot, buffer);
+            return;
+        };
+        let end = connection.unwrap(&mut buffer.bytes, start);
+        if connection.has_pending() {
+            self.owing.push(slot);
+        }
+        self.shard.handle_input(now, id, &mut buffer.bytes);
+        self.keep_rest(slot, buffer);
+        self.carry_out_effects(now);
+        if let Err(end) = end
+            && self.slot_of(id).is_some()
+        {
+            tracing::debug!(?id, ?end, "the WebSocket ended");
+            let output = self.shard.take_output(id);
+            self.shard.handle_closed(now, id);
+            self.start_close(now, slot, output);
+            self.carry_out_effects(now);
+        }
+    }
+
+    /// Leaves what the shard did not take with its connection, and the shared buffer empty for the next one.
+    fn keep_rest(&mut self, slot: usize, buffer: Buffer) {
+        let Buffer { mut bytes, is_own } = buffer;
+        if !bytes.is_empty()
+            && let Some(connection) = self.connections.get_mut(slot)
+            && matches!(connection.phase, Phase::Open(_))
+        {
+            if bytes.len() > PARTIAL_COPY_MAX {
+                // The long packet has the buffer; the next connection that reads makes a new one.
+                connection.partial = bytes;
+                return;
+            }
+            connection.partial = BytesMut::from(&bytes[..]);
+        }
+        if !is_own {
+            bytes.clear();
+            self.buffer = bytes;
+        }
+    }
+
+    fn on_peer_end(&mut self, now: Time, slot: usize, error: Option<io::Error>) {
+        let Some(connection) = self.connections.get(slot) else { return };
+        match connection.phase {
+            Phase::Open(id) => {
+                tracing::debug!(?id, ?error, "the peer ended the connection");
+                // It may have closed one direction only, and wait for answers.
+                if error.is_none() {
+                    self.send(now, slot);
+                }
+                if self.slot_of(id) == Some(slot) {
+                    self.connections.remove(slot);
+                    self.shard.handle_closed(now, id);
+                    self.carry_out_effects(now);
+                }
+            }
+            // It may still read what is left for it.
+            Phase::Flushing { .. } if error.is_none() => {}
+            Phase::Flushing { .. } | Phase::Lingering { .. } => {
+                self.connections.remove(slot);
+            }
+        }
+    }
+
+    /// The slot of a connection that the shard still knows.
+    pub(super) fn slot_of(&self, id: ConnectionId) -> Option<usize> {
+        let slot = *self.slots.get(id.as_index())?;
+        let connection = self.connections.get(slot)?;
+        matches!(connection.phase, Phase::Open(own) if own == id).then_some(slot)
+    }
+
+    /// The shard is done with a connection.
+    pub(super) fn begin_close(&mut self, now: Time, id: ConnectionId) {
+        let output = self.shard.take_output(id);
+        if let Some(slot) = self.slot_of(id) {
+            self.start_close(now, slot, output);
+        }
+    }
+
+    fn start_close(&mut self, now: Time, slot: usize, output: Output) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        if let Some(frames) = connection.frames() {
+            frames.close(CloseCode::Normal);
+        }
+        let until = now.saturating_add(CLOSE_MAX);
+        connection.partial = BytesMut::new();
+        connection.phase = Phase::Flushing { output: Box::new(output), until };
+        self.close_deadlines.push_back((until, slot));
+        self.owing.push(slot);
+    }
+
+    /// Writes once to each connection that has something to say, and again to those that get more by it.
+    pub(super) fn flush(&mut self, now: Time) {
+        for _ in 0..FLUSH_ROUNDS {
+            let mut owing = std::mem::take(&mut self.owing);
+            for slot in owing.drain(..) {
+                self.send_unless_blocked(now, slot);
+            }
+            self.owing = owing;
+            while let Some(id) = self.shard.poll_dirty() {
+                if let Some(slot) = self.slot_of(id) {
+                    self.send_unless_blocked(now, slot);
+                }
+            }
+            if self.flushed.is_empty() && self.owing.is_empty() {
+                return;
+            }
+            let mut flushed = std::mem::take(&mut self.flushed);
+            for id in flushed.drain(..) {
+                self.shard.handle_flushed(now, id);
+            }
+            self.flushed = flushed;
+            self.carry_out_effects(now);
+        }
+        self.more_to_do = true;
+    }
+
+    fn send_unless_blocked(&mut self, now: Time, slot: usize) {
+        if self.connections.get(slot).is_some_and(|connection| !connection.write_blocked) {
+            self.send(now, slot);
+        }
+    }
+
+    fn send(&mut self, now: Time, slot: usize) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
+        match std::mem::replace(&mut connection.phase, Phase::Lingering { until: now }) {
+            Phase::Open(id) => {
+                connection.phase = Phase::Open(id);
+                let Some(output) = self.shard.output(id) else { return };
+                match connection.send(output) {
+                    Sent::All => self.flushed.push(id),
+                    Sent::Blocked => {}
+                    Sent::Failed(error) => self.on_peer_end(now, slot, Some(error)),
+                }
+            }
+            Phase::Flushing { mut output, until } => match connection.send(&mut output) {
+                Sent::All => {
+                    connection.phase = Phase::Lingering { until };
+                    // Whatever came of it, the read that follows finds out and ends the connection.
+                    if let Err(error) = connection.close_write() {
+                        tracing::debug!(%error, "a socket was gone before it was closed");
+                    }
+                    connection.ready().queue();
+                }
+                Sent::Blocked => connection.phase = Phase::Flushing { output, until },
+                Sent::Failed(_) => {
+                    self.connections.remove(slot);
+                }
+            },
+            Phase::Lingering { until } => connection.phase = Phase::Lingering { until },
+        }
+    }
+
+    /// Reads the connections again that the shard has room for again.
+    pub(super) fn unpause(&mut self) {
+        let mut paused = std::mem::take(&mut self.paused);
+        paused.retain(|slot| {
+            let Some(connection) = self.connections.get_mut(*slot).filter(|connection| connection.paused)
+            else {
+                return false;
+            };
+            let stays = matches!(connection.phase, Phase::Open(id) if !self.shard.wants_input(id));
+            if !stays {
+                connection.paused = false;
+                self.due.push_back(*slot);
+                self.more_to_do = true;
+            }
+            stays
+        });
+        self.paused = paused;
+    }
+}
