@@ -1,0 +1,74 @@
+//! A small simulated home, so that a newcomer sees a living page at once.
+//!
+//! Its devices are ordinary MQTT clients that connect over TCP as any other: each has its own connection, says at
+//! `<prefix>/online` whether it is there, by a will too, and comes back when the connection is lost. What they do is
+//! computed without sockets or clocks, one file a device.
+
+mod car;
+mod climate;
+mod connection;
+mod device;
+mod door;
+mod house;
+mod lamp;
+mod meter;
+#[cfg(test)]
+mod testing;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::SystemTime;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+
+/// Lets the home's devices live as tasks of `tasks` until `stop`.
+///
+/// `listener` is an MQTT listener of this broker; without one nothing can live, and a warning says so.
+pub(crate) fn spawn(listener: Option<SocketAddr>, tasks: &TaskTracker, stop: &CancellationToken) {
+    let Some(listener) = listener else {
+        tracing::warn!(
+            "the simulated home needs a listener for MQTT over TCP: give --mqtt an address, or leave --demo out"
+        );
+        return;
+    };
+    let address = reachable(listener);
+    let clock = Clock::start();
+    for device in house::devices(day_second(), rand::random()) {
+        tasks.spawn(connection::run(device, address, clock, stop.clone()));
+    }
+}
+
+/// Where a client of this machine reaches a listener.
+fn reachable(listener: SocketAddr) -> SocketAddr {
+    let ip = match listener.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listener.port())
+}
+
+/// The second of the day, in UTC. A clock before 1970 is no reason not to simulate.
+fn day_second() -> f64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_secs_f64() % 86_400.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_every_network_is_reached_over_loopback() {
+        for (listener, expected) in [
+            ("0.0.0.0:1883", "127.0.0.1:1883"),
+            ("[::]:1883", "[::1]:1883"),
+            ("192.168.1.5:1883", "192.168.1.5:1883"),
+            ("127.0.0.1:9", "127.0.0.1:9"),
+        ] {
+            assert_eq!(reachable(listener.parse().unwrap()), expected.parse().unwrap());
+        }
+    }
+}
