@@ -26,6 +26,9 @@ const SUGGESTED_MAX: usize = 200;
 /// Time spans: the word in the page, and milliseconds.
 const SPANS: [(&str, f64); 4] = [("1m", 60e3), ("5m", 300e3), ("15m", 900e3), ("1h", 3600e3)];
 
+/// A shorter span would only show noise.
+const SPAN_MIN_MS: f64 = 10e3;
+
 /// Props of [`ChartPage`].
 #[derive(Clone, PartialEq, Properties)]
 pub struct ChartPageProps {
@@ -54,15 +57,13 @@ pub fn ChartPage(props: &ChartPageProps) -> Html {
     };
     html! {
         <>
-            <header class="page__head page__head--chart">
-                <h1 class="page__title">{text.chart}</h1>
+            <h1 class="visually-hidden">{text.chart}</h1>
                 <div class="chart-controls">
                     <TopicChooser topic={topic.clone()} />
                     <FieldChooser topic={topic.clone()} field={props.field.clone()} />
                     <Segmented name="chart-span" legend={text.chart_span} choices={span_choices(text)} chosen={*span}
                         on_choose={on_span} />
                 </div>
-            </header>
             <LiveChart {topic} field={props.field.clone()} span={*span} />
         </>
     }
@@ -214,9 +215,11 @@ fn LiveChart(props: &LiveChartProps) -> Html {
     }
 }
 
+/// The chosen span, or as much of it as there are points for: a young series is not pressed to the edge.
 fn window(series: &Series, span_ms: f64) -> ChartData {
     let to_ms = clock::wall_ms();
-    let from_ms = to_ms - span_ms;
+    let first_ms = series.first().map_or(to_ms, |point| point.at_ms).min(to_ms - SPAN_MIN_MS);
+    let from_ms = (to_ms - span_ms).max(first_ms);
     ChartData { points: series.window(from_ms), from_ms, to_ms }
 }
 
@@ -224,7 +227,7 @@ fn time_label(locale: &Locale, span_ms: f64) -> Callback<f64, String> {
     let locale = locale.clone();
     Callback::from(
         move |at_ms| {
-            if span_ms <= 300e3 { locale.clock_seconds(at_ms) } else { locale.clock(at_ms) }
+            if span_ms <= 900e3 { locale.clock_seconds(at_ms) } else { locale.clock(at_ms) }
         },
     )
 }

@@ -19,9 +19,6 @@ use crate::widgets::{CatalogueRef, Lamp, LampLook, RoomCard, Tile};
 /// Points of a sparkline: more cannot be told apart at its size.
 const SPARK_POINTS: usize = 40;
 
-/// Decimals beyond these tell a person nothing.
-const DECIMALS_MAX: usize = 3;
-
 /// Props of [`LiveRoom`].
 #[derive(Clone, PartialEq, Properties)]
 pub(super) struct LiveRoomProps {
@@ -144,7 +141,7 @@ fn LiveTile(props: &WidgetProps) -> Html {
 /// A number in the person's language, with as many decimals as were sent.
 fn reading(locale: &Locale, payload: &[u8]) -> String {
     match payload::number(payload) {
-        Some(value) => locale.number(value, payload::decimals(payload).min(DECIMALS_MAX)),
+        Some(value) => locale.number(value, payload::glance_decimals(payload, value)),
         None => "–".to_owned(),
     }
 }

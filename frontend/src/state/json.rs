@@ -1,5 +1,6 @@
 //! JSON payloads: indented for reading, and the numbers inside them by path.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// A payload larger than this is shown as it came: indenting it would hold up the page.
@@ -8,13 +9,64 @@ const PRETTY_BYTES_MAX: usize = 256 * 1024;
 /// More numeric fields than these are not offered.
 const FIELDS_MAX: usize = 64;
 
-/// The payload with line breaks and indentation, or `None` when it is not JSON or is too large.
+/// The payload with line breaks and indentation, or `None` when it is not JSON or is too large. Only the space
+/// between the tokens changes: numbers keep their digits and names their order.
 pub fn pretty(payload: &[u8]) -> Option<String> {
     if payload.len() > PRETTY_BYTES_MAX {
         return None;
     }
-    let value: Value = serde_json::from_slice(payload).ok()?;
-    serde_json::to_string_pretty(&value).ok()
+    let text = std::str::from_utf8(payload).ok()?;
+    serde_json::from_str::<IgnoredAny>(text).ok()?;
+    Some(indent(text))
+}
+
+/// Indents text that is known to be JSON.
+fn indent(json: &str) -> String {
+    let mut pretty = String::with_capacity(json.len() * 2);
+    let mut depth = 0_usize;
+    let mut in_string = false;
+    let mut escaped = false;
+    let mut rest = json.chars().peekable();
+    let new_line = |pretty: &mut String, depth: usize| {
+        pretty.push('\n');
+        pretty.extend(std::iter::repeat_n("  ", depth));
+    };
+    while let Some(c) = rest.next() {
+        if in_string {
+            pretty.push(c);
+            in_string = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            continue;
+        }
+        match c {
+            ' ' | '\t' | '\n' | '\r' => {}
+            '{' | '[' => {
+                pretty.push(c);
+                while rest.next_if(|next| next.is_ascii_whitespace()).is_some() {}
+                if let Some(end) = rest.next_if(|next| matches!(next, '}' | ']')) {
+                    pretty.push(end);
+                } else {
+                    depth += 1;
+                    new_line(&mut pretty, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                new_line(&mut pretty, depth);
+                pretty.push(c);
+            }
+            ',' => {
+                pretty.push(c);
+                new_line(&mut pretty, depth);
+            }
+            ':' => pretty.push_str(": "),
+            c => {
+                in_string = c == '"';
+                pretty.push(c);
+            }
+        }
+    }
+    pretty
 }
 
 /// The number at a JSON pointer (RFC 6901); the empty pointer is the whole payload.
@@ -81,6 +133,21 @@ mod tests {
         assert_eq!(number_at(payload, "/gps/lon"), Some(2.0));
         assert_eq!(number_at(payload, "/list/1/a~1b"), Some(4.0));
         assert_eq!(number_at(payload, "/name"), None);
+    }
+
+    #[test]
+    fn only_the_space_between_tokens_changes() {
+        let pretty = pretty(br#" {"z":52.5230,"a":[1,{}, [ ] ],"s":"a, {b}: \"c\"\\"}"#).unwrap();
+        let expected = r#"{
+  "z": 52.5230,
+  "a": [
+    1,
+    {},
+    []
+  ],
+  "s": "a, {b}: \"c\"\\"
+}"#;
+        assert_eq!(pretty, expected);
     }
 
     #[test]

@@ -56,6 +56,15 @@ pub fn decimals(payload: &[u8]) -> usize {
     }
 }
 
+/// How many decimals of a number a small tile shows: as many as were sent, but not more digits in all than a
+/// glance takes in.
+pub fn glance_decimals(payload: &[u8], value: f64) -> usize {
+    const DIGITS_MAX: usize = 5;
+    const DECIMALS_MAX: usize = 3;
+    let whole = value.abs().max(1.0).log10() as usize + 1;
+    decimals(payload).min(DECIMALS_MAX).min(DIGITS_MAX.saturating_sub(whole))
+}
+
 /// The spelling in which a device names on and off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
@@ -229,6 +238,15 @@ mod tests {
         assert_eq!(decimals(b"21.50"), 2);
         assert_eq!(decimals(b"431"), 0);
         assert_eq!(decimals(b"1.5e3"), 1);
+    }
+
+    #[test]
+    fn a_large_number_gives_up_decimals_first() {
+        for (payload, decimals) in
+            [("21.5", 1), ("1234.567", 1), ("0.123456", 3), ("123456.7", 0), ("431", 0)]
+        {
+            assert_eq!(glance_decimals(payload.as_bytes(), payload.parse().unwrap()), decimals, "{payload}");
+        }
     }
 
     #[test]

@@ -41,6 +41,11 @@ impl Series {
         self.points.is_empty()
     }
 
+    /// The oldest point.
+    pub fn first(&self) -> Option<Point> {
+        self.points.front().copied()
+    }
+
     /// The newest point.
     pub fn last(&self) -> Option<Point> {
         self.points.back().copied()

@@ -145,13 +145,16 @@ impl Sketch<'_> {
             lines: time_ticks(data.from_ms, data.to_ms, columns, offset_ms),
         };
         let value = Axis { range: scale.low..scale.high, lines: scale.lines() };
+        let decimals = scale.decimals();
+        let longest = [scale.low, scale.high]
+            .map(|value| self.props.value_label.emit((value, decimals)).chars().count());
+        let label_width = longest.into_iter().max().unwrap_or_default() as f64 * 7.6 + 14.0;
         let mut chart = ChartBuilder::on(area)
             .margin_top(self.pixels(14.0))
             .margin_right(self.pixels(18.0))
             .x_label_area_size(self.pixels(30.0))
-            .y_label_area_size(self.pixels(58.0))
+            .y_label_area_size(self.pixels(label_width))
             .build_cartesian_2d(time, value)?;
-        let decimals = scale.decimals();
         let font = ("system-ui", f64::from(self.pixels(12.5))).into_font().color(&self.palette.label);
         chart
             .configure_mesh()

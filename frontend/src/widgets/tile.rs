@@ -5,6 +5,9 @@ use yew::prelude::*;
 use crate::components::{Icon, Symbol};
 use crate::state::spark::{self, Spark};
 
+/// A reading longer than this is set smaller, so that it stays on its line.
+const LONG_CHARS: usize = 8;
+
 /// Props of [`Tile`].
 #[derive(Clone, PartialEq, Properties)]
 pub struct TileProps {
@@ -32,6 +35,7 @@ pub struct TileProps {
 #[component]
 pub fn Tile(props: &TileProps) -> Html {
     let stale = props.stale_note.is_some();
+    let long = props.value.chars().count() + props.unit.chars().count() > LONG_CHARS;
     html! {
         <a class={classes!("tile", format!("tile--{}", props.tint), stale.then_some("is-stale"))} href={&props.href}
             data-testid="tile" data-topic={&props.topic} data-stale={stale.to_string()}>
@@ -40,7 +44,7 @@ pub fn Tile(props: &TileProps) -> Html {
                 <span class="tile__label">{&props.label}</span>
             </span>
             <span class="tile__reading">
-                <span class="tile__value" data-testid="tile-value">{&props.value}</span>
+                <span class={classes!("tile__value", long.then_some("tile__value--long"))} data-testid="tile-value">{&props.value}</span>
                 if !props.unit.is_empty() {
                     <span class="tile__unit">{"\u{202f}"}{&props.unit}</span>
                 }
