@@ -2,8 +2,10 @@
 
 mod assets;
 pub mod cli;
+mod client_link;
 mod clock;
 pub mod config;
+mod demo;
 mod engine;
 mod frames;
 mod http;

@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{AllowedOrigins, Config};
+use crate::demo;
 use crate::engine::{Engine, Shards};
 use crate::http::{self, Status};
 use crate::listener::websocket::{self, Gate};
@@ -99,6 +100,10 @@ impl Server {
         let server = Self { listening, shards, tasks, stop, _stop_when_dropped };
         for bound in bound {
             server.serve(bound, &services);
+        }
+        if config.demo {
+            let mqtt = server.listening.iter().find(|listening| listening.kind == Kind::Mqtt);
+            demo::spawn(mqtt.map(|listening| listening.address), &server.tasks, &server.stop);
         }
         Ok(server)
     }

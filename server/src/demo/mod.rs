@@ -43,9 +43,9 @@ pub(crate) fn spawn(listener: Option<SocketAddr>, tasks: &TaskTracker, stop: &Ca
 /// Where a client of this machine reaches a listener.
 fn reachable(listener: SocketAddr) -> SocketAddr {
     let ip = match listener.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     };
     SocketAddr::new(ip, listener.port())
 }
@@ -57,18 +57,4 @@ fn day_second() -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listener_on_every_network_is_reached_over_loopback() {
-        for (listener, expected) in [
-            ("0.0.0.0:1883", "127.0.0.1:1883"),
-            ("[::]:1883", "[::1]:1883"),
-            ("192.168.1.5:1883", "192.168.1.5:1883"),
-            ("127.0.0.1:9", "127.0.0.1:9"),
-        ] {
-            assert_eq!(reachable(listener.parse().unwrap()), expected.parse().unwrap());
-        }
-    }
-}
+mod tests;
