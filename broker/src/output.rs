@@ -10,14 +10,19 @@ use bytes::{Buf, Bytes, BytesMut};
 /// A copy of 4 KiB takes less time than the second slice of a vectored write and the count of its owners.
 pub(crate) const COPY_MAX: usize = 4096;
 
-/// What is to be written, in order. Holds no memory once it is written.
+/// What is to be written, in order. Holds no memory once it is written and given back.
 #[derive(Debug, Default)]
 pub struct Output {
     /// Pieces before `tail`.
     chunks: VecDeque<Bytes>,
     tail: BytesMut,
+    /// Bytes of `tail` that are written. They stay in front of it, so that its memory is known and used again.
+    written: usize,
     len: usize,
 }
+
+/// Written bytes in front of the tail up to which they are not worth moving the rest.
+const WRITTEN_MAX: usize = 16 << 10;
 
 impl Output {
     /// Whether there is nothing to write.
@@ -32,7 +37,7 @@ impl Output {
 
     /// Fills `slices` with the first pieces and says how many it filled.
     pub fn chunks<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
+        let tail = (self.tail.len() > self.written).then(|| &self.tail[self.written..]);
         let pieces = self.chunks.iter().map(|chunk| &chunk[..]).chain(tail);
         let mut filled = 0;
         for (slice, piece) in slices.iter_mut().zip(pieces) {
@@ -54,33 +59,39 @@ impl Output {
             left -= chunk.len();
             self.chunks.pop_front();
         }
-        self.tail.advance(left);
+        self.written += left;
         if self.len == 0 {
             self.chunks = VecDeque::new();
+            self.tail.clear();
+            self.written = 0;
+        } else if self.written > WRITTEN_MAX && self.written * 2 > self.tail.len() {
+            // Less is moved than was written since the last time.
+            self.tail.copy_within(self.written.., 0);
+            self.tail.truncate(self.tail.len() - self.written);
+            self.written = 0;
         }
     }
 
     /// Everything as one piece, for a frame.
     pub fn take_contiguous(&mut self) -> Bytes {
+        self.close_tail();
         self.len = 0;
-        if self.chunks.is_empty() {
-            return self.tail.split().freeze();
+        let mut chunks = std::mem::take(&mut self.chunks);
+        match chunks.pop_front() {
+            None => Bytes::new(),
+            Some(only) if chunks.is_empty() => only,
+            Some(first) => {
+                let mut all = BytesMut::from(&first[..]);
+                chunks.iter().for_each(|chunk| all.extend_from_slice(chunk));
+                all.freeze()
+            }
         }
-        let mut all = BytesMut::new();
-        for chunk in self.chunks.drain(..) {
-            all.extend_from_slice(&chunk);
-        }
-        all.extend_from_slice(&self.tail);
-        self.tail.clear();
-        all.freeze()
     }
 
     /// Puts bytes behind the others without a copy.
     pub(crate) fn put_shared(&mut self, bytes: &Bytes) {
+        self.close_tail();
         self.len += bytes.len();
-        if !self.tail.is_empty() {
-            self.chunks.push_back(self.tail.split().freeze());
-        }
         self.chunks.push_back(bytes.clone());
     }
 
@@ -99,12 +110,22 @@ impl Output {
 
     /// Lends it memory, when it has none.
     pub(crate) fn lend(&mut self, buffer: BytesMut) {
+        debug_assert!(self.tail.is_empty(), "its bytes would be lost");
         self.tail = buffer;
     }
 
-    /// Takes the memory back, when everything is written.
+    /// Takes the memory back, empty, when everything is written.
     pub(crate) fn reclaim(&mut self) -> Option<BytesMut> {
-        (self.len == 0 && self.tail.capacity() > 0).then(|| std::mem::take(&mut self.tail))
+        (self.len == 0 && self.has_buffer()).then(|| std::mem::take(&mut self.tail))
+    }
+
+    /// Makes the tail the last of the pieces. Its memory goes with it, so that none stays behind unseen.
+    fn close_tail(&mut self) {
+        let mut tail = std::mem::take(&mut self.tail);
+        tail.advance(std::mem::take(&mut self.written));
+        if !tail.is_empty() {
+            self.chunks.push_back(tail.freeze());
+        }
     }
 }
 
@@ -141,6 +162,30 @@ mod tests {
             }
             assert_eq!(written, b"abcdefghij", "in steps of {step}");
         }
+    }
+
+    #[test]
+    fn a_backlog_that_never_ends_needs_no_more_memory_than_it_has_bytes() {
+        let mut output = Output::default();
+        let piece = [7; 10_000];
+        put(&mut output, &piece);
+        for _ in 0..1000 {
+            put(&mut output, &piece);
+            output.advance(piece.len());
+        }
+        assert_eq!(output.len(), piece.len());
+        assert_eq!(content(&output), piece);
+        assert!(output.tail.capacity() <= 8 * piece.len(), "{} bytes", output.tail.capacity());
+    }
+
+    #[test]
+    fn a_buffer_that_was_filled_to_the_last_byte_is_given_back_whole() {
+        let mut output = Output::default();
+        output.lend(BytesMut::with_capacity(64));
+        put(&mut output, &[1; 64]);
+        output.advance(40);
+        output.advance(24);
+        assert_eq!(output.reclaim().map(|buffer| buffer.capacity()), Some(64));
     }
 
     #[test]

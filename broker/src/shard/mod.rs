@@ -127,11 +127,10 @@ impl Shard {
     /// Everything in the output of a connection is written: there is room for more.
     pub fn handle_flushed(&mut self, now: Time, id: ConnectionId) {
         let Some(connection) = self.open_connection(id) else { return };
-        if let Some(mut buffer) = connection.output.reclaim()
+        if let Some(buffer) = connection.output.reclaim()
             && self.buffers.len() < BUFFERS_MAX
             && buffer.capacity() <= BUFFER_BYTES_MAX
         {
-            buffer.clear();
             self.buffers.push(buffer);
         }
         if let Some(connection) = self.open_connection(id) {
