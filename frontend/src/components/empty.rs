@@ -16,6 +16,9 @@ pub struct EmptyProps {
     /// A command to type, ready to copy.
     #[prop_or_default]
     pub command: Option<AttrValue>,
+    /// Whether it is all that the page shows, so that its title is the page's.
+    #[prop_or_default]
+    pub heads_page: bool,
     /// More under it.
     #[prop_or_default]
     pub children: Html,
@@ -27,7 +30,11 @@ pub fn Empty(props: &EmptyProps) -> Html {
     html! {
         <div class="empty" data-testid="empty">
             <span class="empty__symbol"><Icon symbol={props.symbol} /></span>
-            <h2 class="empty__title">{&props.title}</h2>
+            if props.heads_page {
+                <h1 class="empty__title">{&props.title}</h1>
+            } else {
+                <h2 class="empty__title">{&props.title}</h2>
+            }
             <p class="empty__text">{&props.text}</p>
             if let Some(command) = &props.command {
                 <pre class="command" tabindex="0">{command}</pre>

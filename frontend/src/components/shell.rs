@@ -44,9 +44,9 @@ pub fn Shell(props: &ShellProps) -> Html {
                 <span class="brand__name">{"Hearth"}</span>
             </header>
             <nav class="nav" aria-label={text.navigation}>{for nav_items(text, &props.route)}</nav>
-            <div class="status">
+            <aside class="status" aria-label={text.this_connection}>
                 <ConnectionBadge link={props.link.clone()} retry_in_s={props.retry_in_s} locale={props.locale.clone()} />
-            </div>
+            </aside>
             <main id={MAIN_ID} class={classes!("page", format!("page--{}", props.route.as_str()))} tabindex="-1"
                 data-testid="page" data-page={props.route.as_str()}>
                 if let Some(cause) = explain(&props.link, &props.locale) {

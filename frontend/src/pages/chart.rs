@@ -47,7 +47,7 @@ pub fn ChartPage(props: &ChartPageProps) -> Html {
     let first = use_watch((), |hub, ()| numeric_topics(hub, 1).pop());
     let Some(topic) = props.topic.clone().or_else(|| first.map(AttrValue::from)) else {
         return html! {
-            <Empty symbol={Symbol::Chart} title={text.chart_empty_title} text={text.chart_empty_text}
+            <Empty heads_page=true symbol={Symbol::Chart} title={text.chart_empty_title} text={text.chart_empty_text}
                 command={example_command("home/kitchen/temperature", "21.5")} />
         };
     };

@@ -24,7 +24,7 @@ pub fn HomePage() -> Html {
     let summary = use_watch(std::rc::Rc::clone(&rooms), |hub, rooms| Summary::of(rooms, &hub.topics()));
     if rooms.is_empty() {
         return html! {
-            <Empty symbol={Symbol::Home} title={text.home_empty_title} text={text.home_empty_text}
+            <Empty heads_page=true symbol={Symbol::Home} title={text.home_empty_title} text={text.home_empty_text}
                 command={example_command("home/kitchen/temperature", "21.5")}>
                 <p class="empty__text">{text.home_empty_demo}</p>
             </Empty>
@@ -55,6 +55,7 @@ struct GreetingProps {
 fn Greeting(props: &GreetingProps) -> Html {
     let locale = use_locale();
     let hour = use_watch((), |_, ()| js_sys::Date::new_0().get_hours());
+    let online = use_watch((), |hub, ()| hub.link().is_online());
     let text = locale.catalogue();
     html! {
         <header class="greeting">
@@ -62,8 +63,11 @@ fn Greeting(props: &GreetingProps) -> Html {
             <h1 class="greeting__title">{greeting(text, hour)}</h1>
             <ul class="greeting__facts" role="list">
                 {for facts(&locale, &props.summary).into_iter().map(|(lit, fact)| html! {
-                    <li class={classes!("fact", lit.then_some("fact--lit"))}>{fact}</li>
+                    <li class={classes!("fact", (lit && online).then_some("fact--lit"))}>{fact}</li>
                 })}
+                if !online {
+                    <li class="fact fact--warn">{text.last_known}</li>
+                }
             </ul>
         </header>
     }

@@ -12,7 +12,7 @@ pub fn MissingPage() -> Html {
     let locale = use_locale();
     let text = locale.catalogue();
     html! {
-        <Empty symbol={Symbol::Search} title={text.missing_title} text={text.missing_text}>
+        <Empty heads_page=true symbol={Symbol::Search} title={text.missing_title} text={text.missing_text}>
             <a class="button button--primary" href={Route::Home.href()}>{text.go_home}</a>
         </Empty>
     }

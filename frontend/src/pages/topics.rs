@@ -68,10 +68,15 @@ impl RowSource for TopicRows {
         if topic.payload().is_empty() {
             row.value.push_str(text.empty_payload);
         }
-        row.rate = rate(text, topic.per_second(now_ms)).unwrap_or_default();
         row.age = age(text, now_ms - topic.at_ms());
         row.retained = topic.retain();
         row.stale = !topics.is_live(id);
+        // What does not come any more has no rate; the column says so in words.
+        row.rate = if row.stale {
+            text.stale.to_owned()
+        } else {
+            rate(text, topic.per_second(now_ms)).unwrap_or_default()
+        };
         row.count = topic.count();
     }
 }
@@ -103,12 +108,14 @@ pub fn TopicsPage() -> Html {
     });
     use_effect_with((RowsRef(Rc::clone(&rows)), (*query).clone()), |(rows, query)| {
         rows.0.set_query(query);
-        rows.0.repaint.ring();
+        rows.0.hub.frames().ring();
     });
+    let none_match =
+        use_watch(RowsRef(Rc::clone(&rows)), |hub, rows| rows.0.len() == 0 && !hub.topics().is_empty());
     let is_empty = use_watch((), |hub, ()| hub.topics().is_empty());
     if is_empty {
         return html! {
-            <Empty symbol={Symbol::Topics} title={text.topics_empty_title} text={text.topics_empty_text}
+            <Empty heads_page=true symbol={Symbol::Topics} title={text.topics_empty_title} text={text.topics_empty_text}
                 command={example_command("home/kitchen/temperature", "21.5")} />
         };
     }
@@ -116,13 +123,29 @@ pub fn TopicsPage() -> Html {
         let query = query.setter();
         Callback::from(move |text: String| query.set(text))
     };
-    let words = RowWords { retained: text.retained, retained_name: text.retained_name, stale: text.stale };
+    let words = RowWords { retained: text.retained, retained_name: text.retained_name };
     let list: Rc<dyn RowSource> = Rc::<TopicRows>::clone(&rows);
     html! {
         <>
             <h1 class="visually-hidden">{text.topics}</h1>
             <FilterField query={(*query).clone()} {on_query} />
             <Counts rows={RowsRef(Rc::clone(&rows))} query={(*query).clone()} />
+            if none_match {
+                <Empty symbol={Symbol::Search} title={text.filter_empty_title}
+                    text={fill(text.filter_empty_text, &[("query", &query)])} />
+            } else {
+                <Heads />
+                <TopicList rows={Rows(list)} repaint={rows.repaint.clone()} {words} name={text.topics} />
+            }
+        </>
+    }
+}
+
+#[component]
+fn Heads() -> Html {
+    let locale = use_locale();
+    let text = locale.catalogue();
+    html! {
             <div class="topic-heads" aria-hidden="true">
                 <span>{text.column_topic}</span>
                 <span>{text.column_value}</span>
@@ -130,8 +153,6 @@ pub fn TopicsPage() -> Html {
                 <span class="topic-heads__number">{text.column_age}</span>
                 <span></span>
             </div>
-            <TopicList rows={Rows(list)} repaint={rows.repaint.clone()} {words} name={text.topics} />
-        </>
     }
 }
 
@@ -214,10 +235,6 @@ fn Counts(props: &CountsProps) -> Html {
             </p>
             if dropped > 0 {
                 <p class="notice">{fill(text.topics_dropped, &[("count", &count(dropped))])}</p>
-            }
-            if shown == 0 && total > 0 {
-                <Empty symbol={Symbol::Search} title={text.filter_empty_title}
-                    text={fill(text.filter_empty_text, &[("query", &props.query)])} />
             }
         </>
     }

@@ -49,8 +49,6 @@ pub struct RowWords {
     pub retained: &'static str,
     /// Explains it.
     pub retained_name: &'static str,
-    /// On the mark of a value that is not up to date.
-    pub stale: &'static str,
 }
 
 struct Node {
@@ -220,7 +218,6 @@ impl Node {
         }
         if row.stale != shown.stale || self.index == usize::MAX {
             self.link.set_attribute("data-stale", if row.stale { "true" } else { "false" })?;
-            self.link.set_attribute("data-word", words.stale)?;
         }
         self.flash(row, same_topic)
     }
