@@ -2,8 +2,6 @@
 
 mod inbound;
 mod outbound;
-mod packet_id;
 
 pub use inbound::Inbound;
 pub use outbound::{Outbound, Redelivery, UnknownPacketId};
-pub use packet_id::PacketIds;

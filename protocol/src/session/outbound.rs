@@ -14,8 +14,12 @@ use crate::packet::PacketId;
 pub struct Outbound<M> {
     /// Messages under way at most: the receive maximum of the peer.
     window: u16,
-    /// How many of `flights` count against the window.
-    inflight: usize,
+    /// How many of `flights` are `Sent` or `Released`.
+    inflight: u16,
+    /// How many of `flights`, at their end, this connection has not sent again yet.
+    unsent: u16,
+    /// How many of `unsent` are `Sent` or `Released`.
+    unsent_inflight: u16,
     first: PacketId,
     flights: VecDeque<Flight<M>>,
 }
@@ -59,10 +63,21 @@ pub struct UnknownPacketId(pub PacketId);
 const FIRST: PacketId = NonZeroU16::MIN;
 const IDS: usize = u16::MAX as usize;
 
+/// Identifiers from the oldest open one to the newest, as a multiple of the window. A peer that never acknowledges
+/// one message, but all behind it, makes the queue grow; with this bound it makes itself wait instead.
+const SPAN_WINDOWS: usize = 16;
+
+/// The span that each window may have: QoS 1 messages overtake QoS 2 messages, which take two round trips.
+const SPAN_MIN: usize = 1024;
+
+/// Kept when the queue runs empty, so that one message at a time does not allocate each time.
+const IDLE_CAPACITY: usize = 4;
+
 impl<M> Outbound<M> {
     /// Nothing is under way; `window` is the receive maximum of the peer.
     pub const fn new(window: u16) -> Self {
-        Self { window, inflight: 0, first: FIRST, flights: VecDeque::new() }
+        let flights = VecDeque::new();
+        Self { window, inflight: 0, unsent: 0, unsent_inflight: 0, first: FIRST, flights }
     }
 
     /// Takes the receive maximum of a new connection.
@@ -72,12 +87,13 @@ impl<M> Outbound<M> {
 
     /// Whether one more message may go out [MQTT-3.3.4-9].
     pub fn has_room(&self) -> bool {
-        self.inflight < usize::from(self.window) && self.flights.len() < IDS
+        let span_max = (usize::from(self.window) * SPAN_WINDOWS).clamp(SPAN_MIN, IDS);
+        self.unsent == 0 && self.inflight < self.window && self.flights.len() < span_max
     }
 
     /// Messages under way.
     pub const fn inflight_len(&self) -> usize {
-        self.inflight
+        self.inflight as usize
     }
 
     /// Whether nothing is under way.
@@ -96,7 +112,11 @@ impl<M> Outbound<M> {
 
     /// An identifier for a SUBSCRIBE or UNSUBSCRIBE, which no window bounds; `None` when all are in use.
     pub fn begin_request(&mut self) -> Option<PacketId> {
-        (self.flights.len() < IDS).then(|| self.append(Flight::Request))
+        if self.flights.len() == IDS {
+            return None;
+        }
+        self.unsent += u16::from(self.unsent > 0);
+        Some(self.append(Flight::Request))
     }
 
     /// The request is answered.
@@ -119,8 +139,8 @@ impl<M> Outbound<M> {
     /// # Errors
     /// No QoS 1 message waits for it.
     pub fn handle_puback(&mut self, id: PacketId) -> Result<M, UnknownPacketId> {
-        let message = self.take_sent(id, QoS::AtLeastOnce, Flight::Done)?;
-        self.on_done();
+        let message = self.take_sent(id, |qos| qos == QoS::AtLeastOnce, Flight::Done)?;
+        self.on_done(id);
         Ok(message)
     }
 
@@ -132,7 +152,7 @@ impl<M> Outbound<M> {
         if let Some(Flight::Released) = self.flight_mut(id) {
             return Ok(None);
         }
-        self.take_sent(id, QoS::ExactlyOnce, Flight::Released).map(Some)
+        self.take_sent(id, |qos| qos == QoS::ExactlyOnce, Flight::Released).map(Some)
     }
 
     /// PUBREC with a failure: the message will not be taken and the flow is over [MQTT-4.3.3-4].
@@ -140,8 +160,8 @@ impl<M> Outbound<M> {
     /// # Errors
     /// No QoS 2 message waits for it.
     pub fn handle_pubrec_failed(&mut self, id: PacketId) -> Result<M, UnknownPacketId> {
-        let message = self.take_sent(id, QoS::ExactlyOnce, Flight::Done)?;
-        self.on_done();
+        let message = self.take_sent(id, |qos| qos == QoS::ExactlyOnce, Flight::Done)?;
+        self.on_done(id);
         Ok(message)
     }
 
@@ -153,11 +173,21 @@ impl<M> Outbound<M> {
         match self.flight_mut(id) {
             Some(flight @ Flight::Released) => {
                 *flight = Flight::Done;
-                self.on_done();
+                self.on_done(id);
                 Ok(())
             }
             Some(Flight::Sent { .. } | Flight::Request | Flight::Done) | None => Err(UnknownPacketId(id)),
         }
+    }
+
+    /// Ends the flow of a message that cannot be sent on the terms of this connection, and hands it back.
+    ///
+    /// # Errors
+    /// No message waits for PUBACK or PUBREC under this identifier.
+    pub fn abandon(&mut self, id: PacketId) -> Result<M, UnknownPacketId> {
+        let message = self.take_sent(id, |_| true, Flight::Done)?;
+        self.on_done(id);
+        Ok(message)
     }
 
     /// The message that waits for PUBACK or PUBREC under this identifier.
@@ -168,23 +198,44 @@ impl<M> Outbound<M> {
         }
     }
 
-    /// What a new connection must send again, in order.
+    /// A new connection resumes the session: all that is under way goes out again through `poll_redelivery`, before
+    /// anything new and within the window of the new connection.
+    pub fn handle_resume(&mut self, window: u16) {
+        self.window = window;
+        // There are fewer flights than identifiers.
+        self.unsent = self.flights.len() as u16;
+        self.unsent_inflight = self.inflight;
+    }
+
+    /// What goes out again next; `None` when all did, or until an acknowledgement makes room.
+    pub fn poll_redelivery(&mut self) -> Option<Redelivery<'_, M>> {
+        let under_way = self.inflight - self.unsent_inflight;
+        let skipped = self.unsent_flights().take_while(|flight| !flight.is_under_way()).count();
+        // Fewer than `unsent`, which is 16 bits wide.
+        self.unsent -= skipped as u16;
+        let place = self.flights.len() - usize::from(self.unsent);
+        let packet_id = self.id_at(place);
+        let redelivery = Redelivery::of(self.flights.get(place)?, packet_id)?;
+        if matches!(redelivery, Redelivery::Publish { .. }) && under_way >= self.window {
+            return None;
+        }
+        self.unsent -= 1;
+        self.unsent_inflight -= 1;
+        Some(redelivery)
+    }
+
+    /// What a new connection must send again, in order and all at once.
     pub fn redeliver(&self) -> impl Iterator<Item = Redelivery<'_, M>> {
-        self.flights.iter().enumerate().filter_map(|(place, flight)| {
-            let packet_id = self.id_at(place);
-            match flight {
-                Flight::Sent { qos, message } => Some(Redelivery::Publish { packet_id, qos: *qos, message }),
-                Flight::Released => Some(Redelivery::PubRel { packet_id }),
-                Flight::Request | Flight::Done => None,
-            }
-        })
+        self.flights
+            .iter()
+            .enumerate()
+            .filter_map(|(place, flight)| Redelivery::of(flight, self.id_at(place)))
     }
 
     /// Forgets everything and hands back, in order, the messages that got neither PUBACK nor PUBREC.
     pub fn clear(&mut self) -> impl Iterator<Item = (QoS, M)> + use<M> {
-        self.inflight = 0;
-        self.first = FIRST;
-        std::mem::take(&mut self.flights).into_iter().filter_map(|flight| match flight {
+        let flights = std::mem::replace(self, Self::new(self.window)).flights;
+        flights.into_iter().filter_map(|flight| match flight {
             Flight::Sent { qos, message } => Some((qos, message)),
             Flight::Released | Flight::Request | Flight::Done => None,
         })
@@ -196,10 +247,15 @@ impl<M> Outbound<M> {
         id
     }
 
-    fn take_sent(&mut self, id: PacketId, expected: QoS, next: Flight<M>) -> Result<M, UnknownPacketId> {
+    fn take_sent(
+        &mut self,
+        id: PacketId,
+        is_expected: impl FnOnce(QoS) -> bool,
+        next: Flight<M>,
+    ) -> Result<M, UnknownPacketId> {
         let Some(flight) = self.flight_mut(id) else { return Err(UnknownPacketId(id)) };
         match std::mem::replace(flight, next) {
-            Flight::Sent { qos, message } if qos == expected => Ok(message),
+            Flight::Sent { qos, message } if is_expected(qos) => Ok(message),
             other @ (Flight::Sent { .. } | Flight::Released | Flight::Request | Flight::Done) => {
                 *flight = other;
                 Err(UnknownPacketId(id))
@@ -207,7 +263,9 @@ impl<M> Outbound<M> {
         }
     }
 
-    fn on_done(&mut self) {
+    fn on_done(&mut self, id: PacketId) {
+        let is_unsent = self.place(id) >= self.flights.len() - usize::from(self.unsent);
+        self.unsent_inflight -= u16::from(is_unsent);
         self.inflight -= 1;
         self.trim();
     }
@@ -218,9 +276,15 @@ impl<M> Outbound<M> {
             self.flights.pop_front();
             self.first = next(self.first, 1);
         }
+        // There are fewer flights than identifiers.
+        self.unsent = self.unsent.min(self.flights.len() as u16);
         if self.flights.is_empty() && self.flights.capacity() > IDLE_CAPACITY {
             self.flights = VecDeque::new();
         }
+    }
+
+    fn unsent_flights(&self) -> impl Iterator<Item = &Flight<M>> {
+        self.flights.range(self.flights.len() - usize::from(self.unsent)..)
     }
 
     fn flight_mut(&mut self, id: PacketId) -> Option<&mut Flight<M>> {
@@ -237,8 +301,24 @@ impl<M> Outbound<M> {
     }
 }
 
-/// Kept when the queue runs empty, so that one message at a time does not allocate each time.
-const IDLE_CAPACITY: usize = 8;
+impl<M> Flight<M> {
+    const fn is_under_way(&self) -> bool {
+        match self {
+            Self::Sent { .. } | Self::Released => true,
+            Self::Request | Self::Done => false,
+        }
+    }
+}
+
+impl<'a, M> Redelivery<'a, M> {
+    const fn of(flight: &'a Flight<M>, packet_id: PacketId) -> Option<Self> {
+        match flight {
+            Flight::Sent { qos, message } => Some(Self::Publish { packet_id, qos: *qos, message }),
+            Flight::Released => Some(Self::PubRel { packet_id }),
+            Flight::Request | Flight::Done => None,
+        }
+    }
+}
 
 /// The identifier `distance` steps on in the circle 1..=65,535.
 fn next(id: PacketId, distance: usize) -> PacketId {
@@ -246,3 +326,6 @@ fn next(id: PacketId, distance: usize) -> PacketId {
     // `place` is below 65,535, so the sum is 1..=65,535.
     NonZeroU16::new(place as u16 + 1).unwrap_or(FIRST)
 }
+
+#[cfg(test)]
+mod tests;
