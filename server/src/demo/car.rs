@@ -1,6 +1,5 @@
 //! A car that drives around the block.
 
-use std::collections::VecDeque;
 use std::f64::consts::PI;
 use std::time::Duration;
 
@@ -8,7 +7,8 @@ use hearth_protocol::Time;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use super::device::{Device, Report};
+use super::device::Report;
+use super::sensor::Sensor;
 
 /// Between two reports.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -46,9 +46,7 @@ pub(super) struct Car {
     /// A red light: it waits here until then.
     waits_until: Option<Time>,
     last: Time,
-    next: Time,
     random: SmallRng,
-    reports: VecDeque<Report>,
 }
 
 impl Car {
@@ -60,9 +58,7 @@ impl Car {
             speed: 0.0,
             waits_until: None,
             last: Time::ZERO,
-            next: Time::ZERO,
             random: SmallRng::seed_from_u64(seed),
-            reports: VecDeque::new(),
         }
     }
 
@@ -112,50 +108,35 @@ impl Car {
             }
         }
     }
-
-    fn report(&mut self, now: Time) {
-        let (lat, lon) = self.position();
-        let reports = [
-            Report::moment("car/speed".to_owned(), format!("{:.1}", self.speed * 3.6)),
-            Report::reading("car/position".to_owned(), format!("{{\"lat\":{lat:.6},\"lon\":{lon:.6}}}")),
-        ];
-        self.reports.extend(reports);
-        self.next = now.saturating_add(PERIOD);
-    }
 }
 
-impl Device for Car {
+impl Sensor for Car {
     fn prefix(&self) -> &'static str {
         "car"
     }
 
-    fn handle_online(&mut self, now: Time) {
-        self.report(now);
+    fn measure(&mut self, now: Time) -> Vec<Report> {
+        self.drive(now);
+        let (lat, lon) = self.position();
+        vec![
+            Report::moment("car/speed".to_owned(), format!("{:.1}", self.speed * 3.6)),
+            Report::reading("car/position".to_owned(), format!("{{\"lat\":{lat:.6},\"lon\":{lon:.6}}}")),
+        ]
     }
 
-    fn handle_timeout(&mut self, now: Time) {
-        if self.next <= now {
-            self.drive(now);
-            self.report(now);
-        }
-    }
-
-    fn poll_timeout(&self) -> Option<Time> {
-        Some(self.next)
-    }
-
-    fn poll_report(&mut self) -> Option<Report> {
-        self.reports.pop_front()
+    fn pause(&mut self) -> Duration {
+        PERIOD
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::sensor::Paced;
     use super::super::testing::run_for;
     use super::*;
 
     fn hour(seed: u64) -> Vec<Report> {
-        run_for(&mut Car::new(seed), Duration::from_secs(3600))
+        run_for(&mut Paced::new(Car::new(seed)), Duration::from_secs(3600))
     }
 
     #[test]

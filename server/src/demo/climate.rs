@@ -1,6 +1,5 @@
 //! A sensor of temperature and humidity in a room.
 
-use std::collections::VecDeque;
 use std::f64::consts::TAU;
 use std::time::Duration;
 
@@ -8,7 +7,8 @@ use hearth_protocol::Time;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use super::device::{Device, Report};
+use super::device::Report;
+use super::sensor::Sensor;
 
 const SECONDS_OF_DAY: f64 = 86_400.0;
 
@@ -40,8 +40,6 @@ pub(super) struct Climate {
     drift: f64,
     humidity_drift: f64,
     random: SmallRng,
-    next: Time,
-    reports: VecDeque<Report>,
 }
 
 impl Climate {
@@ -54,8 +52,6 @@ impl Climate {
             drift: 0.0,
             humidity_drift: 0.0,
             random: SmallRng::seed_from_u64(seed),
-            next: Time::ZERO,
-            reports: VecDeque::new(),
         }
     }
 
@@ -70,53 +66,43 @@ impl Climate {
         self.drift += self.random.random_range(-0.15..=0.15) - self.drift / 40.0;
         self.humidity_drift += self.random.random_range(-0.6..=0.6) - self.humidity_drift / 40.0;
     }
-
-    fn report(&mut self, now: Time) {
-        let temperature = self.air.temperature + self.air.swing * self.curve(now) + self.drift;
-        // Warm air takes more water: the same water is less of what it could hold.
-        let humidity = self.air.humidity - 3.0 * self.curve(now) - 2.0 * self.drift + self.humidity_drift;
-        let topic = |name| format!("{}/{name}", self.prefix);
-        let readings = [
-            Report::reading(topic("temperature"), format!("{temperature:.1}")),
-            Report::reading(topic("humidity"), format!("{:.0}", humidity.clamp(0.0, 100.0))),
-        ];
-        self.reports.extend(readings);
-        // Sensors that start together do not stay in step.
-        self.next = now.saturating_add(PERIOD.mul_f64(self.random.random_range(0.8..1.2)));
-    }
 }
 
-impl Device for Climate {
+impl Sensor for Climate {
     fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    fn handle_online(&mut self, now: Time) {
-        self.report(now);
+    fn measure(&mut self, now: Time) -> Vec<Report> {
+        self.walk();
+        let temperature = self.air.temperature + self.air.swing * self.curve(now) + self.drift;
+        // Warm air takes more water: the same water is less of what it could hold.
+        let humidity = self.air.humidity - 3.0 * self.curve(now) - 2.0 * self.drift + self.humidity_drift;
+        let topic = |name| format!("{}/{name}", self.prefix);
+        vec![
+            Report::reading(topic("temperature"), format!("{temperature:.1}")),
+            Report::reading(topic("humidity"), format!("{:.0}", humidity.clamp(0.0, 100.0))),
+        ]
     }
 
-    fn handle_timeout(&mut self, now: Time) {
-        if self.next <= now {
-            self.walk();
-            self.report(now);
-        }
-    }
-
-    fn poll_timeout(&self) -> Option<Time> {
-        Some(self.next)
-    }
-
-    fn poll_report(&mut self) -> Option<Report> {
-        self.reports.pop_front()
+    fn pause(&mut self) -> Duration {
+        // Sensors that start together do not stay in step.
+        PERIOD.mul_f64(self.random.random_range(0.8..1.2))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::device::Device;
+    use super::super::sensor::Paced;
     use super::super::testing::{drain, run_for};
     use super::*;
 
     const AIR: Air = Air { temperature: 21.0, humidity: 48.0, swing: 1.0 };
+
+    fn climate(air: Air, day_second: f64, seed: u64) -> Paced<Climate> {
+        Paced::new(Climate::new("home/kitchen", air, day_second, seed))
+    }
 
     fn values(reports: &[Report], name: &str) -> Vec<f64> {
         let of = |report: &&Report| report.topic == format!("home/kitchen/{name}");
@@ -125,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_first_report_comes_at_once_with_one_decimal_of_temperature() {
-        let mut climate = Climate::new("home/kitchen", AIR, 0.0, 1);
+        let mut climate = climate(AIR, 0.0, 1);
         climate.handle_online(Time::ZERO);
         let reports = drain(&mut climate);
         assert_eq!(reports.len(), 2);
@@ -136,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_day_drifts_without_ever_leaving_what_a_room_can_be() {
-        let mut climate = Climate::new("home/kitchen", AIR, 0.0, 7);
+        let mut climate = climate(AIR, 0.0, 7);
         let reports = run_for(&mut climate, Duration::from_secs(86_400));
         let temperatures = values(&reports, "temperature");
         assert!((18_000..27_000).contains(&temperatures.len()), "{}", temperatures.len());
@@ -151,7 +137,7 @@ mod tests {
     fn the_afternoon_is_warmer_than_the_night() {
         let mean = |day_second| {
             let air = Air { swing: 3.0, ..AIR };
-            let mut climate = Climate::new("home/kitchen", air, day_second, 3);
+            let mut climate = climate(air, day_second, 3);
             let reports = run_for(&mut climate, Duration::from_secs(3600));
             let values = values(&reports, "temperature");
             values.iter().sum::<f64>() / values.len() as f64
@@ -161,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_day() {
-        let day = |seed| run_for(&mut Climate::new("home/kitchen", AIR, 0.0, seed), Duration::from_secs(600));
+        let day = |seed| run_for(&mut climate(AIR, 0.0, seed), Duration::from_secs(600));
         assert_eq!(day(5), day(5));
         assert_ne!(day(5), day(6));
     }

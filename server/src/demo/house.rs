@@ -6,6 +6,7 @@ use super::device::Device;
 use super::door::Door;
 use super::lamp::Lamp;
 use super::meter::Meter;
+use super::sensor::Paced;
 
 /// A room: its name, its air, its lamp's power in watts and whether that is on at first.
 struct Room {
@@ -52,13 +53,13 @@ pub(super) fn devices(day_second: f64, seed: u64) -> Vec<Box<dyn Device>> {
     for (room, seed) in ROOMS.iter().zip(seed..) {
         let prefix = format!("home/{}", room.name);
         let lamp = format!("{prefix}/lamp");
-        devices.push(Box::new(Climate::new(&prefix, room.air, day_second, seed)));
+        devices.push(Box::new(Paced::new(Climate::new(&prefix, room.air, day_second, seed))));
         devices.push(Box::new(Lamp::new(&lamp, room.is_lit, seed)));
         lamps.push((lamp, room.lamp_watts));
     }
     devices.push(Box::new(Door::new(seed)));
-    devices.push(Box::new(Meter::new(&lamps, METER_KILOWATT_HOURS, seed)));
-    devices.push(Box::new(Car::new(seed)));
+    devices.push(Box::new(Paced::new(Meter::new(&lamps, METER_KILOWATT_HOURS, seed))));
+    devices.push(Box::new(Paced::new(Car::new(seed))));
     devices
 }
 

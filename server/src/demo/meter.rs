@@ -1,13 +1,14 @@
 //! The meter of the house: its power follows the lamps.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hearth_protocol::Time;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use super::device::{Device, Report};
+use super::device::Report;
+use super::sensor::Sensor;
 
 /// Between two reports, as meters with an optical reader send them.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -34,9 +35,7 @@ pub(super) struct Meter {
     on: BTreeMap<String, f64>,
     kilowatt_hours: f64,
     last: Time,
-    next: Time,
     random: SmallRng,
-    reports: VecDeque<Report>,
 }
 
 impl Meter {
@@ -47,9 +46,7 @@ impl Meter {
             on: BTreeMap::new(),
             kilowatt_hours,
             last: Time::ZERO,
-            next: Time::ZERO,
             random: SmallRng::seed_from_u64(seed),
-            reports: VecDeque::new(),
         }
     }
 
@@ -58,22 +55,9 @@ impl Meter {
         let fridge = if in_cycle < FRIDGE_SHARE { FRIDGE_WATTS } else { 0.0 };
         BASE_WATTS + fridge + self.on.values().sum::<f64>() + self.random.random_range(-4.0..4.0)
     }
-
-    fn report(&mut self, now: Time) {
-        let watts = self.watts(now);
-        let hours = now.saturating_since(self.last).as_secs_f64() / 3600.0;
-        self.kilowatt_hours += watts / 1000.0 * hours;
-        self.last = now;
-        self.next = now.saturating_add(PERIOD);
-        let readings = [
-            Report::reading("home/meter/power".to_owned(), format!("{watts:.0}")),
-            Report::reading("home/meter/energy".to_owned(), format!("{:.3}", self.kilowatt_hours)),
-        ];
-        self.reports.extend(readings);
-    }
 }
 
-impl Device for Meter {
+impl Sensor for Meter {
     fn prefix(&self) -> &'static str {
         "home/meter"
     }
@@ -82,45 +66,42 @@ impl Device for Meter {
         vec![TOPIC_FILTER.to_owned()]
     }
 
-    fn handle_online(&mut self, now: Time) {
-        self.report(now);
+    fn measure(&mut self, now: Time) -> Vec<Report> {
+        let watts = self.watts(now);
+        let hours = now.saturating_since(self.last).as_secs_f64() / 3600.0;
+        self.kilowatt_hours += watts / 1000.0 * hours;
+        self.last = now;
+        vec![
+            Report::reading("home/meter/power".to_owned(), format!("{watts:.0}")),
+            Report::reading("home/meter/energy".to_owned(), format!("{:.3}", self.kilowatt_hours)),
+        ]
     }
 
-    fn handle_message(&mut self, now: Time, topic: &str, payload: &[u8]) {
+    fn pause(&mut self) -> Duration {
+        PERIOD
+    }
+
+    fn hears(&mut self, topic: &str, payload: &[u8]) -> bool {
         let was_on = if payload == b"on" {
             let watts = self.lamps.get(topic).copied().unwrap_or(STRANGE_LAMP_WATTS);
             self.on.insert(topic.to_owned(), watts).is_some()
         } else {
             self.on.remove(topic).is_some()
         };
-        if was_on != self.on.contains_key(topic) {
-            // A change of load is told at once.
-            self.report(now);
-        }
-    }
-
-    fn handle_timeout(&mut self, now: Time) {
-        if self.next <= now {
-            self.report(now);
-        }
-    }
-
-    fn poll_timeout(&self) -> Option<Time> {
-        Some(self.next)
-    }
-
-    fn poll_report(&mut self) -> Option<Report> {
-        self.reports.pop_front()
+        // A change of load is told at once.
+        was_on != self.on.contains_key(topic)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::device::Device;
+    use super::super::sensor::Paced;
     use super::super::testing::{drain, run_for};
     use super::*;
 
-    fn meter() -> Meter {
-        let mut meter = Meter::new(&[("home/kitchen/lamp".to_owned(), 42.0)], 1234.567, 1);
+    fn meter() -> Paced<Meter> {
+        let mut meter = Paced::new(Meter::new(&[("home/kitchen/lamp".to_owned(), 42.0)], 1234.567, 1));
         meter.handle_online(Time::ZERO);
         meter
     }

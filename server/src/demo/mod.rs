@@ -12,6 +12,7 @@ mod door;
 mod house;
 mod lamp;
 mod meter;
+mod sensor;
 #[cfg(test)]
 mod testing;
 
