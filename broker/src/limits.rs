@@ -44,6 +44,61 @@ pub struct Limits {
     pub topic_cache_max: usize,
 }
 
+impl Limits {
+    /// The bound that a topic name or the pattern of a filter does not keep.
+    pub(crate) fn exceeded_by_topic(&self, topic: &str) -> Option<Limit> {
+        // A level takes a byte or more, but for the last one: short topics need no count.
+        let may_have_too_many_levels = topic.len() >= self.topic_levels_max;
+        if topic.len() > self.topic_bytes_max {
+            Some(Limit::TopicBytes)
+        } else if may_have_too_many_levels && topic.split('/').count() > self.topic_levels_max {
+            Some(Limit::TopicLevels)
+        } else {
+            None
+        }
+    }
+}
+
+/// A bound that one client can meet again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Limit {
+    TopicBytes,
+    TopicLevels,
+    FiltersPerPacket,
+    Subscriptions,
+    Replays,
+    Retained,
+}
+
+/// A set of bounds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LimitSet(u8);
+
+impl Limit {
+    /// The setting, or the settings, that it stands for.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::TopicBytes => "topic_bytes_max",
+            Self::TopicLevels => "topic_levels_max",
+            Self::FiltersPerPacket => "filters_per_packet_max",
+            Self::Subscriptions => "subscriptions_per_session_max",
+            Self::Replays => "queued_messages_max",
+            Self::Retained => "retained_messages_max or retained_bytes_max",
+        }
+    }
+}
+
+impl LimitSet {
+    /// Whether it was not in the set before.
+    pub(crate) const fn insert(&mut self, limit: Limit) -> bool {
+        let bit = 1 << limit as u8;
+        let is_new = self.0 & bit == 0;
+        self.0 |= bit;
+        is_new
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 
 use foldhash::quality::FixedState;
-use hashbrown::HashMap;
-use hearth_protocol::packet::Will;
+use hashbrown::HashSet;
+use hearth_protocol::packet::{PacketId, Will};
 use hearth_protocol::session::{Inbound, Outbound};
-use hearth_protocol::{Text, Time, TopicFilter, Version};
+use hearth_protocol::{QoS, Text, Time, TopicFilter, Version};
 
 use crate::delivery::Delivery;
 use crate::ids::SessionId;
-use crate::router::SubscriptionOptions;
+use crate::limits::LimitSet;
 
 /// The state of a session (MQTT 5.0, 4.1).
 pub(crate) struct Session {
@@ -20,9 +20,13 @@ pub(crate) struct Session {
     pub(crate) version: Version,
     /// Index of the connection.
     pub(crate) connection: Option<u32>,
-    pub(crate) subscriptions: HashMap<TopicFilter, SubscriptionOptions, FixedState>,
+    pub(crate) subscriptions: HashSet<TopicFilter, FixedState>,
     /// QoS 1 and 2 messages under way to the client.
     pub(crate) outbound: Outbound<Delivery>,
+    /// What of `outbound` the connection has yet to send again, in order.
+    pub(crate) resends: VecDeque<Resend>,
+    /// How much may be under way at once.
+    pub(crate) window: u16,
     /// QoS 2 messages under way from the client.
     pub(crate) inbound: Inbound,
     pub(crate) queue: Queue,
@@ -33,6 +37,10 @@ pub(crate) struct Session {
     pub(crate) will_at: Option<Time>,
     /// When a session without a connection ends.
     pub(crate) expires_at: Option<Time>,
+    /// When the shard's timers come to this session next.
+    pub(crate) timer_at: Option<Time>,
+    /// Bounds that the client was told of on this connection.
+    pub(crate) limits_told: LimitSet,
 }
 
 impl Session {
@@ -42,20 +50,41 @@ impl Session {
             client_id,
             version,
             connection: None,
-            subscriptions: HashMap::with_hasher(FixedState::with_seed(seed)),
+            subscriptions: HashSet::with_hasher(FixedState::with_seed(seed)),
             outbound: Outbound::new(u16::MAX),
+            resends: VecDeque::new(),
+            window: u16::MAX,
             inbound: Inbound::new(),
             queue: Queue::default(),
             expiry_seconds: 0,
             will: None,
             will_at: None,
             expires_at: None,
+            timer_at: None,
+            limits_told: LimitSet::default(),
         }
     }
 
     pub(crate) const fn id(&self, index: u32) -> SessionId {
         SessionId { index, serial: self.serial }
     }
+
+    /// Whether a QoS 1 or 2 message has others to let pass first.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.queue.is_empty() || !self.resends.is_empty()
+    }
+
+    /// Whether the connection may send one more of the messages again [MQTT-3.3.4-9].
+    pub(crate) fn may_resend(&self) -> bool {
+        self.outbound.inflight_len() - self.resends.len() < usize::from(self.window)
+    }
+}
+
+/// A packet that a new connection has to send again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Resend {
+    Publish(PacketId),
+    PubRel(PacketId),
 }
 
 /// Messages that wait for a connection, for room in its window or in its output, in order.
@@ -77,6 +106,11 @@ impl Queue {
 
     pub(crate) const fn is_replaying(&self) -> bool {
         self.replays > 0
+    }
+
+    /// Retained messages of SUBSCRIBEs that wait.
+    pub(crate) const fn replays(&self) -> usize {
+        self.replays
     }
 
     /// Whether one more message of so many bytes fits.
@@ -105,14 +139,22 @@ impl Queue {
         Some(delivery)
     }
 
-    /// Forgets the replays and QoS 0 messages, which mean nothing once the connection is gone.
-    pub(crate) fn keep_acknowledged(&mut self) {
-        let is_dropping = self.is_dropping;
-        for delivery in std::mem::take(self).deliveries {
-            if delivery.qos > hearth_protocol::QoS::AtMostOnce {
-                self.push(Delivery { is_replay: false, ..delivery });
+    /// The connection is gone: forgets QoS 0 messages, and replays for which there is no room among the messages
+    /// that wait for the next one. Returns how many of the latter there were.
+    pub(crate) fn keep_acknowledged(&mut self, messages_max: usize, bytes_max: usize) -> usize {
+        let old = std::mem::take(self);
+        self.is_dropping = old.is_dropping;
+        let mut forgotten = 0;
+        for delivery in old.deliveries {
+            if delivery.qos == QoS::AtMostOnce {
+                continue;
             }
+            if delivery.is_replay && !self.has_room(delivery.message.bytes(), messages_max, bytes_max) {
+                forgotten += 1;
+                continue;
+            }
+            self.push(Delivery { is_replay: false, ..delivery });
         }
-        self.is_dropping = is_dropping;
+        forgotten
     }
 }

@@ -19,6 +19,8 @@ pub struct Stats {
     pub forwarded: u64,
     /// Deliveries that did not take place, by reason.
     pub dropped: [u64; DropReason::COUNT],
+    /// What was refused because of one of the [`Limits`](crate::Limits).
+    pub limited: u64,
     /// Connections that a packet against the rules has ended.
     pub protocol_errors: u64,
     /// CONNECTs that were refused.

@@ -1,5 +1,6 @@
 //! The end of connections, of sessions, and what wills do then.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,6 @@ use hearth_protocol::{ReasonCode, Time};
 
 use super::Shard;
 use super::connect::life;
-use super::timers::Timer;
 use crate::access::Decision;
 use crate::connection::Connection;
 use crate::effect::{DropReason, Effect, EndReason, Event};
@@ -114,24 +114,25 @@ impl Shard {
     fn detach(&mut self, now: Time, index: u32) {
         let session = &mut self.sessions[index as usize];
         session.connection = None;
-        session.queue.keep_acknowledged();
+        session.resends = VecDeque::new();
+        let limits = &self.shared.limits;
+        let forgotten = session.queue.keep_acknowledged(limits.queued_messages_max, limits.queued_bytes_max);
+        self.stats.dropped[DropReason::QueueFull.as_index()] += forgotten as u64;
         let expiry = life(session.expiry_seconds);
         session.expires_at = expiry.map(|life| now.saturating_add(life));
         let delay = session.will.as_ref().map(|will| will.properties.delay.unwrap_or(0));
-        let id = session.id(index);
         if let Some(delay) = delay.filter(|delay| *delay > 0 && session.expiry_seconds > 0) {
             let at = now.saturating_add(Duration::from_secs(u64::from(delay)));
             // It goes out with the end of the session at the latest (3.1.3.2.2).
             let at = session.expires_at.map_or(at, |expires_at| at.min(expires_at));
             session.will_at = Some(at);
-            self.timers.set(at, Timer::Session(id));
         } else {
             self.publish_will(now, index);
         }
         if self.sessions[index as usize].expiry_seconds == 0 {
             self.end_session(now, index);
-        } else if let Some(at) = self.sessions[index as usize].expires_at {
-            self.timers.set(at, Timer::Session(id));
+        } else {
+            self.watch_session(now, index);
         }
     }
 
@@ -140,7 +141,7 @@ impl Shard {
         self.publish_will(now, index);
         let session = self.sessions.remove(index as usize);
         self.session_by_client.remove(&session.client_id);
-        for filter in session.subscriptions.keys() {
+        for filter in &session.subscriptions {
             self.router.unsubscribe(&self.shared.interest, filter, index);
         }
         self.event(Event::SessionEnded { client_id: session.client_id });

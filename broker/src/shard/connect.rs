@@ -12,6 +12,7 @@ use super::timers::Timer;
 use crate::access::Decision;
 use crate::effect::{Effect, EndReason, Event};
 use crate::ids::ConnectionId;
+use crate::limits::LimitSet;
 use crate::message::detached_will;
 use crate::session::Session;
 
@@ -32,7 +33,7 @@ impl Shard {
         self.send(id, &Packet::ConnAck(Box::new(connack)));
         self.announce(id, session, session_present);
         if session_present {
-            self.redeliver(now, session);
+            self.begin_resending(session);
             self.send_queue(now, session);
         }
     }
@@ -68,6 +69,11 @@ impl Shard {
         connect: &Connect,
         client_id: &str,
     ) -> Result<(), ProtocolError> {
+        if self.shared.shard_of(client_id) != self.id {
+            // Two sessions of one id would not know of each other.
+            let detail = "client identifier: the connection came to a shard that is not its own";
+            return Err(ProtocolError::new(ReasonCode::ImplementationSpecificError, detail));
+        }
         if connect.properties.authentication_method.is_some() {
             let detail = "authentication method: none is supported (4.12)";
             return Err(ProtocolError::new(ReasonCode::BadAuthenticationMethod, detail));
@@ -81,6 +87,11 @@ impl Shard {
             .is_none_or(|connection| self.shared.access.connect(&connection.peer, connect) == Decision::Deny);
         if denied {
             return Err(ProtocolError::new(ReasonCode::NotAuthorized, "access rules refuse this client"));
+        }
+        let will_topic = connect.will.as_ref().map(|will| will.topic.as_str());
+        if let Some(limit) = will_topic.and_then(|topic| self.shared.limits.exceeded_by_topic(topic)) {
+            let detail = format!("will topic: more than {}", limit.name());
+            return Err(ProtocolError::new(ReasonCode::TopicNameInvalid, detail));
         }
         match &connect.will {
             Some(will) if self.shared.access.publish(client_id, &will.topic) == Decision::Deny => {
@@ -137,12 +148,14 @@ impl Shard {
         connection.protocol.accept(now, connect, terms);
         let receive_maximum = connection.protocol.peer().map_or(u16::MAX, |peer| peer.receive_maximum);
         if let Some(deadline) = connection.protocol.poll_timeout() {
-            self.timers.set(deadline, Timer::KeepAlive(id));
+            self.timers.set(now, deadline, Timer::KeepAlive(id));
         }
         let session = &mut self.sessions[session_index as usize];
         session.connection = Some(id.index);
         session.version = connect.version;
-        session.outbound.set_window(receive_maximum.min(inflight_max));
+        session.window = receive_maximum.min(inflight_max);
+        session.outbound.set_window(session.window);
+        session.limits_told = LimitSet::default();
         session.expiry_seconds = session_expiry(connect).min(expiry_max);
         session.expires_at = None;
         // A will that waited for its delay is not published: the session goes on [MQTT-3.1.3-9].

@@ -1,5 +1,6 @@
 //! Messages to sessions: sent at once, or kept until there is room.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hearth_protocol::packet::{Packet, PacketId, PublishAck};
@@ -12,6 +13,7 @@ use crate::effect::{DropReason, Event};
 use crate::encoding::Form;
 use crate::ids::ConnectionId;
 use crate::router::{Route, Target};
+use crate::session::Resend;
 
 /// What became of a message here.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,7 +81,7 @@ impl Shard {
         let has_output = session.connection.is_some_and(|connection| {
             self.connections[connection as usize].output.len() < self.shared.limits.output_bytes_max
         });
-        if !has_output || !session.queue.is_empty() || !session.outbound.has_room() {
+        if !has_output || session.has_waiting() || !session.outbound.has_room() {
             return self.enqueue(qos, route, target, outgoing);
         }
         let delivery = delivery(qos, route, target, outgoing);
@@ -152,6 +154,9 @@ impl Shard {
 
     /// Sends what waits for a session, as far as its connection has room.
     pub(super) fn send_queue(&mut self, now: Time, session_index: u32) {
+        if !self.resend(now, session_index) {
+            return;
+        }
         loop {
             let session = &mut self.sessions[session_index as usize];
             let Some(connection) = session.connection else { return };
@@ -191,29 +196,55 @@ impl Shard {
         }
     }
 
-    /// Sends again, in order, what the session's last connection left unacknowledged [MQTT-4.4.0-1].
-    pub(super) fn redeliver(&mut self, now: Time, session_index: u32) {
-        let session = &self.sessions[session_index as usize];
-        let Some(id) = session.connection.and_then(|index| self.connection_id(index)) else { return };
-        let version = session.version;
-        let mut again = Vec::with_capacity(session.outbound.inflight_len());
-        for redelivery in session.outbound.redeliver() {
-            again.push(match redelivery {
-                Redelivery::Publish { packet_id, message, .. } => (packet_id, Some(message.clone())),
-                Redelivery::PubRel { packet_id } => (packet_id, None),
-            });
-        }
-        for (packet_id, delivery) in again {
-            let Some(delivery) = delivery else {
-                self.send(id, &Packet::PubRel(PublishAck::success(packet_id)));
-                continue;
+    /// Notes what the session's last connection left unacknowledged, to be sent again in order
+    /// [MQTT-4.4.0-1].
+    pub(super) fn begin_resending(&mut self, session_index: u32) {
+        let session = &mut self.sessions[session_index as usize];
+        let again = session.outbound.redeliver().map(|redelivery| match redelivery {
+            Redelivery::Publish { packet_id, .. } => Resend::Publish(packet_id),
+            Redelivery::PubRel { packet_id } => Resend::PubRel(packet_id),
+        });
+        session.resends = again.collect();
+    }
+
+    /// Sends again what has to be, as far as its connection has room; whether all of it is sent.
+    fn resend(&mut self, now: Time, session_index: u32) -> bool {
+        loop {
+            let session = &mut self.sessions[session_index as usize];
+            let Some(&resend) = session.resends.front() else { return true };
+            let Some(id) = session.connection.and_then(|index| self.connection_id(index)) else {
+                return false;
             };
-            let form = Form { version, qos: delivery.qos, retain: delivery.retain, ids: &delivery.ids };
-            self.encodings.clear();
-            let outgoing = Outgoing::of_message(&delivery.message);
-            if !self.write_form(now, id, form, Some(packet_id), true, &outgoing) {
-                self.forget(session_index, delivery.qos, packet_id);
+            let session = &mut self.sessions[session_index as usize];
+            let is_full = self.connections[id.as_index()].output.len() >= self.shared.limits.output_bytes_max;
+            let may_go = match resend {
+                Resend::Publish(_) => session.may_resend(),
+                Resend::PubRel(_) => true,
+            };
+            if is_full || !may_go {
+                return false;
             }
+            session.resends.pop_front();
+            if session.resends.is_empty() {
+                session.resends = VecDeque::new();
+            }
+            match resend {
+                Resend::PubRel(packet_id) => self.send(id, &Packet::PubRel(PublishAck::success(packet_id))),
+                Resend::Publish(packet_id) => self.resend_publish(now, id, session_index, packet_id),
+            }
+        }
+    }
+
+    fn resend_publish(&mut self, now: Time, id: ConnectionId, session_index: u32, packet_id: PacketId) {
+        let session = &self.sessions[session_index as usize];
+        // A client that acknowledges from memory, before it is sent again, has had it.
+        let Some(delivery) = session.outbound.message(packet_id).cloned() else { return };
+        let form =
+            Form { version: session.version, qos: delivery.qos, retain: delivery.retain, ids: &delivery.ids };
+        self.encodings.clear();
+        let outgoing = Outgoing::of_message(&delivery.message);
+        if !self.write_form(now, id, form, Some(packet_id), true, &outgoing) {
+            self.forget(session_index, delivery.qos, packet_id);
         }
     }
 

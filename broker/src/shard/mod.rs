@@ -28,6 +28,7 @@ use crate::connection::{Connection, Peer};
 use crate::effect::{DropReason, Effect, EndReason, Event, Forward};
 use crate::encoding::Encodings;
 use crate::ids::{ConnectionId, ShardId};
+use crate::limits::Limit;
 use crate::output::Output;
 use crate::router::Router;
 use crate::session::Session;
@@ -47,6 +48,7 @@ const BUFFER_BYTES_MAX: usize = 64 << 10;
 /// writes the output of every [`Shard::poll_dirty`].
 pub struct Shard {
     shared: Arc<Shared>,
+    id: ShardId,
     router: Router,
     sessions: Slab<Session>,
     session_by_client: HashMap<Text, u32, FixedState>,
@@ -70,6 +72,7 @@ impl Shard {
         Self {
             router: Router::new(id, seed, topic_cache_max),
             shared,
+            id,
             sessions: Slab::new(),
             session_by_client: HashMap::with_hasher(FixedState::with_seed(seed)),
             connections: Slab::new(),
@@ -100,7 +103,7 @@ impl Shard {
         });
         // A slab of 2^32 connections would need terabytes.
         let id = ConnectionId { index: index as u32, generation: self.generation_next };
-        self.timers.set(now.saturating_add(timers::CONNECT_MAX), Timer::Connect(id));
+        self.timers.set(now, now.saturating_add(timers::CONNECT_MAX), Timer::Connect(id));
         self.stats.connections += 1;
         id
     }
@@ -247,12 +250,17 @@ impl Shard {
     /// Puts a packet into the output of a connection, if it is not larger than the client takes.
     fn send(&mut self, id: ConnectionId, packet: &Packet) {
         let Some(connection) = self.connections.get_mut(id.as_index()) else { return };
+        if connection.generation != id.generation || connection.is_closed {
+            return;
+        }
         let version = connection.protocol.version().unwrap_or(Version::V311);
         let size_max = connection.protocol.peer().map_or(usize::MAX, |peer| peer.packet_size_max);
         let fits = codec::encoded_len(packet, version).is_ok_and(|len| len <= size_max);
         lend_buffer(&mut self.buffers, &mut connection.output);
         if fits && connection.output.write(|tail| codec::encode(packet, version, tail)).is_ok() {
             mark_dirty(&mut self.dirty, connection, id);
+        } else {
+            self.count_drop(DropReason::PacketTooLarge);
         }
     }
 
@@ -264,9 +272,14 @@ impl Shard {
         self.stats.dropped[reason.as_index()] += 1;
     }
 
-    fn limited(&mut self, session: u32, limit: &'static str) {
-        let client_id = self.sessions[session as usize].client_id.clone();
-        self.event(Event::Limited { client_id, limit });
+    /// Something of a client was refused because of a bound: counted each time, told once a connection.
+    fn limited(&mut self, session: u32, limit: Limit) {
+        self.stats.limited += 1;
+        let session = &mut self.sessions[session as usize];
+        if session.limits_told.insert(limit) {
+            let client_id = session.client_id.clone();
+            self.event(Event::Limited { client_id, limit: limit.name() });
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::access::Decision;
 use crate::delivery::Outgoing;
 use crate::effect::{DropReason, Effect, Event, Forward};
 use crate::ids::ConnectionId;
+use crate::limits::Limit;
 use crate::message::Message;
 
 impl Shard {
@@ -24,7 +25,10 @@ impl Shard {
                     self.send(id, &Packet::PubRec(PublishAck::success(packet_id)));
                     return;
                 }
-                if inbound.len() > usize::from(self.shared.limits.inflight_max) {
+                let held = inbound.len();
+                // Versions before 5 know no such bound and end at the number of packet identifiers.
+                let is_v5 = self.sessions[session as usize].version.is_v5();
+                if is_v5 && held > usize::from(self.shared.limits.inflight_max) {
                     let detail =
                         "PUBLISH: more QoS 2 messages are under way than receive maximum [MQTT-3.3.4-7]";
                     let error = ProtocolError::new(ReasonCode::ReceiveMaximumExceeded, detail);
@@ -65,14 +69,9 @@ impl Shard {
 
     /// Decides about a message and passes it on; what its publisher is told.
     fn take_message(&mut self, now: Time, session: u32, publish: &Publish) -> ReasonCode {
-        let limits = &self.shared.limits;
         let topic = publish.topic.as_str();
-        if topic.len() > limits.topic_bytes_max {
-            self.limited(session, "topic_bytes_max");
-            return ReasonCode::TopicNameInvalid;
-        }
-        if publish.topic.levels().count() > limits.topic_levels_max {
-            self.limited(session, "topic_levels_max");
+        if let Some(limit) = self.shared.limits.exceeded_by_topic(topic) {
+            self.limited(session, limit);
             return ReasonCode::TopicNameInvalid;
         }
         let Some(publisher) = self.sessions.get(session as usize) else {
@@ -88,7 +87,7 @@ impl Shard {
         }
         let outgoing = Outgoing::of_packet(publish, publisher.serial, now);
         if publish.retain && !self.retain(&outgoing.message()) {
-            self.limited(session, "retained_messages_max or retained_bytes_max");
+            self.limited(session, Limit::Retained);
             return ReasonCode::QuotaExceeded;
         }
         self.route(now, &outgoing)
@@ -99,7 +98,7 @@ impl Shard {
         if message.retain && !self.retain(message) {
             self.event(Event::Limited {
                 client_id: hearth_protocol::Text::EMPTY,
-                limit: "retained_messages_max or retained_bytes_max",
+                limit: Limit::Retained.name(),
             });
         }
         self.route(now, &Outgoing::of_message(message));

@@ -3,13 +3,13 @@
 use hearth_protocol::packet::{
     Packet, ReasonProperties, RetainHandling, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe,
 };
-use hearth_protocol::{QoS, ReasonCode, Time, TopicFilter};
+use hearth_protocol::{QoS, ReasonCode, Time};
 
 use super::Shard;
 use crate::access::Decision;
 use crate::delivery::Delivery;
-use crate::effect::Event;
 use crate::ids::ConnectionId;
+use crate::limits::Limit;
 use crate::router::SubscriptionOptions;
 
 impl Shard {
@@ -17,15 +17,14 @@ impl Shard {
         let is_too_many = self.is_too_many(session, subscribe.subscriptions.len());
         let subscription_id = subscribe.properties.subscription_id.unwrap_or(0);
         let mut reasons = Vec::with_capacity(subscribe.subscriptions.len());
-        let mut replays = Vec::new();
         for subscription in &subscribe.subscriptions {
-            let reason = match self.objection(session, &subscription.filter) {
+            let reason = match self.objection(session, subscription) {
                 _ if is_too_many => ReasonCode::QuotaExceeded,
                 Some(reason) => reason,
                 None => {
                     let is_new = self.enter(session, subscription, subscription_id);
                     if wants_retained(subscription.retain_handling, is_new) {
-                        replays.push(subscription);
+                        self.replay(now, session, subscription, subscription_id);
                     }
                     granted(subscription.qos)
                 }
@@ -34,9 +33,6 @@ impl Shard {
         }
         let properties = ReasonProperties::default();
         self.send(id, &Packet::SubAck(SubAck { packet_id: subscribe.packet_id, reasons, properties }));
-        for subscription in replays {
-            self.replay(now, session, subscription, subscription_id);
-        }
         self.send_queue(now, session);
     }
 
@@ -46,7 +42,7 @@ impl Shard {
         for filter in &unsubscribe.filters {
             reasons.push(if is_too_many {
                 ReasonCode::ImplementationSpecificError
-            } else if self.sessions[session as usize].subscriptions.remove(filter).is_some() {
+            } else if self.sessions[session as usize].subscriptions.remove(filter) {
                 self.router.unsubscribe(&self.shared.interest, filter, session);
                 ReasonCode::Success
             } else {
@@ -60,39 +56,36 @@ impl Shard {
     fn is_too_many(&mut self, session: u32, filters: usize) -> bool {
         let is_too_many = filters > self.shared.limits.filters_per_packet_max;
         if is_too_many {
-            self.limited(session, "filters_per_packet_max");
+            self.limited(session, Limit::FiltersPerPacket);
         }
         is_too_many
     }
 
-    /// Why a filter is not taken.
-    fn objection(&mut self, session_index: u32, filter: &TopicFilter) -> Option<ReasonCode> {
+    /// Why a subscription is not taken.
+    fn objection(&mut self, session_index: u32, subscription: &Subscription) -> Option<ReasonCode> {
+        let filter = &subscription.filter;
+        if filter.shared().is_some() {
+            return Some(ReasonCode::SharedSubscriptionsNotSupported);
+        }
         let limits = &self.shared.limits;
         let session = &self.sessions[session_index as usize];
-        let mut limited = None;
-        let reason = if filter.shared().is_some() {
-            Some(ReasonCode::SharedSubscriptionsNotSupported)
-        } else if filter.as_str().len() > limits.topic_bytes_max {
-            limited = Some("topic_bytes_max");
-            Some(ReasonCode::TopicFilterInvalid)
-        } else if filter.levels().count() > limits.topic_levels_max {
-            limited = Some("topic_levels_max");
-            Some(ReasonCode::TopicFilterInvalid)
-        } else if session.subscriptions.len() >= limits.subscriptions_per_session_max
-            && !session.subscriptions.contains_key(filter)
-        {
-            limited = Some("subscriptions_per_session_max");
-            Some(ReasonCode::QuotaExceeded)
-        } else if self.shared.access.subscribe(&session.client_id, filter) == Decision::Deny {
-            Some(ReasonCode::NotAuthorized)
-        } else {
-            None
-        };
-        if let Some(limit) = limited {
-            let client_id = session.client_id.clone();
-            self.event(Event::Limited { client_id, limit });
+        if let Some(limit) = limits.exceeded_by_topic(filter.as_str()) {
+            self.limited(session_index, limit);
+            return Some(ReasonCode::TopicFilterInvalid);
         }
-        reason
+        let is_full = session.subscriptions.len() >= limits.subscriptions_per_session_max;
+        if is_full && !session.subscriptions.contains(filter) {
+            self.limited(session_index, Limit::Subscriptions);
+            return Some(ReasonCode::QuotaExceeded);
+        }
+        // Whoever subscribes again and again without reading must not have the broker queue it all.
+        let brings_retained = subscription.retain_handling != RetainHandling::DoNotSend;
+        if brings_retained && session.queue.replays() > limits.queued_messages_max {
+            self.limited(session_index, Limit::Replays);
+            return Some(ReasonCode::QuotaExceeded);
+        }
+        let decision = self.shared.access.subscribe(&session.client_id, filter);
+        (decision == Decision::Deny).then_some(ReasonCode::NotAuthorized)
     }
 
     /// Enters a subscription; whether it is new.
@@ -105,11 +98,12 @@ impl Shard {
         };
         let filter = subscription.filter.detached();
         let is_new = self.router.subscribe(&self.shared.interest, &filter, session_index, options);
-        self.sessions[session_index as usize].subscriptions.insert(filter, options);
+        self.sessions[session_index as usize].subscriptions.insert(filter);
         is_new
     }
 
-    /// Queues the retained messages that a subscription matches [MQTT-3.3.1-9]; they go out as there is room.
+    /// Queues the retained messages that a subscription matches [MQTT-3.3.1-9]; they go out after SUBACK, as
+    /// there is room.
     fn replay(&mut self, now: Time, session: u32, subscription: &Subscription, id: u32) {
         let messages = self.shared.retained.matching(&subscription.filter, now);
         let queue = &mut self.sessions[session as usize].queue;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hearth_protocol::Time;
+use hearth_protocol::{ReasonCode, Time};
 
 use super::Shard;
 use crate::effect::EndReason;
@@ -24,15 +24,29 @@ pub(super) enum Timer {
 }
 
 /// Timers by the second in which they are due.
+///
+/// A timer outlives the connection or session that it was set for by [`HOP_MAX`] at most, however far its
+/// deadline was: clients that come and go leave no heap of them behind.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     by_second: BTreeMap<u64, Vec<Timer>>,
 }
 
+/// The farthest that a timer is set; whoever finds a deadline beyond sets the next one.
+const HOP_MAX: Duration = Duration::from_secs(300);
+
 impl Timers {
-    /// Due at `at` or up to a second later, so that those of one second share a wake-up.
-    pub(super) fn set(&mut self, at: Time, timer: Timer) {
+    /// Due at `at` or up to a second later, so that those of one second share a wake-up. When `at` is far it is
+    /// due earlier; the time is returned.
+    pub(super) fn set(&mut self, now: Time, at: Time, timer: Timer) -> Time {
+        let at = at.min(now.saturating_add(HOP_MAX));
         self.by_second.entry(at.as_millis().div_ceil(1000)).or_default().push(timer);
+        at
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.by_second.values().map(Vec::len).sum()
     }
 
     fn poll(&mut self, now: Time) -> Option<Vec<Timer>> {
@@ -56,7 +70,7 @@ impl Shard {
         while let Some(due) = self.timers.poll(now) {
             for timer in due {
                 match timer {
-                    Timer::Connect(id) => self.on_connect_due(now, id),
+                    Timer::Connect(id) => self.on_connect_due(id),
                     Timer::KeepAlive(id) => self.on_keep_alive_due(now, id),
                     Timer::Session(id) => self.on_session_due(now, id),
                 }
@@ -64,9 +78,10 @@ impl Shard {
         }
     }
 
-    fn on_connect_due(&mut self, now: Time, id: ConnectionId) {
+    fn on_connect_due(&mut self, id: ConnectionId) {
         if self.connection(id).is_some_and(|connection| connection.session.is_none()) {
-            self.end_connection(now, id, EndReason::Lost);
+            let detail = format!("no CONNECT came within {} s (3.1.4)", CONNECT_MAX.as_secs());
+            self.refuse(id, None, ReasonCode::ProtocolError, detail);
         }
     }
 
@@ -78,22 +93,38 @@ impl Shard {
         if deadline <= now {
             self.end_connection(now, id, EndReason::KeepAlive);
         } else {
-            self.timers.set(deadline, Timer::KeepAlive(id));
+            self.timers.set(now, deadline, Timer::KeepAlive(id));
+        }
+    }
+
+    /// Sees to it that somebody looks at a session without a connection when something of it is due.
+    pub(super) fn watch_session(&mut self, now: Time, index: u32) {
+        let session = &mut self.sessions[index as usize];
+        let Some(at) = session.will_at.into_iter().chain(session.expires_at).min() else { return };
+        // One timer for the nearest deadline is enough: it finds out about the others.
+        if session.timer_at.is_none_or(|timer_at| at < timer_at) {
+            let id = session.id(index);
+            session.timer_at = Some(self.timers.set(now, at, Timer::Session(id)));
         }
     }
 
     fn on_session_due(&mut self, now: Time, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id.index as usize) else { return };
-        if session.serial != id.serial || session.connection.is_some() {
+        if session.serial != id.serial || session.timer_at.is_some_and(|at| at > now) {
+            // Another session's, or one that a nearer timer took the place of.
+            return;
+        }
+        session.timer_at = None;
+        if session.connection.is_some() {
             return;
         }
         if session.will_at.is_some_and(|at| at <= now) {
-            session.will_at = None;
             self.publish_will(now, id.index);
         }
-        let session = &self.sessions[id.index as usize];
-        if session.expires_at.is_some_and(|at| at <= now) {
+        if self.sessions[id.index as usize].expires_at.is_some_and(|at| at <= now) {
             self.end_session(now, id.index);
+        } else {
+            self.watch_session(now, id.index);
         }
     }
 }

@@ -1,0 +1,141 @@
+//! Messages from publisher to subscriber.
+
+use super::*;
+
+#[test]
+fn every_qos_pair_and_version_delivers_once_within_and_across_shards() {
+    for shards in 1..=3 {
+        let mut broker = Broker::new(shards);
+        let versions = [Version::V31, Version::V311, Version::V5];
+        let clients: Vec<usize> = (0..12)
+            .map(|number| {
+                broker.client(ClientOptions {
+                    version: versions[number % 3],
+                    ..options(&format!("client {number}"))
+                })
+            })
+            .collect();
+        for (publish_qos, subscribe_qos) in ALL_QOS.iter().flat_map(|qos| ALL_QOS.map(|other| (*qos, other)))
+        {
+            for client in &clients {
+                assert_eq!(
+                    broker.subscribe(*client, filter("home/+/x", subscribe_qos)).byte(),
+                    subscribe_qos.bits()
+                );
+            }
+            for publisher in &clients {
+                broker.publish(*publisher, message("home/a/x", "21.5", publish_qos));
+                for client in &clients {
+                    let got = broker.messages(*client);
+                    assert_eq!(got.len(), 1, "{shards} shards, {publish_qos:?} to {subscribe_qos:?}");
+                    assert_eq!(got[0].qos, publish_qos.min(subscribe_qos));
+                    assert_eq!(got[0].payload, "21.5");
+                    assert!(!got[0].retain);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn overlapping_subscriptions_bring_one_message_with_all_identifiers() {
+    let mut broker = Broker::new(2);
+    let subscriber = broker.client(options("s"));
+    broker.subscribe_with_id(subscriber, filter("a/#", QoS::AtMostOnce), Some(1));
+    broker.subscribe_with_id(subscriber, filter("a/b", QoS::ExactlyOnce), Some(2));
+    for client_id in ["p", "q", "r"] {
+        let publisher = broker.client(options(client_id));
+        broker.publish(publisher, message("a/b", "x", QoS::ExactlyOnce));
+        let got = broker.messages(subscriber);
+        assert_eq!(got.len(), 1);
+        assert_eq!(got[0].qos, QoS::ExactlyOnce);
+        assert_eq!(got[0].properties.as_ref().unwrap().subscription_ids, [1, 2]);
+    }
+}
+
+#[test]
+fn no_local_keeps_a_clients_own_messages_from_it() {
+    let mut broker = Broker::new(2);
+    let client = broker.client(options("s"));
+    broker.subscribe(client, Subscription { no_local: true, ..filter("a", QoS::AtLeastOnce) });
+    broker.publish(client, message("a", "own", QoS::AtLeastOnce));
+    let other = broker.client(options("p"));
+    broker.publish(other, message("a", "other", QoS::AtLeastOnce));
+    assert_eq!(broker.payloads(client), ["other"]);
+}
+
+#[test]
+fn properties_reach_the_subscriber_and_the_expiry_counts_down() {
+    let mut broker = Broker::new(2);
+    let subscriber = broker.client(persistent("s"));
+    broker.subscribe(subscriber, filter("a", QoS::AtLeastOnce));
+    broker.cut(subscriber);
+    let publisher = broker.client(options("p"));
+    let pair = |name: &str| (Text::try_from(name).unwrap(), Text::try_from("v").unwrap());
+    let properties = PublishProperties {
+        message_expiry: Some(60),
+        response_topic: Some(TopicName::try_from("answer").unwrap()),
+        correlation_data: Some(Bytes::from_static(b"c")),
+        user_properties: ["b", "a", "b"].map(pair).into_iter().collect(),
+        ..PublishProperties::default()
+    };
+    let publish = |expiry| Publish {
+        properties: Some(Box::new(PublishProperties { message_expiry: Some(expiry), ..properties.clone() })),
+        ..message("a", "x", QoS::AtLeastOnce)
+    };
+    broker.publish(publisher, publish(60));
+    broker.publish(publisher, publish(5));
+    broker.wait(Duration::from_secs(10));
+    broker.connect(subscriber);
+    let got = broker.messages(subscriber);
+    assert_eq!(got.len(), 1, "the other one expired");
+    let expected = PublishProperties { message_expiry: Some(50), ..properties };
+    assert_eq!(*got[0].properties.clone().unwrap(), expected);
+}
+
+#[test]
+fn a_publisher_learns_that_nobody_listens() {
+    let mut broker = Broker::new(2);
+    let publisher = broker.client(options("p"));
+    let reason = broker.publish(publisher, message("nobody", "x", QoS::AtLeastOnce));
+    assert_eq!(reason, Some(ReasonCode::NoMatchingSubscribers));
+}
+
+#[test]
+fn the_window_of_the_client_is_never_exceeded_and_everything_arrives() {
+    let mut broker = Broker::new(2);
+    let mut few = options("s");
+    few.properties.receive_maximum = Some(1);
+    let subscriber = broker.client(few);
+    broker.subscribe(subscriber, filter("a", QoS::ExactlyOnce));
+    let publisher = broker.client(options("p"));
+    for payload in ["1", "2", "3"] {
+        let now = broker.now;
+        broker.clients[publisher].publish(now, message("a", payload, QoS::ExactlyOnce)).unwrap();
+    }
+    broker.run();
+    assert_eq!(broker.payloads(subscriber), ["1", "2", "3"]);
+}
+
+#[test]
+fn a_message_larger_than_the_client_takes_is_counted_and_the_flow_goes_on() {
+    let mut broker = Broker::new(1);
+    let mut small = options("s");
+    small.properties.packet_size_max = Some(30);
+    let subscriber = broker.client(small);
+    broker.subscribe(subscriber, filter("a", QoS::AtLeastOnce));
+    let publisher = broker.client(options("p"));
+    for payload in ["0123456789012345678901234567890123456789", "short"] {
+        broker.publish(publisher, message("a", payload, QoS::AtLeastOnce));
+    }
+    assert_eq!(broker.payloads(subscriber), ["short"]);
+    assert_eq!(broker.shards[0].stats().dropped[crate::DropReason::PacketTooLarge as usize], 1);
+}
+
+#[test]
+fn what_is_the_brokers_own_cannot_be_published_to() {
+    let mut broker = Broker::new(1);
+    let publisher = broker.client(options("p"));
+    let reason = broker.publish(publisher, message("$SYS/x", "x", QoS::AtLeastOnce));
+    assert_eq!(reason, Some(ReasonCode::NotAuthorized));
+}

@@ -1,0 +1,144 @@
+//! Bounds: what is refused, dropped or made to wait, and that it is counted and told.
+
+use super::*;
+
+const V5: Version = Version::V5;
+
+fn payload_of(packet: &Packet) -> Option<(QoS, Bytes)> {
+    if let Packet::Publish(publish) = packet { Some((publish.qos, publish.payload.clone())) } else { None }
+}
+
+#[test]
+fn a_reader_that_stalls_loses_qos_0_only_and_nobody_else_notices() {
+    let limits = Limits { output_bytes_max: 1000, ..Limits::default() };
+    let mut broker = Broker::with_limits(2, limits);
+    let slow = broker.connected(connect("slow", V5));
+    broker.send(slow, V5, [subscribe(1, &["a"], QoS::AtLeastOnce)]);
+    let other = broker.client(options("other"));
+    broker.subscribe(other, filter("a", QoS::AtLeastOnce));
+    let publisher = broker.client(options("p"));
+    broker.stalled.insert(slow);
+    let text = "0123456789".repeat(10).leak();
+    for _ in 0..50 {
+        broker.publish(publisher, message("a", text, QoS::AtMostOnce));
+    }
+    let kept = 50 - broker.dropped(DropReason::OutputFull);
+    assert!((5..=10).contains(&kept), "{kept} of 105 bytes each fit 1,000 bytes and one more");
+    let acknowledged = ["1", "2", "3", "4", "5"];
+    for payload in acknowledged {
+        let reason = broker.publish(publisher, message("a", payload, QoS::AtLeastOnce));
+        assert_eq!(reason, Some(ReasonCode::Success));
+    }
+    assert_eq!(broker.messages(other).len(), 55);
+    let told: Vec<_> = broker.events.iter().filter(|event| matches!(event, Event::Dropping { .. })).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+
+    broker.unstall(slow);
+    let got: Vec<_> = broker.received(slow, V5).iter().filter_map(payload_of).collect();
+    let (at_most_once, at_least_once): (Vec<_>, Vec<_>) =
+        got.into_iter().partition(|(qos, _)| *qos == QoS::AtMostOnce);
+    assert_eq!(at_most_once.len() as u64, kept);
+    let payloads: Vec<_> = at_least_once.into_iter().map(|(_, payload)| payload).collect();
+    assert_eq!(payloads, acknowledged);
+}
+
+#[test]
+fn a_client_that_reads_no_answers_is_not_read_either() {
+    let limits = Limits { output_bytes_max: 1000, ..Limits::default() };
+    let mut broker = Broker::with_limits(1, limits);
+    let wire = broker.connected(connect("c", V5));
+    broker.stalled.insert(wire);
+    assert!(broker.shards[0].wants_input(wire.1));
+    broker.send(wire, V5, std::iter::repeat_n(Packet::PingReq, 501));
+    assert!(!broker.shards[0].wants_input(wire.1));
+    broker.unstall(wire);
+    assert!(broker.shards[0].wants_input(wire.1));
+}
+
+#[test]
+fn who_subscribes_to_everything_again_and_again_without_reading_is_refused() {
+    let limits = Limits { output_bytes_max: 1000, queued_messages_max: 50, ..Limits::default() };
+    let mut broker = Broker::with_limits(1, limits);
+    let publisher = broker.client(options("p"));
+    for number in 0..100 {
+        broker.publish(publisher, retained(&format!("a/{number}"), "0123456789"));
+    }
+    let wire = broker.connected(connect("c", V5));
+    broker.stalled.insert(wire);
+    broker.send(wire, V5, [subscribe(1, &["#"; 20], QoS::AtMostOnce)]);
+    broker.unstall(wire);
+    let answer = broker.received(wire, V5);
+    let Packet::SubAck(suback) = &answer[0] else { panic!("{:?}", answer[0]) };
+    assert_eq!(suback.reasons[0], ReasonCode::Success);
+    assert_eq!(suback.reasons[1..], [ReasonCode::QuotaExceeded; 19]);
+    assert_eq!(answer.iter().filter_map(payload_of).count(), 100);
+    assert_eq!(broker.count(|stats| stats.limited), 19);
+}
+
+#[test]
+fn replays_that_a_lost_connection_did_not_get_wait_for_the_next_one_within_the_bound() {
+    let limits = Limits { output_bytes_max: 100, queued_messages_max: 10, ..Limits::default() };
+    let mut broker = Broker::with_limits(1, limits);
+    let publisher = broker.client(options("p"));
+    for number in 0..100 {
+        broker.publish(publisher, retained(&format!("a/{number}"), "0123456789"));
+    }
+    let wire = broker.connected(resume("s", 1));
+    broker.send(wire, V5, [subscribe(1, &["#"], QoS::AtLeastOnce)]);
+    broker.hang_up(wire);
+    assert_eq!(broker.dropped(DropReason::QueueFull), 89, "one is under way and ten wait");
+}
+
+#[test]
+fn a_bound_that_a_client_meets_again_and_again_is_told_once_and_counted_each_time() {
+    let limits = Limits { topic_levels_max: 8, retained_messages_max: 1, ..Limits::default() };
+    let mut broker = Broker::with_limits(1, limits);
+    let publisher = broker.client(options("p"));
+    for _ in 0..3 {
+        let deep = message("1/2/3/4/5/6/7/8/9", "x", QoS::AtLeastOnce);
+        assert_eq!(broker.publish(publisher, deep), Some(ReasonCode::TopicNameInvalid));
+    }
+    broker.publish(publisher, retained("a", "x"));
+    for topic in ["b", "c"] {
+        assert_eq!(broker.publish(publisher, retained(topic, "x")), Some(ReasonCode::QuotaExceeded));
+    }
+    let told: Vec<_> = broker
+        .events
+        .iter()
+        .filter_map(|event| if let Event::Limited { limit, .. } = event { Some(*limit) } else { None })
+        .collect();
+    assert_eq!(told, ["topic_levels_max", "retained_messages_max or retained_bytes_max"]);
+    assert_eq!(broker.count(|stats| stats.limited), 5);
+}
+
+#[test]
+fn clients_that_come_and_go_leave_no_heap_of_timers() {
+    let mut broker = Broker::new(1);
+    for _ in 0..500 {
+        let mut connect = resume("s", 10);
+        connect.keep_alive = u16::MAX;
+        connect.will = Some(will("will", Some(1800)));
+        let wire = broker.connected(connect);
+        broker.hang_up(wire);
+        broker.wait(Duration::from_secs(1));
+    }
+    let timers = broker.shards[0].timers.len();
+    assert!(timers <= 400, "{timers} timers");
+    broker.wait(Duration::from_secs(301));
+    assert_eq!(broker.shards[0].timers.len(), 1, "the one that looks after the session");
+    broker.wait(Duration::from_secs(3600));
+    assert_eq!(broker.shards[0].timers.len(), 0);
+    assert_eq!(broker.count(|stats| stats.sessions as u64), 0);
+}
+
+#[test]
+fn connections_beyond_the_bound_are_refused() {
+    let limits = Limits { connections_per_shard_max: 1, ..Limits::default() };
+    let mut broker = Broker::with_limits(1, limits);
+    broker.client(options("first"));
+    let second = broker.client(options("second"));
+    assert!(matches!(
+        broker.heard[second][..],
+        [ClientEvent::Refused { reason: ReasonCode::QuotaExceeded, .. }]
+    ));
+}
