@@ -303,8 +303,18 @@ async fn tab_to(page: &Page, testid: &str) {
 
 /// Nothing is wider than the screen.
 async fn assert_fits(page: &Page, what: &str) {
-    let expression = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
-    page.wait_for(&format!("{what} without a horizontal scroll"), expression).await;
+    // The names of what sticks out, so that a failure says where to look.
+    const STICKING_OUT: &str = "(() => { const width = document.documentElement.clientWidth; \
+        if (document.documentElement.scrollWidth <= width) return []; \
+        return [...document.querySelectorAll('*')].filter(it => it.getBoundingClientRect().right > width) \
+            .map(it => `${it.tagName}.${it.className} to ${it.getBoundingClientRect().right}`); })()";
+    let is_fitting = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+    let sticking_out = page.evaluate(STICKING_OUT).await;
+    if sticking_out != serde_json::json!([]) {
+        // A page that is still laying itself out may come right.
+        page.wait_for(&format!("{what} without a horizontal scroll; wider are {sticking_out}"), is_fitting)
+            .await;
+    }
 }
 
 /// Chooses a topic for the chart and waits until something is drawn.
