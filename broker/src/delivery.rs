@@ -1,6 +1,7 @@
 //! A message on its way to one session, or to all that want it.
 
 use std::cell::OnceCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,8 +19,36 @@ pub(crate) struct Delivery {
     pub(crate) retain: bool,
     /// A retained message that a SUBSCRIBE brought.
     pub(crate) is_replay: bool,
-    /// Subscription identifiers.
-    pub(crate) ids: Box<[u32]>,
+    pub(crate) ids: SubscriptionIds,
+}
+
+/// The subscription identifiers of one delivery, ascending. One takes no memory of its own.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum SubscriptionIds {
+    #[default]
+    None,
+    One(u32),
+    Several(Rc<[u32]>),
+}
+
+impl SubscriptionIds {
+    pub(crate) fn as_slice(&self) -> &[u32] {
+        match self {
+            Self::None => &[],
+            Self::One(id) => std::slice::from_ref(id),
+            Self::Several(ids) => ids,
+        }
+    }
+}
+
+impl From<&[u32]> for SubscriptionIds {
+    fn from(ids: &[u32]) -> Self {
+        match ids {
+            [] => Self::None,
+            [id] => Self::One(*id),
+            several => Self::Several(several.into()),
+        }
+    }
 }
 
 /// A message to route. It becomes a [`Message`] only when somebody has to hold it.

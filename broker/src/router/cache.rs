@@ -24,14 +24,21 @@ impl Route {
     pub(crate) fn ids_of(&self, target: &Target) -> &[u32] {
         &self.ids[target.ids_start as usize..][..target.ids_len as usize]
     }
+
+    /// What it counts in the cache, in topics of ordinary size: a target takes a tenth of what a topic does.
+    fn weight(&self) -> usize {
+        1 + self.targets.len() / 10
+    }
 }
 
 /// Keeps the routes of the topics that came last. An entry of another generation counts as absent.
 ///
-/// Two halves: when the young one is full it becomes the old one, and the old one is dropped. What is still in
+/// Bounded by weight, since a route can have a hundred thousand targets. Two halves: when the young one is full it becomes the old one, and the old one is dropped. What is still in
 /// use moves to the young half, so a topic that keeps coming stays; each step is O(1).
 pub(super) struct Cache {
     half_max: usize,
+    /// Weight of `young`.
+    weight: usize,
     young: HashMap<TopicName, Entry, FixedState>,
     old: HashMap<TopicName, Entry, FixedState>,
 }
@@ -45,7 +52,7 @@ impl Cache {
     pub(super) fn new(topics_max: usize, seed: u64) -> Self {
         let hash = FixedState::with_seed(seed);
         let (young, old) = (HashMap::with_hasher(hash.clone()), HashMap::with_hasher(hash));
-        Self { half_max: topics_max.div_ceil(2), young, old }
+        Self { half_max: topics_max.div_ceil(2), weight: 0, young, old }
     }
 
     pub(super) fn find(&mut self, topic: &TopicName, generations: (u64, u64)) -> Option<Rc<Route>> {
@@ -53,7 +60,7 @@ impl Cache {
             Some(entry) => entry,
             None => {
                 let (topic, entry) = self.old.remove_entry(topic)?;
-                self.make_room();
+                self.make_room(entry.route.weight());
                 self.young.entry(topic).or_insert(entry)
             }
         };
@@ -62,19 +69,23 @@ impl Cache {
 
     pub(super) fn insert(&mut self, topic: &TopicName, generations: (u64, u64), route: Rc<Route>) {
         let entry = Entry { generations, route };
-        if let Some(place) = self.young.get_mut(topic) {
-            *place = entry;
-        } else if self.half_max > 0 {
-            self.make_room();
-            self.young.insert(topic.detached(), entry);
+        if self.half_max == 0 {
+            return;
         }
+        if let Some(outdated) = self.young.remove(topic) {
+            self.weight -= outdated.route.weight();
+        }
+        self.make_room(entry.route.weight());
+        self.young.insert(topic.detached(), entry);
     }
 
-    fn make_room(&mut self) {
-        if self.young.len() >= self.half_max {
+    fn make_room(&mut self, weight: usize) {
+        if self.weight + weight > self.half_max {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
+            self.weight = 0;
         }
+        self.weight += weight;
     }
 }
 
@@ -95,6 +106,32 @@ mod tests {
             assert!(cache.find(&topic(0), (1, 1)).is_some(), "after {number} others");
             assert!(cache.young.len() + cache.old.len() <= 8);
         }
+    }
+
+    #[test]
+    fn routes_with_many_targets_count_for_more() {
+        let target = Target {
+            session: 0,
+            qos: hearth_protocol::QoS::AtMostOnce,
+            no_local: false,
+            retain_as_published: false,
+            ids_start: 0,
+            ids_len: 0,
+        };
+        let large = Rc::new(Route { targets: vec![target; 100], ..Route::default() });
+        let mut cache = Cache::new(100, 1);
+        for number in 0..100 {
+            cache.insert(&topic(number), (1, 1), Rc::clone(&large));
+            cache.insert(&topic(number), (2, 1), Rc::clone(&large));
+            assert!(cache.find(&topic(number), (2, 1)).is_some());
+            assert!(cache.young.len() + cache.old.len() <= 10, "{}", cache.young.len());
+        }
+        cache.insert(&topic(0), (1, 1), Rc::new(Route { targets: vec![target; 10_000], ..Route::default() }));
+        assert!(
+            cache.find(&topic(0), (1, 1)).is_some(),
+            "one that is larger than the cache has it to itself"
+        );
+        assert_eq!(cache.young.len(), 1);
     }
 
     #[test]

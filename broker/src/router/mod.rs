@@ -1,6 +1,7 @@
 //! Who gets a message: the shard's subscriptions and the other shards'.
 
 mod cache;
+mod subscribers;
 mod trie;
 
 use std::rc::Rc;

@@ -4,6 +4,7 @@ use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 use hearth_protocol::{TopicFilter, TopicName};
 
+use super::subscribers::{Subscriber, Subscribers};
 use super::{Route, SubscriptionOptions, Target};
 
 /// Filters by level. Walks keep a stack of their own, so that no depth of a topic can exhaust the thread's.
@@ -24,15 +25,9 @@ struct Node {
     /// The child `+`; kept beside the map because every walk asks for it.
     plus: Option<u32>,
     /// Filters that end here.
-    here: Vec<Subscriber>,
+    here: Subscribers,
     /// Filters that end with `#` behind this level.
-    below: Vec<Subscriber>,
-}
-
-#[derive(Clone, Copy)]
-struct Subscriber {
-    session: u32,
-    options: SubscriptionOptions,
+    below: Subscribers,
 }
 
 const ROOT: u32 = 0;
@@ -57,28 +52,18 @@ impl Trie {
     ) -> bool {
         let (node, is_below) = self.find_or_add(filter);
         let subscribers = self.nodes[node as usize].list(is_below);
-        let subscriber = Subscriber { session, options };
-        match subscribers.iter_mut().find(|subscriber| subscriber.session == session) {
-            Some(place) => {
-                *place = subscriber;
-                false
-            }
-            None => {
-                subscribers.push(subscriber);
-                self.subscriptions += 1;
-                true
-            }
-        }
+        let is_new = subscribers.insert(Subscriber { session, options }, &self.hash);
+        self.subscriptions += usize::from(is_new);
+        is_new
     }
 
     /// Whether the session had a subscription with this filter.
     pub(super) fn remove(&mut self, filter: &TopicFilter, session: u32) -> bool {
         let Some((node, is_below)) = self.find(filter) else { return false };
         let subscribers = self.nodes[node as usize].list(is_below);
-        let Some(place) = subscribers.iter().position(|subscriber| subscriber.session == session) else {
+        if !subscribers.remove(session) {
             return false;
-        };
-        subscribers.swap_remove(place);
+        }
         self.subscriptions -= 1;
         self.prune(node);
         true
@@ -94,10 +79,10 @@ impl Trie {
             let node = &self.nodes[index as usize];
             let wildcards = !(is_reserved && index == ROOT);
             if wildcards {
-                self.found.extend_from_slice(&node.below);
+                self.found.extend_from_slice(node.below.as_slice());
             }
             let Some(level) = levels.get(depth) else {
-                self.found.extend_from_slice(&node.here);
+                self.found.extend_from_slice(node.here.as_slice());
                 continue;
             };
             self.stack.extend(node.children.get(*level).map(|child| (*child, depth + 1)));
@@ -178,10 +163,17 @@ impl Trie {
 impl Node {
     fn new(parent: u32, level: &str, hash: FixedState) -> Self {
         let children = HashMap::with_hasher(hash);
-        Self { parent, level: level.into(), children, plus: None, here: Vec::new(), below: Vec::new() }
+        Self {
+            parent,
+            level: level.into(),
+            children,
+            plus: None,
+            here: Subscribers::default(),
+            below: Subscribers::default(),
+        }
     }
 
-    const fn list(&mut self, is_below: bool) -> &mut Vec<Subscriber> {
+    const fn list(&mut self, is_below: bool) -> &mut Subscribers {
         if is_below { &mut self.below } else { &mut self.here }
     }
 

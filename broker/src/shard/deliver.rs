@@ -186,7 +186,7 @@ impl Shard {
             QoS::AtLeastOnce | QoS::ExactlyOnce => session.outbound.begin(qos, delivery),
         };
         let Some(id) = self.connection_id(connection) else { return };
-        let form = Form { version, qos, retain, ids: &ids };
+        let form = Form { version, qos, retain, ids: ids.as_slice() };
         self.encodings.clear();
         let sent = self.write_form(now, id, form, packet_id, false, &Outgoing::of_message(&message));
         if let Some(packet_id) = packet_id
@@ -239,8 +239,8 @@ impl Shard {
         let session = &self.sessions[session_index as usize];
         // A client that acknowledges from memory, before it is sent again, has had it.
         let Some(delivery) = session.outbound.message(packet_id).cloned() else { return };
-        let form =
-            Form { version: session.version, qos: delivery.qos, retain: delivery.retain, ids: &delivery.ids };
+        let Delivery { qos, retain, ref ids, .. } = delivery;
+        let form = Form { version: session.version, qos, retain, ids: ids.as_slice() };
         self.encodings.clear();
         let outgoing = Outgoing::of_message(&delivery.message);
         if !self.write_form(now, id, form, Some(packet_id), true, &outgoing) {

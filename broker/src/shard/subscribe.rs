@@ -7,7 +7,7 @@ use hearth_protocol::{QoS, ReasonCode, Time};
 
 use super::Shard;
 use crate::access::Decision;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, SubscriptionIds};
 use crate::ids::ConnectionId;
 use crate::limits::Limit;
 use crate::router::SubscriptionOptions;
@@ -109,7 +109,7 @@ impl Shard {
         let queue = &mut self.sessions[session as usize].queue;
         for message in messages {
             let qos = message.qos.min(subscription.qos);
-            let ids: Box<[u32]> = if id == 0 { Box::default() } else { Box::new([id]) };
+            let ids = if id == 0 { SubscriptionIds::None } else { SubscriptionIds::One(id) };
             queue.push(Delivery { message, qos, retain: true, is_replay: true, ids });
         }
     }
