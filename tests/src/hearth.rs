@@ -95,6 +95,12 @@ impl Hearth {
         listener.unwrap_or_else(|| panic!("no {kind} listener among {:?}", self.listeners)).address
     }
 
+    /// How many files and sockets the broker has open, where the system tells.
+    pub fn open_files(&self) -> Option<usize> {
+        let folder = format!("/proc/{}/fd", self.process.id());
+        std::fs::read_dir(folder).ok().map(Iterator::count)
+    }
+
     /// Asks the broker to stop, as a service manager does, and waits until it did.
     #[track_caller]
     pub fn terminate(&mut self) -> Ended {
@@ -107,6 +113,14 @@ impl Hearth {
     pub fn interrupt(&mut self) -> Ended {
         self.process.signal(Signal::INT);
         self.process.wait()
+    }
+}
+
+impl Drop for Hearth {
+    fn drop(&mut self) {
+        // A thread that panics need not end the process, and its clients may be nobody whom the test watches.
+        let has_panicked = self.process.stderr().contains("panicked at");
+        assert!(std::thread::panicking() || !has_panicked, "the broker panicked:\n{}", self.process.stderr());
     }
 }
 

@@ -82,6 +82,16 @@ impl Process {
         }
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it said on standard error so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
     /// Sends a signal to this one process.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
