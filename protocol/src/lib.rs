@@ -4,6 +4,8 @@
 
 pub mod codec;
 pub mod connection;
+#[cfg(feature = "generate")]
+pub mod generate;
 pub mod packet;
 pub mod property;
 pub mod qos;

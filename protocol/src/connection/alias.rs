@@ -41,7 +41,11 @@ impl InboundAliases {
         if place >= self.topics.len() {
             self.topics.resize(place + 1, None);
         }
-        self.topics[place] = Some(publish.topic.detached());
+        // Some senders repeat the topic with its alias each time.
+        let topic = &mut self.topics[place];
+        if topic.as_ref() != Some(&publish.topic) {
+            *topic = Some(publish.topic.detached());
+        }
         Ok(())
     }
 }

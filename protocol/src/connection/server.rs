@@ -21,8 +21,8 @@ pub struct ServerConnection {
 enum Phase {
     /// Nothing but CONNECT may come [MQTT-3.1.0-1].
     AwaitConnect,
-    /// CONNECT came; the broker has not decided.
-    AwaitDecision { version: Version },
+    /// CONNECT came; the broker has not decided. What else came waits, except for what the decision needs.
+    AwaitDecision { version: Version, authenticates: bool },
     /// CONNACK went out.
     Open(Open),
 }
@@ -30,7 +30,10 @@ enum Phase {
 #[derive(Debug)]
 struct Open {
     version: Version,
-    keep_alive: Duration,
+    /// CONNECT named an authentication method.
+    authenticates: bool,
+    /// Seconds, 0 for none.
+    keep_alive: u16,
     last_input: Time,
     aliases: InboundAliases,
     peer: PeerTerms,
@@ -81,7 +84,7 @@ impl ServerConnection {
     pub const fn version(&self) -> Option<Version> {
         match &self.phase {
             Phase::AwaitConnect => None,
-            Phase::AwaitDecision { version } | Phase::Open(Open { version, .. }) => Some(*version),
+            Phase::AwaitDecision { version, .. } | Phase::Open(Open { version, .. }) => Some(*version),
         }
     }
 
@@ -97,7 +100,8 @@ impl ServerConnection {
     pub fn accept(&mut self, now: Time, connect: &Connect, terms: ServerTerms) {
         self.phase = Phase::Open(Open {
             version: connect.version,
-            keep_alive: Duration::from_millis(u64::from(terms.keep_alive) * 1500),
+            authenticates: connect.properties.authentication_method.is_some(),
+            keep_alive: terms.keep_alive,
             last_input: now,
             aliases: InboundAliases::new(terms.topic_alias_maximum),
             peer: PeerTerms::of(connect),
@@ -106,23 +110,33 @@ impl ServerConnection {
 
     /// The next whole packet of `input`; `None` when there is none. A message always has its topic.
     ///
+    /// Between CONNECT and [`ServerConnection::accept`] the input stays as it is, because a client need not wait for
+    /// CONNACK; one that named an authentication method must, and its AUTH and DISCONNECT come through.
+    ///
     /// # Errors
     /// The client broke a rule; the connection must end.
     pub fn next_packet(&mut self, now: Time, input: &mut BytesMut) -> Result<Option<Packet>, ProtocolError> {
         // CONNECT names its own version; until then the strictest reading holds.
         let version = self.version().unwrap_or(Version::V311);
-        if matches!(self.phase, Phase::AwaitConnect) {
-            check_first_byte(input)?;
+        match self.phase {
+            Phase::AwaitConnect => check_first_byte(input)?,
+            Phase::AwaitDecision { authenticates: false, .. } => return Ok(None),
+            Phase::AwaitDecision { authenticates: true, .. } | Phase::Open(_) => {}
         }
         let Some(mut packet) = codec::decode(input, version, self.packet_size_max)? else { return Ok(None) };
         match &mut self.phase {
             Phase::AwaitConnect => {
                 if let Packet::Connect(connect) = &packet {
-                    self.phase = Phase::AwaitDecision { version: connect.version };
+                    let authenticates = connect.properties.authentication_method.is_some();
+                    self.phase = Phase::AwaitDecision { version: connect.version, authenticates };
                 }
             }
             Phase::AwaitDecision { .. } => {
-                return Err(violation("a packet came before CONNECT was answered (3.1.0)"));
+                if !matches!(packet, Packet::Auth(_) | Packet::Disconnect(_)) {
+                    return Err(violation(
+                        "a packet came before the authentication was over [MQTT-3.1.2-30]",
+                    ));
+                }
             }
             Phase::Open(open) => {
                 check_open(open, &mut packet)?;
@@ -135,8 +149,9 @@ impl ServerConnection {
     /// When the client has been silent for one and a half times its keep-alive [MQTT-3.1.2-22].
     pub fn poll_timeout(&self) -> Option<Time> {
         match &self.phase {
-            Phase::Open(open) if !open.keep_alive.is_zero() => {
-                Some(open.last_input.saturating_add(open.keep_alive))
+            Phase::Open(open) if open.keep_alive > 0 => {
+                let silence_max = Duration::from_millis(u64::from(open.keep_alive) * 1500);
+                Some(open.last_input.saturating_add(silence_max))
             }
             Phase::Open(_) | Phase::AwaitConnect | Phase::AwaitDecision { .. } => None,
         }
@@ -159,6 +174,9 @@ fn check_open(open: &mut Open, packet: &mut Packet) -> Result<(), ProtocolError>
     match packet {
         Packet::Connect(_) => Err(violation("a second CONNECT came [MQTT-3.1.0-2]")),
         Packet::Publish(publish) => check_publish(open, publish),
+        Packet::Auth(_) if !open.authenticates => {
+            Err(violation("AUTH: CONNECT named no authentication method [MQTT-4.12.0-7]"))
+        }
         Packet::Disconnect(_)
         | Packet::PubAck(_)
         | Packet::PubRec(_)
@@ -247,6 +265,58 @@ mod tests {
         {
             assert_eq!(open().next_packet(Time::ZERO, &mut { input }).unwrap_err().reason, reason);
         }
+    }
+
+    #[test]
+    fn what_comes_right_behind_connect_waits_for_the_decision() {
+        let mut connection = ServerConnection::new(1 << 20);
+        let mut input = BytesMut::from(CONNECT_V5);
+        input.extend_from_slice(b"\xc0\x00");
+        let Some(Packet::Connect(connect)) = connection.next_packet(Time::ZERO, &mut input).unwrap() else {
+            panic!("CONNECT is whole");
+        };
+        assert_eq!(connection.next_packet(Time::ZERO, &mut input), Ok(None));
+        assert_eq!(connection.poll_timeout(), None);
+        connection.accept(Time::ZERO, &connect, ServerTerms { keep_alive: 0, topic_alias_maximum: 0 });
+        assert_eq!(connection.next_packet(Time::ZERO, &mut input), Ok(Some(Packet::PingReq)));
+        assert_eq!(connection.poll_timeout(), None, "a keep-alive of 0 is none");
+    }
+
+    #[test]
+    fn a_client_that_authenticates_sends_auth_or_disconnect_until_it_is_accepted() {
+        let connect = b"\x10\x12\x00\x04MQTT\x05\x02\x00\x0a\x04\x15\x00\x01m\x00\x01a";
+        for (bytes, is_allowed) in
+            [(&b"\xf0\x06\x18\x04\x15\x00\x01m"[..], true), (b"\xe0\x00", true), (b"\xc0\x00", false)]
+        {
+            let mut connection = ServerConnection::new(1 << 20);
+            connection.next_packet(Time::ZERO, &mut BytesMut::from(&connect[..])).unwrap();
+            let packet = connection.next_packet(Time::ZERO, &mut BytesMut::from(bytes));
+            assert_eq!(packet.is_ok(), is_allowed, "{packet:?}");
+        }
+        let auth = &b"\xf0\x06\x18\x04\x15\x00\x01m"[..];
+        let error = open().next_packet(Time::ZERO, &mut BytesMut::from(auth)).unwrap_err();
+        assert_eq!(error.reason, ReasonCode::ProtocolError, "its CONNECT named no method");
+    }
+
+    #[test]
+    fn the_terms_of_the_client_are_those_of_its_connect() {
+        let connection = open();
+        let terms = PeerTerms {
+            packet_size_max: usize::MAX,
+            receive_maximum: u16::MAX,
+            topic_alias_maximum: 0,
+            request_problem_information: true,
+        };
+        assert_eq!((connection.version(), connection.peer()), (Some(Version::V5), Some(&terms)));
+        assert_eq!(ServerConnection::new(100).version(), None);
+    }
+
+    #[test]
+    fn a_packet_over_the_bound_ends_the_connection_before_its_body_is_there() {
+        let mut connection = ServerConnection::new(100);
+        let error =
+            connection.next_packet(Time::ZERO, &mut BytesMut::from(&b"\x10\xff\x7f"[..])).unwrap_err();
+        assert_eq!(error.reason, ReasonCode::PacketTooLarge);
     }
 
     #[test]

@@ -16,10 +16,12 @@ pub struct Outbound<M> {
     window: u16,
     /// How many of `flights` are `Sent` or `Released`.
     inflight: u16,
-    /// How many of `flights`, at their end, this connection has not sent again yet.
+    /// How many of `flights`, at their end, this connection has not searched for a PUBREL to send again.
+    unsent_pubrels: u16,
+    /// The same for a PUBLISH.
     unsent: u16,
-    /// How many of `unsent` are `Sent` or `Released`.
-    unsent_inflight: u16,
+    /// How many of `unsent` are `Sent`.
+    unsent_publishes: u16,
     first: PacketId,
     flights: VecDeque<Flight<M>>,
 }
@@ -76,8 +78,15 @@ const IDLE_CAPACITY: usize = 4;
 impl<M> Outbound<M> {
     /// Nothing is under way; `window` is the receive maximum of the peer.
     pub const fn new(window: u16) -> Self {
-        let flights = VecDeque::new();
-        Self { window, inflight: 0, unsent: 0, unsent_inflight: 0, first: FIRST, flights }
+        Self {
+            window,
+            inflight: 0,
+            unsent_pubrels: 0,
+            unsent: 0,
+            unsent_publishes: 0,
+            first: FIRST,
+            flights: VecDeque::new(),
+        }
     }
 
     /// Takes the receive maximum of a new connection.
@@ -88,7 +97,7 @@ impl<M> Outbound<M> {
     /// Whether one more message may go out [MQTT-3.3.4-9].
     pub fn has_room(&self) -> bool {
         let span_max = (usize::from(self.window) * SPAN_WINDOWS).clamp(SPAN_MIN, IDS);
-        self.unsent == 0 && self.inflight < self.window && self.flights.len() < span_max
+        self.unsent_publishes == 0 && self.inflight < self.window && self.flights.len() < span_max
     }
 
     /// Messages under way.
@@ -106,6 +115,7 @@ impl<M> Outbound<M> {
         if !self.has_room() {
             return None;
         }
+        self.unsent = 0;
         self.inflight += 1;
         Some(self.append(Flight::Sent { qos, message }))
     }
@@ -115,7 +125,6 @@ impl<M> Outbound<M> {
         if self.flights.len() == IDS {
             return None;
         }
-        self.unsent += u16::from(self.unsent > 0);
         Some(self.append(Flight::Request))
     }
 
@@ -140,7 +149,7 @@ impl<M> Outbound<M> {
     /// No QoS 1 message waits for it.
     pub fn handle_puback(&mut self, id: PacketId) -> Result<M, UnknownPacketId> {
         let message = self.take_sent(id, |qos| qos == QoS::AtLeastOnce, Flight::Done)?;
-        self.on_done(id);
+        self.on_done();
         Ok(message)
     }
 
@@ -161,7 +170,7 @@ impl<M> Outbound<M> {
     /// No QoS 2 message waits for it.
     pub fn handle_pubrec_failed(&mut self, id: PacketId) -> Result<M, UnknownPacketId> {
         let message = self.take_sent(id, |qos| qos == QoS::ExactlyOnce, Flight::Done)?;
-        self.on_done(id);
+        self.on_done();
         Ok(message)
     }
 
@@ -173,7 +182,7 @@ impl<M> Outbound<M> {
         match self.flight_mut(id) {
             Some(flight @ Flight::Released) => {
                 *flight = Flight::Done;
-                self.on_done(id);
+                self.on_done();
                 Ok(())
             }
             Some(Flight::Sent { .. } | Flight::Request | Flight::Done) | None => Err(UnknownPacketId(id)),
@@ -186,7 +195,7 @@ impl<M> Outbound<M> {
     /// No message waits for PUBACK or PUBREC under this identifier.
     pub fn abandon(&mut self, id: PacketId) -> Result<M, UnknownPacketId> {
         let message = self.take_sent(id, |_| true, Flight::Done)?;
-        self.on_done(id);
+        self.on_done();
         Ok(message)
     }
 
@@ -204,24 +213,35 @@ impl<M> Outbound<M> {
         self.window = window;
         // There are fewer flights than identifiers.
         self.unsent = self.flights.len() as u16;
-        self.unsent_inflight = self.inflight;
+        self.unsent_pubrels = self.unsent;
+        let publishes = self.flights.iter().filter(|flight| matches!(flight, Flight::Sent { .. }));
+        self.unsent_publishes = publishes.count() as u16;
     }
 
-    /// What goes out again next; `None` when all did, or until an acknowledgement makes room.
+    /// What goes out again next; `None` when all did, or until an acknowledgement makes room. Each PUBREL comes before
+    /// the first PUBLISH, because it must not wait for room [MQTT-3.3.4-8].
     pub fn poll_redelivery(&mut self) -> Option<Redelivery<'_, M>> {
-        let under_way = self.inflight - self.unsent_inflight;
-        let skipped = self.unsent_flights().take_while(|flight| !flight.is_under_way()).count();
-        // Fewer than `unsent`, which is 16 bits wide.
-        self.unsent -= skipped as u16;
-        let place = self.flights.len() - usize::from(self.unsent);
-        let packet_id = self.id_at(place);
-        let redelivery = Redelivery::of(self.flights.get(place)?, packet_id)?;
-        if matches!(redelivery, Redelivery::Publish { .. }) && under_way >= self.window {
+        while self.unsent_pubrels > 0 {
+            let place = self.flights.len() - usize::from(self.unsent_pubrels);
+            self.unsent_pubrels -= 1;
+            if matches!(self.flights[place], Flight::Released) {
+                return Some(Redelivery::PubRel { packet_id: self.id_at(place) });
+            }
+        }
+        if self.unsent_publishes == 0 {
+            self.unsent = 0;
             return None;
         }
-        self.unsent -= 1;
-        self.unsent_inflight -= 1;
-        Some(redelivery)
+        if self.inflight - self.unsent_publishes >= self.window {
+            return None;
+        }
+        let tail = self.flights.len() - usize::from(self.unsent);
+        let is_publish = |flight: &Flight<M>| matches!(flight, Flight::Sent { .. });
+        let place = tail + self.flights.range(tail..).position(is_publish)?;
+        // Below `unsent`, which is 16 bits wide.
+        self.unsent -= (place - tail) as u16 + 1;
+        self.unsent_publishes -= 1;
+        Redelivery::of(&self.flights[place], self.id_at(place))
     }
 
     /// What a new connection must send again, in order and all at once.
@@ -243,6 +263,9 @@ impl<M> Outbound<M> {
 
     fn append(&mut self, flight: Flight<M>) -> PacketId {
         let id = self.id_at(self.flights.len());
+        // What counts from the end still means the same flights.
+        self.unsent_pubrels += u16::from(self.unsent_pubrels > 0);
+        self.unsent += u16::from(self.unsent > 0);
         self.flights.push_back(flight);
         id
     }
@@ -253,9 +276,14 @@ impl<M> Outbound<M> {
         is_expected: impl FnOnce(QoS) -> bool,
         next: Flight<M>,
     ) -> Result<M, UnknownPacketId> {
-        let Some(flight) = self.flight_mut(id) else { return Err(UnknownPacketId(id)) };
+        let place = self.place(id);
+        let is_unsent = place + usize::from(self.unsent) >= self.flights.len();
+        let Some(flight) = self.flights.get_mut(place) else { return Err(UnknownPacketId(id)) };
         match std::mem::replace(flight, next) {
-            Flight::Sent { qos, message } if is_expected(qos) => Ok(message),
+            Flight::Sent { qos, message } if is_expected(qos) => {
+                self.unsent_publishes -= u16::from(is_unsent);
+                Ok(message)
+            }
             other @ (Flight::Sent { .. } | Flight::Released | Flight::Request | Flight::Done) => {
                 *flight = other;
                 Err(UnknownPacketId(id))
@@ -263,9 +291,7 @@ impl<M> Outbound<M> {
         }
     }
 
-    fn on_done(&mut self, id: PacketId) {
-        let is_unsent = self.place(id) >= self.flights.len() - usize::from(self.unsent);
-        self.unsent_inflight -= u16::from(is_unsent);
+    fn on_done(&mut self) {
         self.inflight -= 1;
         self.trim();
     }
@@ -277,14 +303,12 @@ impl<M> Outbound<M> {
             self.first = next(self.first, 1);
         }
         // There are fewer flights than identifiers.
-        self.unsent = self.unsent.min(self.flights.len() as u16);
+        let len = self.flights.len() as u16;
+        self.unsent = self.unsent.min(len);
+        self.unsent_pubrels = self.unsent_pubrels.min(len);
         if self.flights.is_empty() && self.flights.capacity() > IDLE_CAPACITY {
             self.flights = VecDeque::new();
         }
-    }
-
-    fn unsent_flights(&self) -> impl Iterator<Item = &Flight<M>> {
-        self.flights.range(self.flights.len() - usize::from(self.unsent)..)
     }
 
     fn flight_mut(&mut self, id: PacketId) -> Option<&mut Flight<M>> {
@@ -298,15 +322,6 @@ impl<M> Outbound<M> {
 
     fn id_at(&self, place: usize) -> PacketId {
         next(self.first, place)
-    }
-}
-
-impl<M> Flight<M> {
-    const fn is_under_way(&self) -> bool {
-        match self {
-            Self::Sent { .. } | Self::Released => true,
-            Self::Request | Self::Done => false,
-        }
     }
 }
 

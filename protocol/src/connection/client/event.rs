@@ -70,6 +70,9 @@ pub enum PublishError {
     /// The topic is empty or an alias was given: aliases are the client's own business.
     #[error("a message needs a topic, and the client chooses aliases itself")]
     Topic,
+    /// Subscription identifiers come from the server only [MQTT-3.3.4-6].
+    #[error("a message carries subscription identifiers, which only a server may send")]
+    SubscriptionId,
 }
 
 /// Why a SUBSCRIBE or UNSUBSCRIBE was not sent.
@@ -81,6 +84,9 @@ pub enum RequestError {
     /// All packet identifiers are in use.
     #[error("65,535 packets wait for their acknowledgement; no identifier is free")]
     NoPacketId,
+    /// The server said in CONNACK that it takes no such subscription.
+    #[error("the server does not take this: {0}")]
+    Unsupported(ReasonCode),
     /// The packet cannot be written.
     #[error("the packet has no filter, or is larger than the server takes")]
     Unsendable,

@@ -4,6 +4,7 @@ mod event;
 mod options;
 mod receive;
 mod send;
+mod terms;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,10 +19,15 @@ use super::alias::InboundAliases;
 use crate::codec;
 use crate::packet::{Disconnect, Packet, PacketId, Publish};
 use crate::session::{Inbound, Outbound};
-use crate::{QoS, ReasonCode, Time};
+use crate::{ReasonCode, Time};
+use terms::{Asked, Granted};
 
-/// How long the server may take for CONNACK or PINGRESP.
+/// How long the server may take for CONNACK, or after PINGREQ for any packet.
 pub const RESPONSE_MAX: Duration = Duration::from_secs(10);
+
+/// A buffer or queue that grew above this is given back once it is empty.
+const IDLE_OUTPUT_BYTES: usize = 64 << 10;
+const IDLE_QUEUE_LEN: usize = 64;
 
 /// A client without I/O. Its driver moves bytes and time:
 ///
@@ -32,14 +38,16 @@ pub const RESPONSE_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Client {
     options: ClientOptions,
+    /// What the last CONNECT said.
+    asked: Asked,
     phase: Phase,
     outbound: Outbound<Sent>,
     /// QoS 2 messages that the server has taken over and whose PUBCOMP is due.
-    released: Vec<(PacketId, Token)>,
+    released: VecDeque<(PacketId, Token)>,
     inbound: Inbound,
     /// QoS 1 and 2 messages that wait for room in the window or for a connection.
     queue: VecDeque<Sent>,
-    requests: Vec<Request>,
+    requests: VecDeque<Request>,
     events: VecDeque<ClientEvent>,
     output: BytesMut,
     token_next: u64,
@@ -59,15 +67,25 @@ enum Phase {
 
 #[derive(Debug)]
 struct Open {
-    keep_alive: Duration,
+    granted: Granted,
     last_sent: Time,
     last_received: Time,
     /// When the PINGREQ that is not answered went out.
     pinged: Option<Time>,
     aliases: InboundAliases,
-    packet_size_max: usize,
-    qos_max: QoS,
-    retain_available: bool,
+    /// QoS 2 messages that may be held at once: the receive maximum, and what older connections left.
+    inbound_max: usize,
+}
+
+/// What `handle_timeout` has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timer {
+    /// CONNACK did not come.
+    Connect,
+    /// The server is to hear from us, or we from it.
+    Ping,
+    /// Nothing came since PINGREQ.
+    Silence,
 }
 
 #[derive(Clone, Debug)]
@@ -94,13 +112,14 @@ impl Client {
     /// A client that is not connected.
     pub fn new(options: ClientOptions) -> Self {
         Self {
+            asked: Asked::of(&options),
             options,
             phase: Phase::Closed,
             outbound: Outbound::new(u16::MAX),
-            released: Vec::new(),
+            released: VecDeque::new(),
             inbound: Inbound::new(),
             queue: VecDeque::new(),
-            requests: Vec::new(),
+            requests: VecDeque::new(),
             events: VecDeque::new(),
             output: BytesMut::new(),
             token_next: 0,
@@ -131,8 +150,9 @@ impl Client {
     pub fn handle_open(&mut self, now: Time) {
         self.handle_close(now);
         self.phase = Phase::Connecting { deadline: now.saturating_add(RESPONSE_MAX) };
+        self.asked = Asked::of(&self.options);
         let connect = Packet::Connect(Box::new(self.options.connect()));
-        if codec::encode(&connect, self.options.version, &mut self.output).is_err() {
+        if codec::encode(&connect, self.asked.version, &mut self.output).is_err() {
             // Only a password or will above 65,535 bytes cannot be written.
             self.phase = Phase::Closing;
             let reason = ReasonCode::PacketTooLarge;
@@ -155,35 +175,31 @@ impl Client {
     /// # Errors
     /// The server is silent; the transport must be closed.
     pub fn handle_timeout(&mut self, now: Time) -> Result<(), ProtocolError> {
-        match &mut self.phase {
-            Phase::Connecting { deadline } if *deadline <= now => {
-                self.phase = Phase::Closing;
-                Err(ProtocolError::new(ReasonCode::KeepAliveTimeout, "the server did not answer CONNECT"))
-            }
-            Phase::Open(open) => {
-                if open.pinged.is_some_and(|pinged| pinged.saturating_add(RESPONSE_MAX) <= now) {
-                    return Err(self.give_up(
-                        now,
-                        ProtocolError::new(ReasonCode::KeepAliveTimeout, "the server did not answer PINGREQ"),
-                    ));
-                }
-                if open.ping_due().is_some_and(|due| due <= now) {
-                    self.ping(now);
-                }
+        let silence = |packet| ProtocolError::new(ReasonCode::KeepAliveTimeout, packet);
+        match self.timer().filter(|(due, _)| *due <= now) {
+            None => Ok(()),
+            Some((_, Timer::Connect)) => Err(self.give_up(now, silence("the server did not answer CONNECT"))),
+            Some((_, Timer::Silence)) => Err(self.give_up(now, silence("the server did not answer PINGREQ"))),
+            Some((_, Timer::Ping)) => {
+                self.send_ping(now);
                 Ok(())
             }
-            Phase::Connecting { .. } | Phase::Closed | Phase::Closing => Ok(()),
         }
     }
 
     /// When `handle_timeout` has something to do.
     pub fn poll_timeout(&self) -> Option<Time> {
+        self.timer().map(|(due, _)| due)
+    }
+
+    fn timer(&self) -> Option<(Time, Timer)> {
         match &self.phase {
-            Phase::Connecting { deadline } => Some(*deadline),
-            Phase::Open(open) => match open.pinged {
-                Some(pinged) => Some(pinged.saturating_add(RESPONSE_MAX)),
-                None => open.ping_due(),
-            },
+            Phase::Connecting { deadline } => Some((*deadline, Timer::Connect)),
+            Phase::Open(open) => {
+                let (ping, silence) = (open.ping_due(), open.silence_due());
+                let ping = ping.filter(|ping| silence.is_none_or(|silence| *ping < silence));
+                ping.map(|due| (due, Timer::Ping)).or(silence.map(|due| (due, Timer::Silence)))
+            }
             Phase::Closed | Phase::Closing => None,
         }
     }
@@ -195,7 +211,12 @@ impl Client {
 
     /// Everything that is to be written; `None` when there is nothing.
     pub fn take_output(&mut self) -> Option<BytesMut> {
-        (!self.output.is_empty()).then(|| self.output.split())
+        match self.output.len() {
+            0 => None,
+            // The rest of the buffer stays for what comes next.
+            1..=IDLE_OUTPUT_BYTES => Some(self.output.split()),
+            _ => Some(std::mem::take(&mut self.output)),
+        }
     }
 
     /// Ends the connection; the will is not published, unless the reason says so.
@@ -208,17 +229,21 @@ impl Client {
 
     /// Asks the server for a sign of life now, if none is asked for yet.
     pub fn ping(&mut self, now: Time) {
-        if let Phase::Open(open) = &mut self.phase
-            && open.pinged.is_none()
-        {
-            open.pinged = Some(now);
+        if matches!(&self.phase, Phase::Open(open) if open.pinged.is_none()) {
+            self.send_ping(now);
+        }
+    }
+
+    fn send_ping(&mut self, now: Time) {
+        if let Phase::Open(open) = &mut self.phase {
+            open.pinged.get_or_insert(now);
             self.send(now, &Packet::PingReq);
         }
     }
 
     /// Ends the connection because of the server, and says why where the version has words for it.
     fn give_up(&mut self, now: Time, error: ProtocolError) -> ProtocolError {
-        if self.is_connected() && self.options.version.is_v5() {
+        if self.is_connected() && self.asked.version.is_v5() {
             self.send(now, &Packet::Disconnect(Disconnect::new(error.reason)));
         }
         self.phase = Phase::Closing;
@@ -234,7 +259,20 @@ impl Client {
 impl Open {
     /// When the server must hear from us [MQTT-3.1.2-20], or we have not heard from it.
     fn ping_due(&self) -> Option<Time> {
-        let since = self.last_sent.min(self.last_received);
-        (self.pinged.is_none() && !self.keep_alive.is_zero()).then(|| since.saturating_add(self.keep_alive))
+        let keep_alive = self.granted.keep_alive;
+        let since = match self.pinged {
+            None => self.last_sent.min(self.last_received),
+            Some(_) => self.last_sent,
+        };
+        (!keep_alive.is_zero()).then(|| since.saturating_add(keep_alive))
+    }
+
+    /// When the server has been silent for too long after PINGREQ. Any packet is a sign of life: PINGRESP may stand
+    /// behind many others.
+    fn silence_due(&self) -> Option<Time> {
+        self.pinged.map(|pinged| pinged.max(self.last_received).saturating_add(RESPONSE_MAX))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,8 @@ pub struct ClientOptions {
     pub version: Version,
     /// May be empty; a server of version 5 then chooses one, which the client takes over.
     pub client_id: Text,
-    /// Forget what the server holds of an earlier connection.
+    /// Forget what the server holds of an earlier connection. Without it, whatever the server may hold is taken for
+    /// the session of this client, even if it connects for the first time.
     pub clean_start: bool,
     /// Seconds of silence after which PINGREQ goes out; 0 for never.
     pub keep_alive: u16,

@@ -1,15 +1,14 @@
 //! What the client makes of the server's packets.
 
-use std::time::Duration;
-
 use bytes::BytesMut;
 
+use super::terms::Granted;
 use super::{Client, ClientEvent, Open, Phase, RequestKind, Sent};
 use crate::codec;
 use crate::connection::ProtocolError;
 use crate::connection::alias::InboundAliases;
-use crate::packet::{ConnAck, ConnAckProperties, Packet, PacketId, Publish, PublishAck};
-use crate::{QoS, ReasonCode, Time};
+use crate::packet::{ConnAck, Packet, PacketId, Publish, PublishAck};
+use crate::{QoS, ReasonCode, Time, Version};
 
 impl Client {
     /// Takes the whole packets off `input` and leaves the start of one that is not whole.
@@ -22,7 +21,7 @@ impl Client {
                 input.clear();
                 return Ok(());
             }
-            let packet = match codec::decode(input, self.options.version, self.options.packet_size_max) {
+            let packet = match codec::decode(input, self.asked.version, self.asked.packet_size_max) {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(()),
                 Err(error) => return Err(self.give_up(now, error.into())),
@@ -48,7 +47,10 @@ impl Client {
             Packet::PubAck(ack) => self.on_puback(now, &ack),
             Packet::PubRec(ack) => self.on_pubrec(now, &ack),
             Packet::PubRel(ack) => self.on_pubrel(now, &ack),
-            Packet::PubComp(ack) => self.on_pubcomp(now, &ack),
+            Packet::PubComp(ack) => {
+                self.on_pubcomp(now, &ack);
+                Ok(())
+            }
             Packet::SubAck(suback) => {
                 self.on_answer(suback.packet_id, RequestKind::Subscribe, suback.reasons)
             }
@@ -59,7 +61,7 @@ impl Client {
                 self.on_pong(now);
                 Ok(())
             }
-            Packet::Disconnect(disconnect) if self.options.version.is_v5() => {
+            Packet::Disconnect(disconnect) if self.asked.version.is_v5() => {
                 self.phase = Phase::Closing;
                 self.events.push_back(ClientEvent::Disconnected(disconnect));
                 Ok(())
@@ -81,40 +83,37 @@ impl Client {
             self.events.push_back(ClientEvent::Refused { reason: connack.reason, reason_string });
             return Ok(());
         }
-        if connack.session_present && self.options.clean_start {
+        if connack.session_present && self.asked.clean_start {
             let detail = "CONNACK: a session is present after a clean start [MQTT-3.2.2-2]";
             return Err(ProtocolError::new(ReasonCode::ProtocolError, detail));
         }
         let properties = connack.properties;
-        self.open(now, &properties);
-        if let Some(client_id) = &properties.assigned_client_id {
+        if let Some(client_id) = &properties.assigned_client_id
+            && self.options.client_id.is_empty()
+        {
             self.options.client_id = client_id.clone();
         }
+        let granted = Granted::of(&self.asked, &properties);
+        // CONNACK of 3.1 does not tell: a second try of what is under way suits both cases.
+        let is_untold = self.asked.version == Version::V31 && !self.asked.clean_start;
         let session_present = connack.session_present;
         self.events.push_back(ClientEvent::Connected { session_present, properties: Box::new(properties) });
-        if session_present {
-            self.redeliver(now);
+        if session_present || is_untold {
+            self.outbound.handle_resume(granted.receive_maximum);
         } else {
             self.start_over();
+            self.outbound.set_window(granted.receive_maximum);
         }
-        self.send_queue(now);
-        Ok(())
-    }
-
-    fn open(&mut self, now: Time, properties: &ConnAckProperties) {
-        let keep_alive = properties.server_keep_alive.unwrap_or(self.options.keep_alive);
-        let alias_max = self.options.properties.topic_alias_maximum.unwrap_or(0);
-        self.outbound.set_window(properties.receive_maximum.unwrap_or(u16::MAX));
         self.phase = Phase::Open(Open {
-            keep_alive: Duration::from_secs(u64::from(keep_alive)),
+            granted,
             last_sent: now,
             last_received: now,
             pinged: None,
-            aliases: InboundAliases::new(alias_max),
-            packet_size_max: properties.packet_size_max.map_or(usize::MAX, |bytes| bytes as usize),
-            qos_max: properties.maximum_qos.unwrap_or(QoS::ExactlyOnce),
-            retain_available: properties.retain_available.unwrap_or(true),
+            aliases: InboundAliases::new(self.asked.topic_alias_maximum),
+            inbound_max: self.inbound.len() + usize::from(self.asked.receive_maximum),
         });
+        self.send_waiting(now);
+        Ok(())
     }
 
     /// The server has no session: what it did not take over is new again, what it did take over is through.
@@ -130,16 +129,22 @@ impl Client {
     }
 
     fn on_publish(&mut self, now: Time, mut publish: Publish) -> Result<(), ProtocolError> {
-        if let Phase::Open(open) = &mut self.phase {
-            open.aliases.resolve(&mut publish)?;
-        }
+        let Phase::Open(open) = &mut self.phase else { return Ok(()) };
+        open.aliases.resolve(&mut publish)?;
+        let inbound_max = open.inbound_max;
         match (publish.qos, publish.packet_id) {
             (QoS::AtLeastOnce, Some(packet_id)) => {
                 self.send(now, &Packet::PubAck(PublishAck::success(packet_id)));
             }
             (QoS::ExactlyOnce, Some(packet_id)) => {
+                let is_new = self.inbound.begin(packet_id);
+                if self.inbound.len() > inbound_max {
+                    let detail = "PUBLISH: more QoS 2 messages than the receive maximum [MQTT-3.3.4-9]";
+                    return Err(ProtocolError::new(ReasonCode::ReceiveMaximumExceeded, detail));
+                }
                 self.send(now, &Packet::PubRec(PublishAck::success(packet_id)));
-                if !self.inbound.begin(packet_id) {
+                // Where CONNACK did not tell of the session, DUP does: without it the identifier was forgotten.
+                if !is_new && (publish.dup || self.asked.version > Version::V31) {
                     return Ok(());
                 }
             }
@@ -151,8 +156,8 @@ impl Client {
 
     fn on_puback(&mut self, now: Time, ack: &PublishAck) -> Result<(), ProtocolError> {
         let sent = self.outbound.handle_puback(ack.packet_id).map_err(|error| stray("PUBACK", &error))?;
-        self.events.push_back(ClientEvent::Published { token: sent.token, reason: ack.reason });
-        self.send_queue(now);
+        self.events.push_back(sent.published(ack.reason));
+        self.send_waiting(now);
         Ok(())
     }
 
@@ -161,13 +166,13 @@ impl Client {
         if ack.reason.is_failure() {
             let sent =
                 self.outbound.handle_pubrec_failed(packet_id).map_err(|error| stray("PUBREC", &error))?;
-            self.events.push_back(ClientEvent::Published { token: sent.token, reason: ack.reason });
-            self.send_queue(now);
+            self.events.push_back(sent.published(ack.reason));
+            self.send_waiting(now);
             return Ok(());
         }
         let answer = match self.outbound.handle_pubrec(packet_id) {
             Ok(Some(sent)) => {
-                self.released.push((packet_id, sent.token));
+                self.released.push_back((packet_id, sent.token));
                 PublishAck::success(packet_id)
             }
             Ok(None) => PublishAck::success(packet_id),
@@ -187,14 +192,17 @@ impl Client {
         Ok(())
     }
 
-    fn on_pubcomp(&mut self, now: Time, ack: &PublishAck) -> Result<(), ProtocolError> {
-        self.outbound.handle_pubcomp(ack.packet_id).map_err(|error| stray("PUBCOMP", &error))?;
-        if let Some(place) = self.released.iter().position(|(packet_id, _)| *packet_id == ack.packet_id) {
-            let (_, token) = self.released.swap_remove(place);
+    fn on_pubcomp(&mut self, now: Time, ack: &PublishAck) {
+        if self.outbound.handle_pubcomp(ack.packet_id).is_err() {
+            // A PUBREC that came twice was answered twice, and so is the PUBREL.
+            return;
+        }
+        // PUBCOMPs come in the order of the PUBRELs: the search ends at the first.
+        let place = self.released.iter().position(|(packet_id, _)| *packet_id == ack.packet_id);
+        if let Some((_, token)) = place.and_then(|place| self.released.remove(place)) {
             self.events.push_back(ClientEvent::Published { token, reason: ReasonCode::Success });
         }
-        self.send_queue(now);
-        Ok(())
+        self.send_waiting(now);
     }
 
     fn on_answer(
@@ -205,14 +213,14 @@ impl Client {
     ) -> Result<(), ProtocolError> {
         let place =
             self.requests.iter().position(|request| request.packet_id == packet_id && request.kind == kind);
-        let Some(request) = place.map(|place| self.requests.swap_remove(place)) else {
+        let Some(request) = place.and_then(|place| self.requests.remove(place)) else {
             let detail =
                 format!("an answer came to no request: packet identifier {packet_id} (3.9.2, 3.11.2)");
             return Err(ProtocolError::new(ReasonCode::ProtocolError, detail));
         };
         self.outbound.finish_request(packet_id).map_err(|error| stray("SUBACK or UNSUBACK", &error))?;
         let token = request.token;
-        let counted = kind == RequestKind::Subscribe || self.options.version.is_v5();
+        let counted = kind == RequestKind::Subscribe || self.asked.version.is_v5();
         if counted && reasons.len() != request.count {
             let detail = "an answer has not one reason code for each filter [MQTT-3.8.4-6], [MQTT-3.11.3-2]";
             return Err(ProtocolError::new(ReasonCode::ProtocolError, detail));

@@ -1,13 +1,20 @@
 //! What the client sends: messages within the server's terms, and requests.
 
-use super::{Client, ClientEvent, Phase, PublishError, Request, RequestError, RequestKind, Sent, Token};
-use crate::codec;
+use std::collections::VecDeque;
+
+use bytes::BytesMut;
+
+use super::terms::Granted;
+use super::{
+    Client, ClientEvent, IDLE_QUEUE_LEN, Phase, PublishError, Request, RequestError, RequestKind, Sent, Token,
+};
+use crate::codec::{self, PublishHead};
 use crate::packet::{
-    Packet, PacketId, Publish, Subscribe, SubscribeProperties, Subscription, Unsubscribe,
+    Packet, PacketId, Publish, PublishAck, Subscribe, SubscribeProperties, Subscription, Unsubscribe,
     UnsubscribeProperties,
 };
 use crate::session::Redelivery;
-use crate::{QoS, ReasonCode, Time, TopicFilter};
+use crate::{QoS, ReasonCode, Time, TopicFilter, Version};
 
 impl Client {
     /// Sends a message; its `packet_id` and `dup` are the client's to choose. QoS 1 and 2 wait while there is
@@ -16,36 +23,35 @@ impl Client {
     /// # Errors
     /// It was not taken; nothing will be told of it.
     pub fn publish(&mut self, now: Time, publish: Publish) -> Result<Token, PublishError> {
-        let aliased = publish.properties.as_ref().is_some_and(|properties| properties.topic_alias.is_some());
-        if aliased || publish.topic.as_str().is_empty() {
+        let properties = publish.properties.as_ref();
+        let is_aliased = properties.is_some_and(|properties| properties.topic_alias.is_some());
+        if is_aliased || publish.topic.as_str().is_empty() {
             return Err(PublishError::Topic);
+        }
+        if properties.is_some_and(|properties| !properties.subscription_ids.is_empty()) {
+            return Err(PublishError::SubscriptionId);
         }
         let publish = Publish { dup: false, packet_id: None, ..publish };
         if publish.qos == QoS::AtMostOnce {
-            return self.publish_at_most_once(now, publish);
+            return self.publish_at_most_once(now, &publish);
         }
         if self.queue.len() >= self.options.queue_max {
             return Err(PublishError::QueueFull(self.queue.len()));
         }
         let token = self.token();
         self.queue.push_back(Sent { token, publish });
-        self.send_queue(now);
+        self.send_waiting(now);
         Ok(token)
     }
 
-    fn publish_at_most_once(&mut self, now: Time, publish: Publish) -> Result<Token, PublishError> {
-        if !self.is_connected() {
-            return Err(PublishError::NotConnected);
+    fn publish_at_most_once(&mut self, now: Time, publish: &Publish) -> Result<Token, PublishError> {
+        let Phase::Open(open) = &mut self.phase else { return Err(PublishError::NotConnected) };
+        let written = write(&mut self.output, self.asked.version, &open.granted, publish, None, false);
+        if written.is_ok() {
+            open.last_sent = now;
         }
+        let reason = written.err().unwrap_or_default();
         let token = self.token();
-        let packet = Packet::Publish(publish);
-        let reason = match self.objection(&packet) {
-            Some(reason) => reason,
-            None => {
-                self.send(now, &packet);
-                ReasonCode::Success
-            }
-        };
         self.events.push_back(ClientEvent::Published { token, reason });
         Ok(token)
     }
@@ -94,79 +100,131 @@ impl Client {
         }
         let packet_id = self.outbound.begin_request().ok_or(RequestError::NoPacketId)?;
         let packet = packet(packet_id);
-        if count == 0 || self.objection(&packet).is_some() {
+        if let Some(error) = self.objection(&packet, count) {
             // The identifier was taken a line above.
             let _known = self.outbound.finish_request(packet_id);
-            return Err(RequestError::Unsendable);
+            return Err(error);
         }
         let token = self.token();
-        self.requests.push(Request { packet_id, token, kind, count });
+        self.requests.push_back(Request { packet_id, token, kind, count });
         self.send(now, &packet);
         Ok(token)
     }
 
-    /// Sends from the queue what the window has room for.
-    pub(super) fn send_queue(&mut self, now: Time) {
-        while self.is_connected() && self.outbound.has_room() {
-            let Some(sent) = self.queue.pop_front() else { return };
-            let token = sent.token;
-            // Checked with an identifier, which all have the same length.
-            let mut packet =
-                Packet::Publish(Publish { packet_id: Some(PacketId::MIN), ..sent.publish.clone() });
-            if let Some(reason) = self.objection(&packet) {
-                self.events.push_back(ClientEvent::Published { token, reason });
-                continue;
-            }
-            if let Packet::Publish(publish) = &mut packet {
-                publish.packet_id = self.outbound.begin(sent.publish.qos, sent);
-            }
-            self.send(now, &packet);
-        }
+    /// Sends what the window has room for: first again what the last connection left, then the queue.
+    pub(super) fn send_waiting(&mut self, now: Time) {
+        self.redeliver(now);
+        self.send_queue(now);
     }
 
     /// Sends again, in order, what the last connection left unacknowledged [MQTT-4.4.0-1].
-    pub(super) fn redeliver(&mut self, now: Time) {
-        let mut packets = Vec::with_capacity(self.outbound.inflight_len());
-        for redelivery in self.outbound.redeliver() {
-            packets.push(match redelivery {
-                Redelivery::Publish { packet_id, message, .. } => Packet::Publish(Publish {
-                    dup: true,
-                    packet_id: Some(packet_id),
-                    ..message.publish.clone()
-                }),
+    fn redeliver(&mut self, now: Time) {
+        let Phase::Open(open) = &mut self.phase else { return };
+        let (version, output) = (self.asked.version, &mut self.output);
+        while let Some(redelivery) = self.outbound.poll_redelivery() {
+            let (packet_id, written) = match redelivery {
                 Redelivery::PubRel { packet_id } => {
-                    Packet::PubRel(crate::packet::PublishAck::success(packet_id))
+                    let pubrel = Packet::PubRel(PublishAck::success(packet_id));
+                    let written = codec::encode(&pubrel, version, output);
+                    (packet_id, written.map_err(|_| ReasonCode::PacketTooLarge))
                 }
-            });
-        }
-        for packet in packets {
-            self.send(now, &packet);
+                Redelivery::Publish { packet_id, message, .. } => {
+                    let publish = &message.publish;
+                    (packet_id, write(output, version, &open.granted, publish, Some(packet_id), true))
+                }
+            };
+            match written {
+                Ok(()) => open.last_sent = now,
+                Err(reason) => {
+                    let abandoned = self.outbound.abandon(packet_id).ok();
+                    self.events.extend(abandoned.map(|sent| sent.published(reason)));
+                }
+            }
         }
     }
 
-    /// Why the server would not take the packet, by the terms of its CONNACK.
-    fn objection(&self, packet: &Packet) -> Option<ReasonCode> {
-        let Phase::Open(open) = &self.phase else { return None };
-        if let Packet::Publish(publish) = packet {
-            if publish.qos > open.qos_max {
-                return Some(ReasonCode::QoSNotSupported);
-            }
-            if publish.retain && !open.retain_available {
-                return Some(ReasonCode::RetainNotSupported);
+    fn send_queue(&mut self, now: Time) {
+        let Phase::Open(open) = &mut self.phase else { return };
+        let (version, output) = (self.asked.version, &mut self.output);
+        while self.outbound.has_room() {
+            let Some(sent) = self.queue.pop_front() else { break };
+            // There is room, so there is an identifier, and the message is found under it.
+            let Some(packet_id) = self.outbound.begin(sent.publish.qos, sent) else { break };
+            let Some(sent) = self.outbound.message(packet_id) else { break };
+            match write(output, version, &open.granted, &sent.publish, Some(packet_id), false) {
+                Ok(()) => open.last_sent = now,
+                Err(reason) => {
+                    let abandoned = self.outbound.abandon(packet_id).ok();
+                    self.events.extend(abandoned.map(|sent| sent.published(reason)));
+                }
             }
         }
-        match codec::encoded_len(packet, self.options.version) {
-            Ok(len) if len <= open.packet_size_max => None,
-            Ok(_) | Err(_) => Some(ReasonCode::PacketTooLarge),
+        if self.queue.is_empty() && self.queue.capacity() > IDLE_QUEUE_LEN {
+            self.queue = VecDeque::new();
         }
     }
 
-    /// Puts a packet that has no objection against it into the output.
+    /// Why a request of `count` filters cannot be sent.
+    fn objection(&self, packet: &Packet, count: usize) -> Option<RequestError> {
+        let Phase::Open(open) = &self.phase else { return Some(RequestError::NotConnected) };
+        if let Packet::Subscribe(subscribe) = packet
+            && let Some(reason) = open.granted.objection_to_subscribe(subscribe)
+        {
+            return Some(RequestError::Unsupported(reason));
+        }
+        let len = codec::encoded_len(packet, self.asked.version);
+        let fits = count > 0 && len.is_ok_and(|len| len <= open.granted.packet_size_max);
+        (!fits).then_some(RequestError::Unsendable)
+    }
+
+    /// Puts a packet into the output that the server's terms do not forbid.
     pub(super) fn send(&mut self, now: Time, packet: &Packet) {
-        if codec::encode(packet, self.options.version, &mut self.output).is_ok()
+        if codec::encode(packet, self.asked.version, &mut self.output).is_ok()
             && let Phase::Open(open) = &mut self.phase
         {
             open.last_sent = now;
         }
     }
+}
+
+impl Sent {
+    /// What became of it.
+    pub(super) const fn published(&self, reason: ReasonCode) -> ClientEvent {
+        ClientEvent::Published { token: self.token, reason }
+    }
+}
+
+/// Puts a message into the output as it is, without a copy of it in between; or says why the server would not
+/// take it, and writes nothing.
+fn write(
+    output: &mut BytesMut,
+    version: Version,
+    granted: &Granted,
+    publish: &Publish,
+    packet_id: Option<PacketId>,
+    dup: bool,
+) -> Result<(), ReasonCode> {
+    if let Some(reason) = granted.objection_to_publish(publish) {
+        return Err(reason);
+    }
+    let head = PublishHead {
+        dup,
+        qos: publish.qos,
+        retain: publish.retain,
+        topic: publish.topic.as_str(),
+        packet_id,
+        properties: publish.properties.as_deref(),
+        message_expiry: None,
+        topic_alias: None,
+        subscription_ids: &[],
+        payload_len: publish.payload.len(),
+    };
+    let start = output.len();
+    codec::encode_publish_head(&head, version, output).map_err(|_| ReasonCode::PacketTooLarge)?;
+    if output.len() - start + publish.payload.len() > granted.packet_size_max {
+        output.truncate(start);
+        return Err(ReasonCode::PacketTooLarge);
+    }
+    output.extend_from_slice(&publish.payload);
+    Ok(())
 }

@@ -1,0 +1,92 @@
+//! What both sides agreed on for one connection.
+
+use std::time::Duration;
+
+use super::ClientOptions;
+use crate::packet::{ConnAckProperties, Publish, Subscribe};
+use crate::{QoS, ReasonCode, Version};
+
+/// What CONNECT said. The options may change while it holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) version: Version,
+    pub(super) clean_start: bool,
+    pub(super) keep_alive: u16,
+    /// Largest packet that the client takes.
+    pub(super) packet_size_max: usize,
+    /// QoS 2 messages without PUBREL that the client holds at once.
+    pub(super) receive_maximum: u16,
+    pub(super) topic_alias_maximum: u16,
+}
+
+/// What CONNACK granted, with the defaults of the standard filled in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Granted {
+    /// Zero for none.
+    pub(super) keep_alive: Duration,
+    /// Largest packet that the server takes.
+    pub(super) packet_size_max: usize,
+    pub(super) receive_maximum: u16,
+    qos_max: QoS,
+    retain: bool,
+    wildcards: bool,
+    shared: bool,
+    subscription_ids: bool,
+}
+
+impl Asked {
+    pub(super) fn of(options: &ClientOptions) -> Self {
+        // Properties are for version 5 alone; `ClientOptions::connect` leaves them out before.
+        let properties = options.version.is_v5().then_some(&options.properties);
+        let receive_maximum = properties.and_then(|properties| properties.receive_maximum);
+        let packet_size_max = properties.and_then(|properties| properties.packet_size_max);
+        let packet_size_max = packet_size_max.map_or(usize::MAX, |bytes| bytes as usize);
+        Self {
+            version: options.version,
+            clean_start: options.clean_start,
+            keep_alive: options.keep_alive,
+            packet_size_max: packet_size_max.min(options.packet_size_max),
+            receive_maximum: receive_maximum.unwrap_or(u16::MAX),
+            topic_alias_maximum: properties
+                .and_then(|properties| properties.topic_alias_maximum)
+                .unwrap_or(0),
+        }
+    }
+}
+
+impl Granted {
+    pub(super) fn of(asked: &Asked, properties: &ConnAckProperties) -> Self {
+        let keep_alive = properties.server_keep_alive.unwrap_or(asked.keep_alive);
+        Self {
+            keep_alive: Duration::from_secs(u64::from(keep_alive)),
+            packet_size_max: properties.packet_size_max.map_or(usize::MAX, |bytes| bytes as usize),
+            receive_maximum: properties.receive_maximum.unwrap_or(u16::MAX),
+            qos_max: properties.maximum_qos.unwrap_or(QoS::ExactlyOnce),
+            retain: properties.retain_available.unwrap_or(true),
+            wildcards: properties.wildcard_subscription_available.unwrap_or(true),
+            shared: properties.shared_subscription_available.unwrap_or(true),
+            subscription_ids: properties.subscription_identifiers_available.unwrap_or(true),
+        }
+    }
+
+    /// Why the server would end the connection over this message [MQTT-3.2.2-11], [MQTT-3.2.2-14].
+    pub(super) fn objection_to_publish(&self, publish: &Publish) -> Option<ReasonCode> {
+        if publish.qos > self.qos_max {
+            return Some(ReasonCode::QoSNotSupported);
+        }
+        (publish.retain && !self.retain).then_some(ReasonCode::RetainNotSupported)
+    }
+
+    /// Why the server would end the connection over these subscriptions (3.2.2.3.11 to 3.2.2.3.13).
+    pub(super) fn objection_to_subscribe(&self, subscribe: &Subscribe) -> Option<ReasonCode> {
+        let filters = || subscribe.subscriptions.iter().map(|subscription| &subscription.filter);
+        if !self.wildcards && filters().any(|filter| filter.has_wildcard()) {
+            return Some(ReasonCode::WildcardSubscriptionsNotSupported);
+        }
+        if !self.shared && filters().any(|filter| filter.shared().is_some()) {
+            return Some(ReasonCode::SharedSubscriptionsNotSupported);
+        }
+        let has_id = subscribe.properties.subscription_id.is_some();
+        (has_id && !self.subscription_ids).then_some(ReasonCode::SubscriptionIdentifiersNotSupported)
+    }
+}

@@ -1,0 +1,258 @@
+//! Packets of every kind that a version has.
+
+use std::num::NonZeroU16;
+
+use super::Random;
+use crate::packet::{
+    Auth, AuthProperties, ConnAck, ConnAckProperties, Connect, ConnectProperties, Disconnect,
+    DisconnectProperties, Packet, PacketId, Publish, PublishAck, PublishProperties, ReasonProperties,
+    RetainHandling, SubAck, Subscribe, SubscribeProperties, Subscription, UnsubAck, Unsubscribe,
+    UnsubscribeProperties, Will, WillProperties,
+};
+use crate::property::PayloadFormat;
+use crate::{QoS, ReasonCode, TopicName, Version};
+
+const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+
+/// A valid packet of the version: encoding and decoding it gives it back.
+pub fn packet(random: &mut Random, version: Version) -> Packet {
+    let is_v5 = version.is_v5();
+    match random.below(if is_v5 { 15 } else { 14 }) {
+        0 => Packet::Connect(Box::new(connect(random, version))),
+        1 => Packet::ConnAck(Box::new(connack(random, version))),
+        2 => Packet::Publish(publish(random, is_v5)),
+        3 => Packet::PubAck(ack(random, is_v5, &[0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99])),
+        4 => Packet::PubRec(ack(random, is_v5, &[0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99])),
+        5 => Packet::PubRel(ack(random, is_v5, &[0x00, 0x92])),
+        6 => Packet::PubComp(ack(random, is_v5, &[0x00, 0x92])),
+        7 => Packet::Subscribe(subscribe(random, is_v5)),
+        8 => {
+            let codes: &[u8] =
+                if is_v5 { &[0, 1, 2, 0x80, 0x87, 0x8F, 0x97, 0x9E] } else { &[0, 1, 2, 0x80] };
+            let reasons = reasons(random, codes);
+            Packet::SubAck(SubAck { packet_id: packet_id(random), reasons, properties: why(random, is_v5) })
+        }
+        9 => {
+            let filters = (0..=random.below(3)).map(|_| random.topic_filter()).collect();
+            let user_properties = if is_v5 { random.user_properties() } else { Default::default() };
+            let properties = UnsubscribeProperties { user_properties };
+            Packet::Unsubscribe(Unsubscribe { packet_id: packet_id(random), filters, properties })
+        }
+        10 => {
+            let reasons = if is_v5 { reasons(random, &[0x00, 0x11, 0x80, 0x87, 0x8F]) } else { Vec::new() };
+            Packet::UnsubAck(UnsubAck {
+                packet_id: packet_id(random),
+                reasons,
+                properties: why(random, is_v5),
+            })
+        }
+        11 => Packet::PingReq,
+        12 => Packet::PingResp,
+        13 => Packet::Disconnect(disconnect(random, is_v5)),
+        _ => Packet::Auth(auth(random)),
+    }
+}
+
+fn connect(random: &mut Random, version: Version) -> Connect {
+    let user_name = random.maybe(Random::text);
+    // Before version 5 a password needs a user name [MQTT-3.1.2-22].
+    let may_have_password = version.is_v5() || user_name.is_some();
+    Connect {
+        version,
+        bridge: random.one_in(8),
+        clean_start: random.one_in(2),
+        keep_alive: random.bits() as u16,
+        client_id: random.text(),
+        will: random.maybe(|random| will(random, version.is_v5())),
+        user_name,
+        password: if may_have_password { random.maybe(|random| random.bytes(16)) } else { None },
+        properties: if version.is_v5() { connect_properties(random) } else { ConnectProperties::default() },
+    }
+}
+
+fn connect_properties(random: &mut Random) -> ConnectProperties {
+    let authentication_method = random.maybe(Random::text);
+    let authentication_data =
+        authentication_method.as_ref().and_then(|_| random.maybe(|random| random.bytes(9)));
+    ConnectProperties {
+        session_expiry: random.maybe(|random| random.bits() as u32),
+        receive_maximum: random.maybe(|random| random.bits() as u16 | 1),
+        packet_size_max: random.maybe(|random| random.bits() as u32 | 1),
+        topic_alias_maximum: random.maybe(|random| random.bits() as u16),
+        request_response_information: random.maybe(|random| random.one_in(2)),
+        request_problem_information: random.maybe(|random| random.one_in(2)),
+        user_properties: random.user_properties(),
+        authentication_method,
+        authentication_data,
+    }
+}
+
+fn will(random: &mut Random, is_v5: bool) -> Will {
+    let properties = if is_v5 {
+        WillProperties {
+            delay: random.maybe(|random| random.bits() as u32),
+            payload_format: random.maybe(payload_format),
+            message_expiry: random.maybe(|random| random.bits() as u32),
+            content_type: random.maybe(Random::text),
+            response_topic: random.maybe(Random::topic_name),
+            correlation_data: random.maybe(|random| random.bytes(9)),
+            user_properties: random.user_properties(),
+        }
+    } else {
+        WillProperties::default()
+    };
+    Will {
+        topic: random.topic_name(),
+        payload: random.bytes(20),
+        qos: random.pick(&QOS),
+        retain: random.one_in(2),
+        properties,
+    }
+}
+
+fn connack(random: &mut Random, version: Version) -> ConnAck {
+    let reason = if version.is_v5() {
+        reason(random, &[0x00, 0x80, 0x84, 0x8A, 0x8C, 0x95, 0x9D, 0x9F])
+    } else {
+        ReasonCode::from_connect_return_code(random.below(6) as u8).unwrap_or_default()
+    };
+    let session_present = version != Version::V31 && !reason.is_failure() && random.one_in(2);
+    let properties = if version.is_v5() { connack_properties(random) } else { ConnAckProperties::default() };
+    ConnAck { session_present, reason, properties }
+}
+
+fn connack_properties(random: &mut Random) -> ConnAckProperties {
+    ConnAckProperties {
+        session_expiry: random.maybe(|random| random.bits() as u32),
+        receive_maximum: random.maybe(|random| random.bits() as u16 | 1),
+        maximum_qos: random.maybe(|random| random.pick(&[QoS::AtMostOnce, QoS::AtLeastOnce])),
+        retain_available: random.maybe(|random| random.one_in(2)),
+        packet_size_max: random.maybe(|random| random.bits() as u32 | 1),
+        assigned_client_id: random.maybe(Random::text),
+        topic_alias_maximum: random.maybe(|random| random.bits() as u16),
+        reason_string: random.maybe(Random::text),
+        user_properties: random.user_properties(),
+        wildcard_subscription_available: random.maybe(|random| random.one_in(2)),
+        subscription_identifiers_available: random.maybe(|random| random.one_in(2)),
+        shared_subscription_available: random.maybe(|random| random.one_in(2)),
+        server_keep_alive: random.maybe(|random| random.bits() as u16),
+        response_information: random.maybe(Random::text),
+        server_reference: random.maybe(Random::text),
+        authentication_method: random.maybe(Random::text),
+        authentication_data: random.maybe(|random| random.bytes(9)),
+    }
+}
+
+fn publish(random: &mut Random, is_v5: bool) -> Publish {
+    let qos = random.pick(&QOS);
+    // An empty block of properties is read as none.
+    let properties = if is_v5 { publish_properties(random) } else { None }
+        .filter(|read| *read != PublishProperties::EMPTY);
+    let is_aliased = properties.as_ref().is_some_and(|read| read.topic_alias.is_some());
+    Publish {
+        dup: qos > QoS::AtMostOnce && random.one_in(3),
+        qos,
+        retain: random.one_in(3),
+        topic: if is_aliased && random.one_in(2) { TopicName::ALIASED } else { random.topic_name() },
+        packet_id: (qos > QoS::AtMostOnce).then(|| packet_id(random)),
+        payload: random.bytes(200),
+        properties: properties.map(Box::new),
+    }
+}
+
+fn publish_properties(random: &mut Random) -> Option<PublishProperties> {
+    random.maybe(|random| PublishProperties {
+        payload_format: random.maybe(payload_format),
+        message_expiry: random.maybe(|random| random.bits() as u32),
+        topic_alias: random.maybe(|random| random.bits() as u16 | 1),
+        response_topic: random.maybe(Random::topic_name),
+        correlation_data: random.maybe(|random| random.bytes(9)),
+        user_properties: random.user_properties(),
+        subscription_ids: (0..random.below(3)).map(|_| subscription_id(random)).collect(),
+        content_type: random.maybe(Random::text),
+    })
+}
+
+fn ack(random: &mut Random, is_v5: bool, codes: &[u8]) -> PublishAck {
+    let reason = if is_v5 { reason(random, codes) } else { ReasonCode::Success };
+    PublishAck { packet_id: packet_id(random), reason, properties: why(random, is_v5) }
+}
+
+fn subscribe(random: &mut Random, is_v5: bool) -> Subscribe {
+    let subscriptions = (0..=random.below(3)).map(|_| subscription(random, is_v5)).collect();
+    let properties = if is_v5 {
+        SubscribeProperties {
+            subscription_id: random.maybe(subscription_id),
+            user_properties: random.user_properties(),
+        }
+    } else {
+        SubscribeProperties::default()
+    };
+    Subscribe { packet_id: packet_id(random), subscriptions, properties }
+}
+
+fn subscription(random: &mut Random, is_v5: bool) -> Subscription {
+    let plain = Subscription::new(random.topic_filter(), random.pick(&QOS));
+    if !is_v5 {
+        return plain;
+    }
+    let handling = [RetainHandling::Send, RetainHandling::SendIfNew, RetainHandling::DoNotSend];
+    Subscription {
+        // Not with a shared subscription [MQTT-3.8.3-4].
+        no_local: plain.filter.shared().is_none() && random.one_in(2),
+        retain_as_published: random.one_in(2),
+        retain_handling: random.pick(&handling),
+        ..plain
+    }
+}
+
+fn disconnect(random: &mut Random, is_v5: bool) -> Disconnect {
+    if !is_v5 {
+        return Disconnect::new(ReasonCode::Success);
+    }
+    let reason = reason(random, &[0x00, 0x04, 0x80, 0x81, 0x8B, 0x8D, 0x8E, 0x98, 0xA2]);
+    let properties = DisconnectProperties {
+        session_expiry: random.maybe(|random| random.bits() as u32),
+        reason_string: random.maybe(Random::text),
+        user_properties: random.user_properties(),
+        server_reference: random.maybe(Random::text),
+    };
+    Disconnect { reason, properties }
+}
+
+fn auth(random: &mut Random) -> Auth {
+    let properties = AuthProperties {
+        authentication_method: Some(random.text()),
+        authentication_data: random.maybe(|random| random.bytes(9)),
+        reason_string: random.maybe(Random::text),
+        user_properties: random.user_properties(),
+    };
+    Auth { reason: reason(random, &[0x00, 0x18, 0x19]), properties }
+}
+
+fn why(random: &mut Random, is_v5: bool) -> ReasonProperties {
+    if !is_v5 || random.one_in(2) {
+        return ReasonProperties::default();
+    }
+    ReasonProperties { reason_string: random.maybe(Random::text), user_properties: random.user_properties() }
+}
+
+fn payload_format(random: &mut Random) -> PayloadFormat {
+    random.pick(&[PayloadFormat::Bytes, PayloadFormat::Utf8])
+}
+
+fn packet_id(random: &mut Random) -> PacketId {
+    NonZeroU16::new(random.bits() as u16).unwrap_or(NonZeroU16::MAX)
+}
+
+fn subscription_id(random: &mut Random) -> u32 {
+    random.below(268_435_455) as u32 + 1
+}
+
+fn reason(random: &mut Random, codes: &[u8]) -> ReasonCode {
+    ReasonCode::from_byte(random.pick(codes)).unwrap_or_default()
+}
+
+fn reasons(random: &mut Random, codes: &[u8]) -> Vec<ReasonCode> {
+    (0..=random.below(4)).map(|_| reason(random, codes)).collect()
+}
