@@ -24,7 +24,7 @@ pub enum Invocation {
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The command line is not understood.
-    #[error("{0}; `hearth --help` shows what there is")]
+    #[error("{0}")]
     Usage(String),
     /// The settings cannot be used.
     #[error(transparent)]
@@ -149,9 +149,9 @@ fn sentence(error: &clap::Error) -> String {
     };
     let typed = context(ContextKind::InvalidArg).or_else(|| context(ContextKind::InvalidSubcommand));
     let suggested = context(ContextKind::SuggestedArg).or_else(|| context(ContextKind::SuggestedSubcommand));
-    match (error.kind(), typed, suggested) {
+    let complaint = match (error.kind(), typed, suggested) {
         (ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand, Some(typed), Some(suggested)) => {
-            format!("`{typed}` is not known; did you mean `{suggested}`?")
+            return format!("`{typed}` is not known; did you mean `{suggested}`?");
         }
         (ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand, Some(typed), None) => {
             format!("`{typed}` is not known")
@@ -168,7 +168,8 @@ fn sentence(error: &clap::Error) -> String {
             let first = rendered.lines().next().unwrap_or("the command line is not understood");
             first.trim_start_matches("error: ").to_owned()
         }
-    }
+    };
+    format!("{complaint}; `hearth --help` shows what there is")
 }
 
 #[cfg(test)]
@@ -228,7 +229,7 @@ mod tests {
     fn a_mistake_on_the_command_line_is_one_sentence() {
         for (line, expected) in [
             ("--shard 2", "`--shard` is not known; did you mean `--shards`?"),
-            ("--zzz", "`--zzz` is not known"),
+            ("--zzz", "`--zzz` is not known; `hearth --help` shows what there is"),
             ("chekc-config x", "`chekc-config` is not known; did you mean `check-config`?"),
             ("serve", "`serve` is not known"),
             ("--mqtt", "needs a value after it"),

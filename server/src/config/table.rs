@@ -49,8 +49,8 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "data",
         flag: Some("--data"),
-        meaning: "Folder for what outlives the process.",
-        reason: "Beside where Hearth was started, so that nothing is written to a place that nobody chose.",
+        meaning: "Folder for what outlives the process. Nothing does yet, so that nothing is written there.",
+        reason: "Beside where Hearth was started: the one place that its user has chosen.",
         default_words: None,
         field: Field::Folder(|config| &mut config.data),
     },
