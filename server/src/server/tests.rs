@@ -221,6 +221,28 @@ async fn a_subscriber_that_does_not_read_costs_the_others_nothing() {
 }
 
 #[tokio::test]
+async fn a_flood_between_the_shards_comes_to_its_end() {
+    let server = start().await;
+    for number in 0..8 {
+        let Client(mut socket) = Client::subscriber(&server, &format!("sub-{number}"), "flood").await;
+        tokio::spawn(async move { tokio::io::copy(&mut socket, &mut tokio::io::sink()).await });
+    }
+    let mut publishers = Vec::new();
+    for number in 0..4 {
+        publishers.push(Client::connect(&server, &format!("pub-{number}")).await);
+    }
+    // More than fits the ring between two shards, from both sides at once.
+    let burst = publish_packet("flood", b"x").repeat(50_000);
+    let floods = publishers.iter_mut().map(|publisher| async {
+        publisher.send(&burst).await;
+        publisher.send(PINGREQ).await;
+        publisher.expect(PINGRESP).await;
+    });
+    futures_util::future::join_all(floods).await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn websocket_clients_talk_to_tcp_clients_in_binary_frames() {
     let server = start().await;
     let mut device = Client::subscriber(&server, "device", "lamp/set").await;

@@ -135,9 +135,7 @@ impl ShardDriver {
         self.run_timers(now);
         self.flush(now);
         self.unpause();
-        for outbox in self.rings.outboxes.iter_mut().flatten() {
-            outbox.end_turn();
-        }
+        self.end_rings();
         if self.stop.is_some_and(|stop| self.has_stopped(now, stop)) {
             return Poll::Ready(());
         }
@@ -199,6 +197,17 @@ impl ShardDriver {
         for outbox in self.rings.outboxes.iter_mut().flatten() {
             outbox.relieve();
         }
+    }
+
+    /// Wakes the neighbours that got something, and lets those know that have no room for all of it.
+    fn end_rings(&mut self) {
+        let mut is_congested = false;
+        for outbox in self.rings.outboxes.iter_mut().flatten() {
+            is_congested |= !outbox.relieve();
+            outbox.end_turn();
+        }
+        // A congested shard sleeps until the neighbour that made room rings.
+        self.more_to_do |= !self.due.is_empty() && !is_congested;
     }
 
     /// Whether a neighbour has no room for what this shard has for it.

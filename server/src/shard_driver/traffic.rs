@@ -54,8 +54,6 @@ impl ShardDriver {
                 self.due.push_back(slot);
             }
         }
-        // A congested shard sleeps until the neighbour that made room rings.
-        self.more_to_do |= !self.due.is_empty() && !self.is_congested();
     }
 
     /// Makes the connections due whose wakers were called, and sends what waited for room in their sockets.
