@@ -12,6 +12,9 @@ use crate::state::payload::{Form, hex_dump};
 /// Bytes shown before a person asks for all: more would make each update of the page slow.
 const SHOWN_BYTES: usize = 64 * 1024;
 
+/// A payload this short is a value: it is set large.
+const SHORT_BYTES: usize = 24;
+
 /// Props of [`PayloadView`].
 #[derive(Clone, PartialEq, Properties)]
 pub struct PayloadViewProps {
@@ -39,6 +42,7 @@ pub fn PayloadView(props: &PayloadViewProps) -> Html {
         Form::Text => ("text", head(payload, shown)),
         Form::Hex => ("hex", Cow::Owned(hex_dump(payload, shown))),
     };
+    let short = format == "text" && payload.len() <= SHORT_BYTES;
     let cut = payload.len() > shown && format != "json";
     let show_all = {
         let all = all.setter();
@@ -46,7 +50,7 @@ pub fn PayloadView(props: &PayloadViewProps) -> Html {
     };
     html! {
         <>
-            <pre class={classes!("payload", format!("payload--{format}"))} tabindex="0" data-testid="detail-payload"
+            <pre class={classes!("payload", format!("payload--{format}"), short.then_some("payload--short"))} tabindex="0" data-testid="detail-payload"
                 data-format={format} data-stale={(!props.live).to_string()}>{body.into_owned()}</pre>
             if cut {
                 <p class="payload__cut">

@@ -1,11 +1,12 @@
 //! Settings, and what this is: versions, sizes, keys.
 
+use hearth_api::ListenerKind;
 use yew::prelude::*;
 
 use crate::catalogue::{Catalogue, fill};
 use crate::components::{Choice, Logo, Segmented};
 use crate::hooks::{use_app, use_hub, use_locale, use_watch};
-use crate::services::document;
+use crate::services::{clock, document};
 use crate::state::settings::{Language, Theme};
 
 /// The page.
@@ -22,11 +23,12 @@ pub fn AboutPage() -> Html {
                     <p class="page__intro">{text.about_text}</p>
                 </div>
             </header>
-            <div class="columns">
+            <div class="masonry">
                 <Preferences />
                 <Connection />
+                <Broker />
+                <Keys />
             </div>
-            <Keys />
         </>
     }
 }
@@ -87,25 +89,56 @@ fn Connection() -> Html {
         let kilobytes = |bytes: f64| locale.number(bytes / 1000.0, 0);
         fill(text.app_size_value, &[("wire", &kilobytes(wire)), ("full", &kilobytes(full))])
     });
-    let row = |name: &'static str, testid: &'static str, value: String| {
-        html! { <div class="facts__row"><dt>{name}</dt><dd data-testid={testid}>{value}</dd></div> }
-    };
     let connection = hub.connection();
     html! {
         <section class="card" aria-labelledby="connection-title">
             <h2 class="card__title" id="connection-title">{text.this_connection}</h2>
             <dl class="facts">
-                {row(text.broker, "about-broker", connection.address().unwrap_or("–").to_owned())}
+                {row(text.address, "about-address", connection.address().unwrap_or("–").to_owned())}
                 {row(text.protocol, "about-protocol", fill(text.protocol_value, &[("version", "5.0")]))}
                 {row(text.client_id, "about-client-id", connection.client_id().to_string())}
                 {row(text.topics_heard, "about-topics", locale.count(topics))}
                 {row(text.messages_heard, "about-messages", locale.count(messages))}
-                {row(text.version, "about-version", env!("CARGO_PKG_VERSION").to_owned())}
+                {row(text.app_version, "about-version", env!("CARGO_PKG_VERSION").to_owned())}
                 if let Some(size) = size {
                     {row(text.app_size, "about-size", size)}
                 }
             </dl>
         </section>
+    }
+}
+
+fn row(name: &'static str, testid: &'static str, value: String) -> Html {
+    html! { <div class="facts__row"><dt>{name}</dt><dd data-testid={testid}>{value}</dd></div> }
+}
+
+/// What the broker says of itself; nothing when it is not a Hearth.
+#[component]
+fn Broker() -> Html {
+    let locale = use_locale();
+    let text = locale.catalogue();
+    let Some(info) = use_watch((), |hub, ()| hub.info()) else { return Html::default() };
+    let since_ms = clock::wall_ms() - info.uptime_seconds as f64 * 1000.0;
+    html! {
+        <section class="card" aria-labelledby="broker-title">
+            <h2 class="card__title" id="broker-title">{text.broker}</h2>
+            <dl class="facts">
+                {row(text.version, "about-broker-version", info.version.clone())}
+                {row(text.running_since, "about-broker-since", locale.moment(since_ms))}
+                {row(text.shards, "about-broker-shards", info.shards.to_string())}
+                {for info.listeners.iter().map(|listener| {
+                    row(listener_name(text, listener.kind), "about-broker-listener", listener.address.clone())
+                })}
+            </dl>
+        </section>
+    }
+}
+
+const fn listener_name(text: &'static Catalogue, kind: ListenerKind) -> &'static str {
+    match kind {
+        ListenerKind::Mqtt => text.listener_mqtt,
+        ListenerKind::Http => text.listener_http,
+        ListenerKind::Ws => text.listener_ws,
     }
 }
 

@@ -45,10 +45,11 @@ pub fn ChartPage(props: &ChartPageProps) -> Html {
     let text = locale.catalogue();
     let span = use_state_eq(|| SPANS[1].0);
     let first = use_watch((), |hub, ()| numeric_topics(hub, 1).pop());
+    let info = use_watch((), |hub, ()| hub.info());
     let Some(topic) = props.topic.clone().or_else(|| first.map(AttrValue::from)) else {
         return html! {
             <Empty heads_page=true symbol={Symbol::Chart} title={text.chart_empty_title} text={text.chart_empty_text}
-                command={example_command("home/kitchen/temperature", "21.5")} />
+                command={example_command(info.as_ref())} />
         };
     };
     let on_span = {

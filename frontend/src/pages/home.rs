@@ -22,10 +22,11 @@ pub fn HomePage() -> Html {
         use_memo(version, move |_| hub.panel().rooms())
     };
     let summary = use_watch(std::rc::Rc::clone(&rooms), |hub, rooms| Summary::of(rooms, &hub.topics()));
+    let info = use_watch((), |hub, ()| hub.info());
     if rooms.is_empty() {
         return html! {
             <Empty heads_page=true symbol={Symbol::Home} title={text.home_empty_title} text={text.home_empty_text}
-                command={example_command("home/kitchen/temperature", "21.5")}>
+                command={example_command(info.as_ref())}>
                 <p class="empty__text">{text.home_empty_demo}</p>
             </Empty>
         };

@@ -17,13 +17,24 @@ pub use publish::PublishPage;
 pub use topic::TopicPage;
 pub use topics::TopicsPage;
 
+use hearth_api::{Info, ListenerKind};
+
 use crate::services::document;
-use crate::state::address::host_name;
+use crate::state::address::{host_name, port};
+
+/// The port that clients use when nothing is said.
+const MQTT_PORT: u16 = 1883;
 
 /// A command that publishes something to this broker, for people to try.
-fn example_command(topic: &str, payload: &str) -> String {
+fn example_command(info: Option<&Info>) -> String {
     let href = document::href();
     let host = host_name(&href);
     let host = if host.is_empty() { "localhost" } else { host };
-    format!("mosquitto_pub -h {host} -t {topic} -m {payload} -r")
+    let listener =
+        info.and_then(|info| info.listeners.iter().find(|listener| listener.kind == ListenerKind::Mqtt));
+    let port = match listener.and_then(|listener| port(&listener.address)) {
+        None | Some(MQTT_PORT) => String::new(),
+        Some(port) => format!(" -p {port}"),
+    };
+    format!("mosquitto_pub -h {host}{port} -t home/kitchen/temperature -m 21.5 -r")
 }

@@ -241,7 +241,7 @@ fn past(locale: &Locale, message: &PastMessage) -> Html {
             <span class="messages__time">{locale.clock_seconds(message.at_ms)}</span>
             <span class="messages__payload">{body}</span>
             if message.retain {
-                <span class="badge" title={text.retained_name}>{text.retained}</span>
+                <span class="badge badge--calm" title={text.retained_name}>{text.retained}</span>
             }
         </li>
     }

@@ -113,10 +113,11 @@ pub fn TopicsPage() -> Html {
     let none_match =
         use_watch(RowsRef(Rc::clone(&rows)), |hub, rows| rows.0.len() == 0 && !hub.topics().is_empty());
     let is_empty = use_watch((), |hub, ()| hub.topics().is_empty());
+    let info = use_watch((), |hub, ()| hub.info());
     if is_empty {
         return html! {
             <Empty heads_page=true symbol={Symbol::Topics} title={text.topics_empty_title} text={text.topics_empty_text}
-                command={example_command("home/kitchen/temperature", "21.5")} />
+                command={example_command(info.as_ref())} />
         };
     }
     let on_query = {

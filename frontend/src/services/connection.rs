@@ -74,6 +74,7 @@ struct Inner {
     link: RefCell<Link>,
     on_event: Box<dyn Fn(ConnectionEvent)>,
     wake: RefCell<Option<[EventListener; 3]>>,
+    leave: RefCell<Option<EventListener>>,
 }
 
 enum Said {
@@ -107,6 +108,7 @@ impl Connection {
             link: RefCell::default(),
             on_event: Box::new(on_event),
             wake: RefCell::default(),
+            leave: RefCell::default(),
         });
         let weak = Rc::downgrade(&inner);
         let listeners = document::on_wake(move || {
@@ -115,6 +117,12 @@ impl Connection {
             }
         });
         inner.wake.replace(Some(listeners));
+        let weak = Rc::downgrade(&inner);
+        inner.leave.replace(Some(document::on_leave(move || {
+            if let Some(inner) = weak.upgrade() {
+                inner.handle_leave();
+            }
+        })));
         let weak = Rc::downgrade(&inner);
         inner.ping.replace(Some(Interval::new(PING_EVERY_MS, move || {
             if let Some(inner) = weak.upgrade().filter(|_| document::is_visible()) {
@@ -247,6 +255,15 @@ impl Inner {
             }
             Link::Connecting | Link::Checking => self.handle_timer(),
         }
+    }
+
+    /// The page is going: its session is of no more use to anyone.
+    fn handle_leave(self: &Rc<Self>) {
+        let mut goodbye = Disconnect::new(ReasonCode::Success);
+        goodbye.properties.session_expiry = Some(0);
+        self.client.borrow_mut().disconnect(self.clock.now(), goodbye);
+        self.flush();
+        self.end(Cause::Lost);
     }
 
     /// Asks the broker for a sign of life.

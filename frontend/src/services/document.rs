@@ -53,6 +53,11 @@ pub fn on_wake(wake: impl Fn() + Clone + 'static) -> [EventListener; 3] {
     ]
 }
 
+/// Calls `leave` when the page is closed or put aside.
+pub fn on_leave(leave: impl Fn() + 'static) -> EventListener {
+    EventListener::new(&window(), "pagehide", move |_| leave())
+}
+
 /// Moves the keyboard's focus to the element with this id.
 pub fn focus(id: &str) {
     if let Some(element) =

@@ -7,6 +7,7 @@ use std::rc::{Rc, Weak};
 use gloo::render::{AnimationFrame, request_animation_frame};
 use gloo::timers::callback::{Interval, Timeout};
 use hashbrown::HashMap;
+use hearth_api::Info;
 use hearth_protocol::connection::client::Token;
 use hearth_protocol::packet::Publish;
 use hearth_protocol::{QoS, ReasonCode, Time, TopicName};
@@ -14,6 +15,7 @@ use hearth_protocol::{QoS, ReasonCode, Time, TopicName};
 use super::clock;
 use super::connection::{Connection, ConnectionEvent};
 use super::document;
+use super::info;
 use crate::state::address::broker_address;
 use crate::state::command::{Command, Effect, Input};
 use crate::state::link::Link;
@@ -41,6 +43,7 @@ struct Inner {
     panel: RefCell<Panel>,
     commands: RefCell<HashMap<TopicId, Pending>>,
     outcome: RefCell<Outcome>,
+    info: RefCell<Option<Info>>,
     asked: RefCell<HashMap<Token, Asked>>,
     frames: Signal,
     next_frame: RefCell<Option<AnimationFrame>>,
@@ -77,6 +80,7 @@ impl Hub {
                 panel: RefCell::default(),
                 commands: RefCell::default(),
                 outcome: RefCell::default(),
+                info: RefCell::default(),
                 asked: RefCell::default(),
                 frames: Signal::default(),
                 next_frame: RefCell::default(),
@@ -121,6 +125,11 @@ impl Hub {
     /// Where the command of a switch stands.
     pub fn command(&self, id: TopicId) -> Command {
         self.inner.commands.borrow().get(&id).map(|pending| pending.command).unwrap_or_default()
+    }
+
+    /// What the broker says of itself, when it is a Hearth.
+    pub fn info(&self) -> Option<Info> {
+        self.inner.info.borrow().clone()
     }
 
     /// What became of the form's last message.
@@ -177,11 +186,24 @@ impl Inner {
         match (before, link) {
             (Link::Checking, Link::Online { .. }) => self.topics.borrow_mut().trust(),
             (Link::Online { .. }, Link::Online { .. }) => {}
-            (_, Link::Online { .. }) => self.topics.borrow_mut().begin_epoch(),
+            (_, Link::Online { .. }) => {
+                self.topics.borrow_mut().begin_epoch();
+                self.ask_info();
+            }
             (Link::Online { .. }, Link::Checking) => self.topics.borrow_mut().distrust(),
             (Link::Online { .. } | Link::Checking, _) => self.on_link_lost(),
             (Link::Connecting | Link::Waiting { .. } | Link::Refused { .. }, _) => {}
         }
+    }
+
+    fn ask_info(self: &Rc<Self>) {
+        let weak = Rc::downgrade(self);
+        info::fetch(move |found| {
+            if let Some(inner) = weak.upgrade() {
+                inner.info.replace(Some(found));
+                inner.want_frame();
+            }
+        });
     }
 
     fn on_link_lost(self: &Rc<Self>) {

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod connection;
 pub mod document;
 pub mod hub;
+pub mod info;
 pub mod locale;
 pub mod preferences;
 pub mod socket;

@@ -16,7 +16,12 @@ pub fn broker_address(href: &str) -> Option<String> {
         return None;
     }
     let folder = path.rfind('/').map_or("/", |slash| &path[..=slash]);
-    Some(format!("{scheme}://{host}{folder}mqtt"))
+    Some(format!("{scheme}://{host}{folder}{}", hearth_api::path::MQTT))
+}
+
+/// The port of an address such as `127.0.0.1:1883` or `[::1]:1883`.
+pub fn port(address: &str) -> Option<u16> {
+    address.rsplit_once(':')?.1.parse().ok()
 }
 
 /// The host of the page without its port, for the examples that the page shows.
@@ -49,6 +54,13 @@ mod tests {
         ] {
             assert_eq!(broker_address(href).as_deref(), address, "{href}");
         }
+    }
+
+    #[test]
+    fn the_port_stands_behind_the_last_colon() {
+        assert_eq!(port("127.0.0.1:1883"), Some(1883));
+        assert_eq!(port("[::1]:18830"), Some(18830));
+        assert_eq!(port("localhost"), None);
     }
 
     #[test]
