@@ -24,6 +24,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
             failed.push(name);
         }
     };
+    // Before what compiles the server, which has it inside.
+    lane("web app", &|| web.build(workspace));
     lane("format", &|| run_openly(workspace.cargo().args(["fmt", "--all", "--check"])));
     lane("lints, native", &|| {
         let arguments = ["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"];
@@ -41,7 +43,6 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     });
     lane("licences, bans and sources of dependencies", &|| deny(workspace, "bans licenses sources"));
     lane("advisories about dependencies", &|| advisories(workspace));
-    lane("web app", &|| web.build(workspace));
     if !failed.is_empty() {
         bail!("these checks failed: {}", failed.join("; "));
     }

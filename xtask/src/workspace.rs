@@ -54,6 +54,12 @@ impl Workspace {
                 command.env_remove(&name);
             }
         }
+        // The server's build looks at `target/web/dist` by itself. Where the target folder is elsewhere it must be told, and
+        // finds a folder even before the web app is built.
+        let dist = self.web_dist();
+        if self.target != self.root.join("target") && dist.is_dir() {
+            command.env("HEARTH_WEB_DIST", dist);
+        }
         command
     }
 
