@@ -2,6 +2,7 @@
 
 mod connection;
 mod delivery;
+mod pair;
 mod requests;
 
 use std::num::NonZeroU16;
