@@ -103,20 +103,9 @@ impl Output {
         result
     }
 
-    /// Whether it has memory to write into.
-    pub(crate) fn has_buffer(&self) -> bool {
-        self.tail.capacity() > 0
-    }
-
-    /// Lends it memory, when it has none.
-    pub(crate) fn lend(&mut self, buffer: BytesMut) {
-        debug_assert!(self.tail.is_empty(), "its bytes would be lost");
-        self.tail = buffer;
-    }
-
-    /// Takes the memory back, empty, when everything is written.
-    pub(crate) fn reclaim(&mut self) -> Option<BytesMut> {
-        (self.len == 0 && self.has_buffer()).then(|| std::mem::take(&mut self.tail))
+    /// Bytes of memory that it takes while it is spare.
+    fn cost(&self) -> usize {
+        size_of::<Self>() + self.tail.capacity()
     }
 
     /// Makes the tail the last of the pieces. Its memory goes with it, so that none stays behind unseen.
@@ -125,6 +114,45 @@ impl Output {
         tail.advance(std::mem::take(&mut self.written));
         if !tail.is_empty() {
             self.chunks.push_back(tail.freeze());
+        }
+    }
+}
+
+/// Outputs that no connection needs now, with their memory.
+///
+/// A turn lends one to each connection that it writes to and gets them back when they are written: connections
+/// have neither buffers nor the place for one while they are idle, and a busy turn allocates none.
+#[derive(Debug, Default)]
+pub(crate) struct Outputs {
+    #[expect(clippy::vec_box, reason = "they move between here and connections, which hold a pointer")]
+    spare: Vec<Box<Output>>,
+    bytes: usize,
+}
+
+/// Bytes of spare buffers. 4 MiB: a turn that writes to ten thousand connections gets by with them.
+const SPARE_BYTES_MAX: usize = 4 << 20;
+
+/// A buffer that is kept may have this many bytes; what a rare large packet needed is given back.
+const SPARE_BUFFER_BYTES_MAX: usize = 64 << 10;
+
+impl Outputs {
+    /// The output in `place`; a spare one when there is none.
+    pub(crate) fn lend<'a>(&mut self, place: &'a mut Option<Box<Output>>) -> &'a mut Output {
+        place.get_or_insert_with(|| {
+            let Some(output) = self.spare.pop() else { return Box::default() };
+            self.bytes -= output.cost();
+            output
+        })
+    }
+
+    /// Takes the output in `place` back, when everything is written.
+    pub(crate) fn reclaim(&mut self, place: &mut Option<Box<Output>>) {
+        if let Some(output) = place.take_if(|output| output.is_empty()) {
+            let cost = output.cost();
+            if cost <= SPARE_BUFFER_BYTES_MAX && self.bytes + cost <= SPARE_BYTES_MAX {
+                self.bytes += cost;
+                self.spare.push(output);
+            }
         }
     }
 }
@@ -179,22 +207,39 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_that_was_filled_to_the_last_byte_is_given_back_whole() {
-        let mut output = Output::default();
-        output.lend(BytesMut::with_capacity(64));
-        put(&mut output, &[1; 64]);
-        output.advance(40);
-        output.advance(24);
-        assert_eq!(output.reclaim().map(|buffer| buffer.capacity()), Some(64));
+    fn a_buffer_that_was_filled_to_the_last_byte_is_used_again_and_a_large_one_given_back() {
+        let mut outputs = Outputs::default();
+        for (bytes, spare) in [(64, 1), (SPARE_BUFFER_BYTES_MAX, 0)] {
+            let mut place = None;
+            let output = outputs.lend(&mut place);
+            output.tail = BytesMut::with_capacity(bytes);
+            put(output, &vec![1; bytes]);
+            outputs.reclaim(&mut place);
+            assert!(place.is_some(), "it is not written yet");
+            let output = place.as_mut().unwrap();
+            output.advance(40);
+            output.advance(bytes - 40);
+            outputs.reclaim(&mut place);
+            assert!(place.is_none());
+            let capacities: Vec<_> = outputs.spare.iter().map(|output| output.tail.capacity()).collect();
+            assert_eq!(capacities, [64][..spare]);
+            assert_eq!(outputs.bytes, spare * (64 + size_of::<Output>()));
+        }
     }
 
     #[test]
-    fn memory_goes_back_only_when_everything_is_written() {
-        let mut output = Output::default();
-        put(&mut output, b"abc");
-        assert!(output.reclaim().is_none());
-        output.advance(3);
-        assert!(output.reclaim().is_some());
-        assert!(!output.has_buffer());
+    fn spare_buffers_are_bounded_together() {
+        let mut outputs = Outputs::default();
+        let mut places: Vec<_> = (0..10_000).map(|_| None).collect();
+        for place in &mut places {
+            put(outputs.lend(place), &[0; 1000]);
+        }
+        for place in &mut places {
+            place.as_mut().unwrap().advance(1000);
+            outputs.reclaim(place);
+        }
+        let bytes: usize = outputs.spare.iter().map(|output| output.cost()).sum();
+        assert_eq!(bytes, outputs.bytes);
+        assert!((SPARE_BYTES_MAX - 2000..=SPARE_BYTES_MAX).contains(&bytes), "{bytes}");
     }
 }

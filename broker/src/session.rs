@@ -5,12 +5,13 @@ use std::collections::VecDeque;
 use foldhash::quality::FixedState;
 use hashbrown::HashSet;
 use hearth_protocol::packet::{PacketId, Will};
-use hearth_protocol::session::{Inbound, Outbound};
-use hearth_protocol::{QoS, Text, Time, TopicFilter, Version};
+use hearth_protocol::session::{Inbound, Outbound, Redelivery};
+use hearth_protocol::{Text, Time, TopicFilter, Version};
 
 use crate::delivery::Delivery;
 use crate::ids::SessionId;
 use crate::limits::LimitSet;
+use crate::queue::Queue;
 
 /// The state of a session (MQTT 5.0, 4.1).
 pub(crate) struct Session {
@@ -21,15 +22,10 @@ pub(crate) struct Session {
     /// Index of the connection.
     pub(crate) connection: Option<u32>,
     pub(crate) subscriptions: HashSet<TopicFilter, FixedState>,
-    /// QoS 1 and 2 messages under way to the client.
-    pub(crate) outbound: Outbound<Delivery>,
-    /// What of `outbound` the connection has yet to send again, in order.
-    pub(crate) resends: VecDeque<Resend>,
-    /// How much may be under way at once.
-    pub(crate) window: u16,
-    /// QoS 2 messages under way from the client.
-    pub(crate) inbound: Inbound,
-    pub(crate) queue: Queue,
+    /// Messages under way; most sessions never have one that is acknowledged.
+    flow: Option<Box<Flow>>,
+    /// How many QoS 1 and 2 messages may be under way to the client at once; never 0.
+    window: u16,
     /// Seconds that it outlives its connection; `u32::MAX` is for ever.
     pub(crate) expiry_seconds: u32,
     pub(crate) will: Option<Box<Will>>,
@@ -43,6 +39,26 @@ pub(crate) struct Session {
     pub(crate) limits_told: LimitSet,
 }
 
+/// Messages under way, and those that wait to be.
+pub(crate) struct Flow {
+    /// QoS 1 and 2 messages to the client.
+    pub(crate) outbound: Outbound<Delivery>,
+    /// What of `outbound` the connection has yet to send again, in order.
+    resends: VecDeque<Resend>,
+    /// QoS 2 messages from the client.
+    pub(crate) inbound: Inbound,
+    /// Messages to the client behind those of `outbound`.
+    pub(crate) queue: Queue,
+    window: u16,
+}
+
+/// A packet that a new connection has to send again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Resend {
+    Publish(PacketId),
+    PubRel(PacketId),
+}
+
 impl Session {
     pub(crate) fn new(serial: u64, client_id: Text, version: Version, seed: u64) -> Self {
         Self {
@@ -51,11 +67,8 @@ impl Session {
             version,
             connection: None,
             subscriptions: HashSet::with_hasher(FixedState::with_seed(seed)),
-            outbound: Outbound::new(u16::MAX),
-            resends: VecDeque::new(),
+            flow: None,
             window: u16::MAX,
-            inbound: Inbound::new(),
-            queue: Queue::default(),
             expiry_seconds: 0,
             will: None,
             will_at: None,
@@ -69,92 +82,91 @@ impl Session {
         SessionId { index, serial: self.serial }
     }
 
-    /// Whether a QoS 1 or 2 message has others to let pass first.
-    pub(crate) fn has_waiting(&self) -> bool {
-        !self.queue.is_empty() || !self.resends.is_empty()
+    /// What is under way, if there was ever anything.
+    pub(crate) fn flow(&self) -> Option<&Flow> {
+        self.flow.as_deref()
     }
 
-    /// Whether the connection may send one more of the messages again [MQTT-3.3.4-9].
-    pub(crate) fn may_resend(&self) -> bool {
-        self.outbound.inflight_len() - self.resends.len() < usize::from(self.window)
-    }
-}
-
-/// A packet that a new connection has to send again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Resend {
-    Publish(PacketId),
-    PubRel(PacketId),
-}
-
-/// Messages that wait for a connection, for room in its window or in its output, in order.
-#[derive(Default)]
-pub(crate) struct Queue {
-    deliveries: VecDeque<Delivery>,
-    bytes: usize,
-    /// Retained messages of a SUBSCRIBE among them. While there are any, everything waits behind them, so that
-    /// an older value never follows a newer one.
-    replays: usize,
-    /// Set while messages are dropped because it is full, so that it is told once.
-    pub(crate) is_dropping: bool,
-}
-
-impl Queue {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.deliveries.is_empty()
+    /// What is under way, to change it.
+    pub(crate) fn flow_mut(&mut self) -> &mut Flow {
+        self.flow.get_or_insert_with(|| Box::new(Flow::new(self.window)))
     }
 
-    pub(crate) const fn is_replaying(&self) -> bool {
-        self.replays > 0
-    }
-
-    /// Retained messages of SUBSCRIBEs that wait.
-    pub(crate) const fn replays(&self) -> usize {
-        self.replays
-    }
-
-    /// Whether one more message of so many bytes fits.
-    pub(crate) fn has_room(&self, bytes: usize, messages_max: usize, bytes_max: usize) -> bool {
-        self.deliveries.len() - self.replays < messages_max && self.bytes + bytes <= bytes_max
-    }
-
-    pub(crate) fn push(&mut self, delivery: Delivery) {
-        self.replays += usize::from(delivery.is_replay);
-        // Replays share their messages with the retained store and are bounded by it.
-        self.bytes += if delivery.is_replay { 0 } else { delivery.message.bytes() };
-        self.deliveries.push_back(delivery);
-    }
-
-    pub(crate) fn front(&self) -> Option<&Delivery> {
-        self.deliveries.front()
-    }
-
-    pub(crate) fn pop(&mut self) -> Option<Delivery> {
-        let delivery = self.deliveries.pop_front()?;
-        self.replays -= usize::from(delivery.is_replay);
-        self.bytes -= if delivery.is_replay { 0 } else { delivery.message.bytes() };
-        if self.deliveries.is_empty() {
-            *self = Self::default();
+    /// A connection has begun; so many messages may be under way to it at once. What the last one left
+    /// unacknowledged is sent again, in order [MQTT-4.4.0-1].
+    pub(crate) fn begin_connection(&mut self, window: u16) {
+        self.window = window;
+        if let Some(flow) = &mut self.flow {
+            flow.window = window;
+            flow.outbound.set_window(window);
+            flow.resends = flow.outbound.redeliver().map(Resend::of).collect();
         }
-        Some(delivery)
     }
 
-    /// The connection is gone: forgets QoS 0 messages, and replays for which there is no room among the messages
-    /// that wait for the next one. Returns how many of the latter there were.
-    pub(crate) fn keep_acknowledged(&mut self, messages_max: usize, bytes_max: usize) -> usize {
-        let old = std::mem::take(self);
-        self.is_dropping = old.is_dropping;
-        let mut forgotten = 0;
-        for delivery in old.deliveries {
-            if delivery.qos == QoS::AtMostOnce {
-                continue;
-            }
-            if delivery.is_replay && !self.has_room(delivery.message.bytes(), messages_max, bytes_max) {
-                forgotten += 1;
-                continue;
-            }
-            self.push(Delivery { is_replay: false, ..delivery });
+    /// The connection has ended: what only it could use is forgotten. Returns how many messages were for want
+    /// of room.
+    pub(crate) fn end_connection(&mut self, messages_max: usize, bytes_max: usize) -> usize {
+        let Some(flow) = &mut self.flow else { return 0 };
+        flow.resends = VecDeque::new();
+        let forgotten = flow.queue.keep_acknowledged(messages_max, bytes_max);
+        if flow.outbound.is_empty() && flow.inbound.is_empty() && flow.queue.is_empty() {
+            self.flow = None;
         }
         forgotten
+    }
+
+    /// Whether a QoS 1 or 2 message may go out now, with no other to let pass first.
+    pub(crate) fn is_clear(&self) -> bool {
+        self.flow
+            .as_ref()
+            .is_none_or(|flow| flow.queue.is_empty() && flow.resends.is_empty() && flow.outbound.has_room())
+    }
+
+    /// Whether retained messages of a SUBSCRIBE wait.
+    pub(crate) fn is_replaying(&self) -> bool {
+        self.flow.as_ref().is_some_and(|flow| flow.queue.replays() > 0)
+    }
+}
+
+impl Flow {
+    const fn new(window: u16) -> Self {
+        Self {
+            outbound: Outbound::new(window),
+            resends: VecDeque::new(),
+            inbound: Inbound::new(),
+            queue: Queue::new(),
+            window,
+        }
+    }
+
+    /// What has to be sent again next, when it may [MQTT-3.3.4-9].
+    pub(crate) fn next_resend(&self) -> Option<Resend> {
+        let under_way = self.outbound.inflight_len() - self.resends.len();
+        match self.resends.front() {
+            Some(Resend::Publish(_)) if under_way >= usize::from(self.window) => None,
+            other => other.copied(),
+        }
+    }
+
+    /// It is sent, or needs to be no more.
+    pub(crate) fn pop_resend(&mut self) {
+        self.resends.pop_front();
+        if self.resends.is_empty() {
+            self.resends = VecDeque::new();
+        }
+    }
+
+    /// Whether something has to be sent again before anything new.
+    pub(crate) fn is_resending(&self) -> bool {
+        !self.resends.is_empty()
+    }
+}
+
+impl Resend {
+    const fn of(redelivery: Redelivery<'_, Delivery>) -> Self {
+        match redelivery {
+            Redelivery::Publish { packet_id, .. } => Self::Publish(packet_id),
+            Redelivery::PubRel { packet_id } => Self::PubRel(packet_id),
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! The end of connections, of sessions, and what wills do then.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +48,7 @@ impl Shard {
         session: u32,
         disconnect: &Disconnect,
     ) {
-        let session = &mut self.sessions[session as usize];
+        let session = &mut self.sessions[session];
         if let Some(expiry) = disconnect.properties.session_expiry {
             if session.expiry_seconds == 0 && expiry > 0 {
                 let detail = "DISCONNECT: a session expiry above 0 after CONNECT asked for 0 (3.14.2.2.2)";
@@ -103,7 +102,7 @@ impl Shard {
         connection.is_closed = true;
         let session = connection.session.take();
         self.stats.connections -= 1;
-        let client_id = session.map(|session| self.sessions[session as usize].client_id.clone());
+        let client_id = session.map(|session| self.sessions[session].client_id.clone());
         self.event(Event::Ended { client_id, end });
         if let Some(session) = session {
             self.detach(now, session);
@@ -112,11 +111,10 @@ impl Shard {
 
     /// A session goes on without a connection, or ends.
     fn detach(&mut self, now: Time, index: u32) {
-        let session = &mut self.sessions[index as usize];
+        let session = &mut self.sessions[index];
         session.connection = None;
-        session.resends = VecDeque::new();
         let limits = &self.shared.limits;
-        let forgotten = session.queue.keep_acknowledged(limits.queued_messages_max, limits.queued_bytes_max);
+        let forgotten = session.end_connection(limits.queued_messages_max, limits.queued_bytes_max);
         self.stats.dropped[DropReason::QueueFull.as_index()] += forgotten as u64;
         let expiry = life(session.expiry_seconds);
         session.expires_at = expiry.map(|life| now.saturating_add(life));
@@ -129,7 +127,7 @@ impl Shard {
         } else {
             self.publish_will(now, index);
         }
-        if self.sessions[index as usize].expiry_seconds == 0 {
+        if self.sessions[index].expiry_seconds == 0 {
             self.end_session(now, index);
         } else {
             self.watch_session(now, index);
@@ -139,8 +137,7 @@ impl Shard {
     /// Forgets a session and its subscriptions. A will that still waits goes out.
     pub(super) fn end_session(&mut self, now: Time, index: u32) {
         self.publish_will(now, index);
-        let session = self.sessions.remove(index as usize);
-        self.session_by_client.remove(&session.client_id);
+        let session = self.sessions.remove(index);
         for filter in &session.subscriptions {
             self.router.unsubscribe(&self.shared.interest, filter, index);
         }
@@ -149,7 +146,7 @@ impl Shard {
 
     /// Publishes the will, if there is one, to whom its owner may publish now.
     pub(super) fn publish_will(&mut self, now: Time, index: u32) {
-        let session = &mut self.sessions[index as usize];
+        let session = &mut self.sessions[index];
         session.will_at = None;
         let Some(will) = session.will.take() else { return };
         if self.shared.access.publish(&session.client_id, &will.topic) == Decision::Deny {

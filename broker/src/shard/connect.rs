@@ -33,7 +33,6 @@ impl Shard {
         self.send(id, &Packet::ConnAck(Box::new(connack)));
         self.announce(id, session, session_present);
         if session_present {
-            self.begin_resending(session);
             self.send_queue(now, session);
         }
     }
@@ -53,7 +52,7 @@ impl Shard {
             Version::V311 => connect.clean_start,
             Version::V5 => true,
         };
-        let assigned = self.connection(id).map(|connection| connection.peer.assigned_client_id.clone());
+        let assigned = self.peer(id).map(|peer| peer.assigned_client_id.clone());
         match assigned.filter(|assigned| may_be_empty && !assigned.is_empty()) {
             Some(assigned) => Ok((assigned, true)),
             None => {
@@ -82,9 +81,8 @@ impl Shard {
             let detail = "more connections than connections_per_shard_max";
             return Err(ProtocolError::new(ReasonCode::QuotaExceeded, detail));
         }
-        let denied = self
-            .connection(id)
-            .is_none_or(|connection| self.shared.access.connect(&connection.peer, connect) == Decision::Deny);
+        let denied =
+            self.peer(id).is_none_or(|peer| self.shared.access.connect(peer, connect) == Decision::Deny);
         if denied {
             return Err(ProtocolError::new(ReasonCode::NotAuthorized, "access rules refuse this client"));
         }
@@ -108,27 +106,24 @@ impl Shard {
     /// The client's session, and whether it was there before. A connection that it has is ended first
     /// [MQTT-3.1.4-3].
     fn take_session(&mut self, now: Time, connect: &Connect, client_id: Text) -> (u32, bool) {
-        if let Some(&session) = self.session_by_client.get(&client_id) {
+        if let Some(session) = self.sessions.find(&client_id) {
             self.take_over(now, session, connect.clean_start);
         }
-        if let Some(&session) = self.session_by_client.get(&client_id) {
+        if let Some(session) = self.sessions.find(&client_id) {
             if !connect.clean_start {
                 return (session, true);
             }
             self.end_session(now, session);
         }
         self.serial_next += 1;
-        let session = Session::new(self.serial_next, client_id.clone(), connect.version, self.seed);
-        // Every session has had a connection, whose numbers are 32 bits too.
-        let index = self.sessions.insert(session) as u32;
-        self.session_by_client.insert(client_id, index);
-        (index, false)
+        let session = Session::new(self.serial_next, client_id, connect.version, self.seed);
+        (self.sessions.insert(session), false)
     }
 
     fn take_over(&mut self, now: Time, session_index: u32, clean_start: bool) {
-        let session = &mut self.sessions[session_index as usize];
+        let session = &mut self.sessions[session_index];
         let Some(id) = session.connection.and_then(|index| self.connection_id(index)) else { return };
-        let session = &mut self.sessions[session_index as usize];
+        let session = &mut self.sessions[session_index];
         let goes_on = !clean_start && session.expiry_seconds > 0;
         let is_delayed = session.will.as_ref().is_some_and(|will| will.properties.delay.unwrap_or(0) > 0);
         if goes_on && is_delayed {
@@ -150,11 +145,10 @@ impl Shard {
         if let Some(deadline) = connection.protocol.poll_timeout() {
             self.timers.set(now, deadline, Timer::KeepAlive(id));
         }
-        let session = &mut self.sessions[session_index as usize];
+        let session = &mut self.sessions[session_index];
         session.connection = Some(id.index);
         session.version = connect.version;
-        session.window = receive_maximum.min(inflight_max);
-        session.outbound.set_window(session.window);
+        session.begin_connection(receive_maximum.min(inflight_max));
         session.limits_told = LimitSet::default();
         session.expiry_seconds = session_expiry(connect).min(expiry_max);
         session.expires_at = None;
@@ -178,7 +172,7 @@ impl Shard {
         let mut properties = ConnAckProperties::default();
         if connect.version.is_v5() {
             let limits = &self.shared.limits;
-            let session = &self.sessions[session as usize];
+            let session = &self.sessions[session];
             let keep_alive = self.keep_alive(connect);
             let asked = session_expiry(connect);
             properties = ConnAckProperties {
@@ -196,13 +190,16 @@ impl Shard {
     }
 
     fn announce(&mut self, id: ConnectionId, session: u32, session_present: bool) {
-        let Some(connection) = self.connections.get(id.as_index()) else { return };
-        let session = &self.sessions[session as usize];
+        // Nobody asks for it any more: an idle connection is small.
+        let Some(peer) = self.open_connection(id).and_then(|connection| connection.peer.take()) else {
+            return;
+        };
+        let session = &self.sessions[session];
         let event = Event::Connected {
             client_id: session.client_id.clone(),
             version: session.version,
-            address: connection.peer.address,
-            transport: connection.peer.transport,
+            address: peer.address,
+            transport: peer.transport,
             session_present,
         };
         self.event(event);
@@ -227,7 +224,7 @@ impl Shard {
             let connack = ConnAck { session_present: false, reason, properties };
             self.send(id, &Packet::ConnAck(Box::new(connack)));
         }
-        let address = self.connection(id).and_then(|connection| connection.peer.address);
+        let address = self.peer(id).and_then(|peer| peer.address);
         self.event(Event::Refused { address, reason, detail });
         if let Some(connection) = self.open_connection(id) {
             connection.is_closed = true;

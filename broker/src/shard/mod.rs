@@ -15,13 +15,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use foldhash::quality::FixedState;
-use hashbrown::HashMap;
 use hearth_protocol::codec;
 use hearth_protocol::connection::ProtocolError;
 use hearth_protocol::connection::server::ServerConnection;
 use hearth_protocol::packet::Packet;
-use hearth_protocol::{ReasonCode, Text, Time, Version};
+use hearth_protocol::{ReasonCode, Time, Version};
 use slab::Slab;
 
 use crate::connection::{Connection, Peer};
@@ -29,18 +27,12 @@ use crate::effect::{DropReason, Effect, EndReason, Event, Forward};
 use crate::encoding::Encodings;
 use crate::ids::{ConnectionId, ShardId};
 use crate::limits::Limit;
-use crate::output::Output;
+use crate::output::{Output, Outputs};
 use crate::router::Router;
-use crate::session::Session;
+use crate::sessions::Sessions;
 use crate::shared::Shared;
 use crate::stats::Stats;
 use timers::{Timer, Timers};
-
-/// Output buffers that are kept for the next turn.
-const BUFFERS_MAX: usize = 64;
-
-/// Output buffers above this many bytes are not kept.
-const BUFFER_BYTES_MAX: usize = 64 << 10;
 
 /// One part of a broker, with the sessions whose client ids hash to it.
 ///
@@ -50,8 +42,7 @@ pub struct Shard {
     shared: Arc<Shared>,
     id: ShardId,
     router: Router,
-    sessions: Slab<Session>,
-    session_by_client: HashMap<Text, u32, FixedState>,
+    sessions: Sessions,
     connections: Slab<Connection>,
     generation_next: u32,
     serial_next: u64,
@@ -60,7 +51,7 @@ pub struct Shard {
     effects: VecDeque<Effect>,
     timers: Timers,
     encodings: Encodings,
-    buffers: Vec<BytesMut>,
+    outputs: Outputs,
     stats: Stats,
 }
 
@@ -73,8 +64,7 @@ impl Shard {
             router: Router::new(id, seed, topic_cache_max),
             shared,
             id,
-            sessions: Slab::new(),
-            session_by_client: HashMap::with_hasher(FixedState::with_seed(seed)),
+            sessions: Sessions::new(seed),
             connections: Slab::new(),
             generation_next: 0,
             serial_next: (id.as_index() as u64) << 48,
@@ -83,7 +73,7 @@ impl Shard {
             effects: VecDeque::new(),
             timers: Timers::default(),
             encodings: Encodings::default(),
-            buffers: Vec::new(),
+            outputs: Outputs::default(),
             stats: Stats::default(),
         }
     }
@@ -94,9 +84,9 @@ impl Shard {
         let index = self.connections.insert(Connection {
             generation: self.generation_next,
             protocol: ServerConnection::new(self.shared.limits.packet_bytes_max),
-            peer: Box::new(peer),
+            peer: Some(Box::new(peer)),
             session: None,
-            output: Output::default(),
+            output: None,
             is_dirty: false,
             is_closed: false,
             is_dropping: false,
@@ -130,17 +120,13 @@ impl Shard {
     /// Everything in the output of a connection is written: there is room for more.
     pub fn handle_flushed(&mut self, now: Time, id: ConnectionId) {
         let Some(connection) = self.open_connection(id) else { return };
-        if let Some(buffer) = connection.output.reclaim()
-            && self.buffers.len() < BUFFERS_MAX
-            && buffer.capacity() <= BUFFER_BYTES_MAX
-        {
-            self.buffers.push(buffer);
+        connection.is_dropping = false;
+        let session = connection.session;
+        if let Some(connection) = self.connections.get_mut(id.as_index()) {
+            self.outputs.reclaim(&mut connection.output);
         }
-        if let Some(connection) = self.open_connection(id) {
-            connection.is_dropping = false;
-            if let Some(session) = connection.session {
-                self.send_queue(now, session);
-            }
+        if let Some(session) = session {
+            self.send_queue(now, session);
         }
     }
 
@@ -148,7 +134,7 @@ impl Shard {
     /// that does not read its acknowledgements cannot make the broker hold them.
     pub fn wants_input(&self, id: ConnectionId) -> bool {
         self.connection(id)
-            .is_none_or(|connection| connection.output.len() < self.shared.limits.output_bytes_max)
+            .is_none_or(|connection| connection.output_len() < self.shared.limits.output_bytes_max)
     }
 
     /// The next connection whose output has grown.
@@ -164,7 +150,9 @@ impl Shard {
 
     /// What is to be written to a connection; `None` when the connection is over.
     pub fn output(&mut self, id: ConnectionId) -> Option<&mut Output> {
-        self.open_connection(id).map(|connection| &mut connection.output)
+        let connection = self.connections.get_mut(id.as_index())?;
+        let is_open = connection.generation == id.generation && !connection.is_closed;
+        is_open.then(|| self.outputs.lend(&mut connection.output))
     }
 
     /// The last words to a connection that is over, or all that is left for one that is to end now.
@@ -173,7 +161,7 @@ impl Shard {
         if connection.generation != id.generation {
             return Output::default();
         }
-        let output = std::mem::take(&mut connection.output);
+        let output = connection.output.take().map_or_else(Output::default, |output| *output);
         if connection.is_closed {
             self.connections.remove(id.as_index());
         }
@@ -242,6 +230,11 @@ impl Shard {
         (connection.generation == id.generation && !connection.is_closed).then_some(connection)
     }
 
+    /// Who is on the other end of a connection whose CONNECT is not accepted yet.
+    fn peer(&self, id: ConnectionId) -> Option<&Peer> {
+        self.connection(id)?.peer.as_deref()
+    }
+
     fn connection_id(&self, index: u32) -> Option<ConnectionId> {
         let connection = self.connections.get(index as usize)?;
         Some(ConnectionId { index, generation: connection.generation })
@@ -254,11 +247,11 @@ impl Shard {
             return;
         }
         let version = connection.protocol.version().unwrap_or(Version::V311);
-        let size_max = connection.protocol.peer().map_or(usize::MAX, |peer| peer.packet_size_max);
+        let size_max = connection.packet_size_max();
         let fits = codec::encoded_len(packet, version).is_ok_and(|len| len <= size_max);
-        lend_buffer(&mut self.buffers, &mut connection.output);
-        if fits && connection.output.write(|tail| codec::encode(packet, version, tail)).is_ok() {
-            mark_dirty(&mut self.dirty, connection, id);
+        let output = self.outputs.lend(&mut connection.output);
+        if fits && output.write(|tail| codec::encode(packet, version, tail)).is_ok() {
+            mark_dirty(&mut self.dirty, connection, id.index);
         } else {
             self.count_drop(DropReason::PacketTooLarge);
         }
@@ -275,7 +268,7 @@ impl Shard {
     /// Something of a client was refused because of a bound: counted each time, told once a connection.
     fn limited(&mut self, session: u32, limit: Limit) {
         self.stats.limited += 1;
-        let session = &mut self.sessions[session as usize];
+        let session = &mut self.sessions[session];
         if session.limits_told.insert(limit) {
             let client_id = session.client_id.clone();
             self.event(Event::Limited { client_id, limit: limit.name() });
@@ -283,17 +276,9 @@ impl Shard {
     }
 }
 
-fn lend_buffer(buffers: &mut Vec<BytesMut>, output: &mut Output) {
-    if !output.has_buffer()
-        && let Some(buffer) = buffers.pop()
-    {
-        output.lend(buffer);
-    }
-}
-
-fn mark_dirty(dirty: &mut VecDeque<ConnectionId>, connection: &mut Connection, id: ConnectionId) {
+fn mark_dirty(dirty: &mut VecDeque<ConnectionId>, connection: &mut Connection, index: u32) {
     if !connection.is_dirty {
         connection.is_dirty = true;
-        dirty.push_back(id);
+        dirty.push_back(ConnectionId { index, generation: connection.generation });
     }
 }

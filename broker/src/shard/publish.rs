@@ -19,7 +19,7 @@ impl Shard {
         self.stats.published[publish.qos as usize] += 1;
         let reason = match (publish.qos, publish.packet_id) {
             (QoS::ExactlyOnce, Some(packet_id)) => {
-                let inbound = &mut self.sessions[session as usize].inbound;
+                let inbound = &mut self.sessions[session].flow_mut().inbound;
                 if !inbound.begin(packet_id) {
                     // It came before and is held: acknowledged again, routed no more [MQTT-4.3.3-10].
                     self.send(id, &Packet::PubRec(PublishAck::success(packet_id)));
@@ -27,7 +27,7 @@ impl Shard {
                 }
                 let held = inbound.len();
                 // Versions before 5 know no such bound and end at the number of packet identifiers.
-                let is_v5 = self.sessions[session as usize].version.is_v5();
+                let is_v5 = self.sessions[session].version.is_v5();
                 if is_v5 && held > usize::from(self.shared.limits.inflight_max) {
                     let detail =
                         "PUBLISH: more QoS 2 messages are under way than receive maximum [MQTT-3.3.4-7]";
@@ -60,9 +60,9 @@ impl Shard {
             self.send(id, &Packet::PubAck(ack));
             return;
         }
-        let session = &mut self.sessions[session as usize];
+        let session = &mut self.sessions[session];
         if reason.is_failure() && session.version.is_v5() {
-            session.inbound.release(packet_id);
+            session.flow_mut().inbound.release(packet_id);
         }
         self.send(id, &Packet::PubRec(ack));
     }
@@ -74,9 +74,7 @@ impl Shard {
             self.limited(session, limit);
             return ReasonCode::TopicNameInvalid;
         }
-        let Some(publisher) = self.sessions.get(session as usize) else {
-            return ReasonCode::UnspecifiedError;
-        };
+        let publisher = &self.sessions[session];
         if topic.starts_with("$SYS/") || topic == "$SYS" {
             self.count_drop(DropReason::ReservedTopic);
             return ReasonCode::NotAuthorized;

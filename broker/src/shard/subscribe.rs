@@ -42,7 +42,7 @@ impl Shard {
         for filter in &unsubscribe.filters {
             reasons.push(if is_too_many {
                 ReasonCode::ImplementationSpecificError
-            } else if self.sessions[session as usize].subscriptions.remove(filter) {
+            } else if self.sessions[session].subscriptions.remove(filter) {
                 self.router.unsubscribe(&self.shared.interest, filter, session);
                 ReasonCode::Success
             } else {
@@ -68,7 +68,7 @@ impl Shard {
             return Some(ReasonCode::SharedSubscriptionsNotSupported);
         }
         let limits = &self.shared.limits;
-        let session = &self.sessions[session_index as usize];
+        let session = &self.sessions[session_index];
         if let Some(limit) = limits.exceeded_by_topic(filter.as_str()) {
             self.limited(session_index, limit);
             return Some(ReasonCode::TopicFilterInvalid);
@@ -79,8 +79,9 @@ impl Shard {
             return Some(ReasonCode::QuotaExceeded);
         }
         // Whoever subscribes again and again without reading must not have the broker queue it all.
+        let replays = session.flow().map_or(0, |flow| flow.queue.replays());
         let brings_retained = subscription.retain_handling != RetainHandling::DoNotSend;
-        if brings_retained && session.queue.replays() > limits.queued_messages_max {
+        if brings_retained && replays > limits.queued_messages_max {
             self.limited(session_index, Limit::Replays);
             return Some(ReasonCode::QuotaExceeded);
         }
@@ -98,7 +99,7 @@ impl Shard {
         };
         let filter = subscription.filter.detached();
         let is_new = self.router.subscribe(&self.shared.interest, &filter, session_index, options);
-        self.sessions[session_index as usize].subscriptions.insert(filter);
+        self.sessions[session_index].subscriptions.insert(filter);
         is_new
     }
 
@@ -106,7 +107,10 @@ impl Shard {
     /// there is room.
     fn replay(&mut self, now: Time, session: u32, subscription: &Subscription, id: u32) {
         let messages = self.shared.retained.matching(&subscription.filter, now);
-        let queue = &mut self.sessions[session as usize].queue;
+        if messages.is_empty() {
+            return;
+        }
+        let queue = &mut self.sessions[session].flow_mut().queue;
         for message in messages {
             let qos = message.qos.min(subscription.qos);
             let ids = if id == 0 { SubscriptionIds::None } else { SubscriptionIds::One(id) };

@@ -99,7 +99,7 @@ impl Shard {
 
     /// Sees to it that somebody looks at a session without a connection when something of it is due.
     pub(super) fn watch_session(&mut self, now: Time, index: u32) {
-        let session = &mut self.sessions[index as usize];
+        let session = &mut self.sessions[index];
         let Some(at) = session.will_at.into_iter().chain(session.expires_at).min() else { return };
         // One timer for the nearest deadline is enough: it finds out about the others.
         if session.timer_at.is_none_or(|timer_at| at < timer_at) {
@@ -109,7 +109,7 @@ impl Shard {
     }
 
     fn on_session_due(&mut self, now: Time, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(id.index as usize) else { return };
+        let Some(session) = self.sessions.get_mut(id.index) else { return };
         if session.serial != id.serial || session.timer_at.is_some_and(|at| at > now) {
             // Another session's, or one that a nearer timer took the place of.
             return;
@@ -121,7 +121,7 @@ impl Shard {
         if session.will_at.is_some_and(|at| at <= now) {
             self.publish_will(now, id.index);
         }
-        if self.sessions[id.index as usize].expires_at.is_some_and(|at| at <= now) {
+        if self.sessions[id.index].expires_at.is_some_and(|at| at <= now) {
             self.end_session(now, id.index);
         } else {
             self.watch_session(now, id.index);
