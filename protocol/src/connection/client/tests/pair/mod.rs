@@ -17,7 +17,7 @@ struct Plan {
     version: Version,
     /// Messages from each side.
     messages: u32,
-    /// Receive maximum of each side.
+    /// Receive maximum of each side at most; each connection has its own.
     window: u16,
     /// After how many bytes on the wire, counted from the last cut, the link breaks.
     cuts: Vec<usize>,
@@ -68,14 +68,13 @@ fn numbered(qos: QoS, number: u32) -> Publish {
 impl Pair {
     /// Lets both talk until all is said, and checks what came of it. Gives back how many bytes the last link carried.
     fn run(plan: Plan) -> usize {
-        let mut options = ClientOptions { version: plan.version, keep_alive: 5, ..options() };
-        options.properties.receive_maximum = Some(plan.window);
+        let options = ClientOptions { version: plan.version, keep_alive: 5, ..options() };
         let mut pair = Self {
             random: Random::new(plan.seed),
             now: Time::ZERO,
             link: Link::Down,
             client: Client::new(options),
-            server: Server::new(plan.window),
+            server: Server::new(),
             client_input: BytesMut::new(),
             server_input: BytesMut::new(),
             upstream: BytesMut::new(),
@@ -161,7 +160,9 @@ impl Pair {
             self.server.forget();
         }
         self.link = Link::Up;
-        self.server.handle_open();
+        let window = |random: &mut Random| 1 + random.below(usize::from(self.plan.window)) as u16;
+        self.server.handle_open(window(&mut self.random));
+        self.client.options_mut().properties.receive_maximum = Some(window(&mut self.random));
         self.client.handle_open(self.now);
     }
 

@@ -28,7 +28,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(receive_maximum: u16) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             outbound: Outbound::new(u16::MAX),
             inbound: Inbound::new(),
@@ -37,13 +37,15 @@ impl Server {
             connection: None,
             acknowledgements: VecDeque::new(),
             unacknowledged: HashSet::new(),
-            receive_maximum,
+            receive_maximum: u16::MAX,
             output: BytesMut::new(),
             received: Vec::new(),
         }
     }
 
-    pub(super) fn handle_open(&mut self) {
+    /// A transport is up; the next connection gets this receive maximum.
+    pub(super) fn handle_open(&mut self, receive_maximum: u16) {
+        self.receive_maximum = receive_maximum;
         self.connection = Some(ServerConnection::new(1 << 16));
     }
 
@@ -79,7 +81,7 @@ impl Server {
 
     /// Sends some of what waits; whatever it is, it stays in order.
     pub(super) fn send_waiting(&mut self, random: &mut Random) {
-        if !self.connection.as_ref().is_some_and(|connection| connection.peer().is_some()) {
+        if self.connection.as_ref().is_none_or(|connection| connection.peer().is_none()) {
             return;
         }
         while !random.one_in(3) {
