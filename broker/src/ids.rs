@@ -54,10 +54,10 @@ impl ConnectionId {
     }
 }
 
-/// Names a session of one shard; a later one in the same place has another serial.
+/// Names a session of one shard; a later one in the same place has another generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SessionId {
     pub(crate) index: u32,
-    /// Unique in the broker: the shard's number in the upper 16 bits. Messages name their publisher by it.
-    pub(crate) serial: u64,
+    /// The lower half of its serial number.
+    pub(crate) generation: u32,
 }

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use foldhash::quality::FixedState;
-use hearth_protocol::{TopicFilter, TopicName};
+use hearth_protocol::TopicName;
 
 use crate::ids::{ShardCount, ShardId};
 
@@ -59,16 +59,18 @@ impl Interest {
         self.generation.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn add(&self, shard: ShardId, filter: &TopicFilter) {
-        if let Some(count) = self.count(shard, filter)
+    /// A subscription with this pattern has come.
+    pub(crate) fn add(&self, shard: ShardId, pattern: &str) {
+        if let Some(count) = self.count(shard, pattern)
             && count.fetch_add(1, Ordering::SeqCst) == 0
         {
             self.generation.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    pub(crate) fn remove(&self, shard: ShardId, filter: &TopicFilter) {
-        if let Some(count) = self.count(shard, filter)
+    /// One has gone.
+    pub(crate) fn remove(&self, shard: ShardId, pattern: &str) {
+        if let Some(count) = self.count(shard, pattern)
             && count.fetch_sub(1, Ordering::SeqCst) == 1
         {
             self.generation.fetch_add(1, Ordering::SeqCst);
@@ -89,11 +91,10 @@ impl Interest {
         ShardSet(set & !(1 << own.as_index()))
     }
 
-    fn count(&self, shard: ShardId, filter: &TopicFilter) -> Option<&AtomicU32> {
+    fn count(&self, shard: ShardId, pattern: &str) -> Option<&AtomicU32> {
         if self.counts.is_empty() {
             return None;
         }
-        let pattern = filter.pattern();
         let row = match pattern.find(['+', '#']) {
             None => self.exact_row(pattern),
             Some(wildcard) => self.prefix_row(literal_prefix(&pattern[..wildcard])),
@@ -136,11 +137,13 @@ fn literal_prefix(before: &str) -> &str {
 mod tests {
     use std::num::NonZeroU16;
 
+    use hearth_protocol::TopicFilter;
+
     use super::*;
 
     fn set(filter: &str, topic: &str) -> Vec<ShardId> {
         let interest = Interest::new(ShardCount::new(NonZeroU16::new(3).unwrap()), 7);
-        interest.add(ShardId::new(2), &TopicFilter::try_from(filter).unwrap());
+        interest.add(ShardId::new(2), TopicFilter::try_from(filter).unwrap().pattern());
         interest.shards_for(&TopicName::try_from(topic).unwrap(), ShardId::new(0)).iter().collect()
     }
 
@@ -171,12 +174,11 @@ mod tests {
     #[test]
     fn the_publishers_own_shard_is_not_told() {
         let interest = Interest::new(ShardCount::new(NonZeroU16::new(2).unwrap()), 7);
-        let filter = TopicFilter::try_from("#").unwrap();
-        interest.add(ShardId::new(0), &filter);
+        interest.add(ShardId::new(0), "#");
         let topic = TopicName::try_from("a").unwrap();
         assert!(interest.shards_for(&topic, ShardId::new(0)).is_empty());
         assert!(!interest.shards_for(&topic, ShardId::new(1)).is_empty());
-        interest.remove(ShardId::new(0), &filter);
+        interest.remove(ShardId::new(0), "#");
         assert!(interest.shards_for(&topic, ShardId::new(1)).is_empty());
     }
 }

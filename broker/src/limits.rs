@@ -72,7 +72,7 @@ pub(crate) enum Limit {
 }
 
 /// A set of bounds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct LimitSet(u8);
 
 impl Limit {
@@ -90,6 +90,8 @@ impl Limit {
 }
 
 impl LimitSet {
+    pub(crate) const EMPTY: Self = Self(0);
+
     /// Whether it was not in the set before.
     pub(crate) const fn insert(&mut self, limit: Limit) -> bool {
         let bit = 1 << limit as u8;

@@ -2,26 +2,27 @@
 
 use std::collections::VecDeque;
 
-use foldhash::quality::FixedState;
-use hashbrown::HashSet;
 use hearth_protocol::packet::{PacketId, Will};
 use hearth_protocol::session::{Inbound, Outbound, Redelivery};
-use hearth_protocol::{Text, Time, TopicFilter, Version};
+use hearth_protocol::{Text, Time, Version};
 
 use crate::delivery::Delivery;
 use crate::ids::SessionId;
 use crate::limits::LimitSet;
 use crate::queue::Queue;
+use crate::router::Place;
 
 /// The state of a session (MQTT 5.0, 4.1).
 pub(crate) struct Session {
+    /// Unique in the broker: the shard's number in the upper 16 bits. Messages name their publisher by it.
     pub(crate) serial: u64,
     pub(crate) client_id: Text,
     /// Of the connection, or of the last one.
     pub(crate) version: Version,
     /// Index of the connection.
     pub(crate) connection: Option<u32>,
-    pub(crate) subscriptions: HashSet<TopicFilter, FixedState>,
+    /// Where its subscriptions are, in no order.
+    pub(crate) subscriptions: Vec<Place>,
     /// Messages under way; most sessions never have one that is acknowledged.
     flow: Option<Box<Flow>>,
     /// How many QoS 1 and 2 messages may be under way to the client at once; never 0.
@@ -60,13 +61,13 @@ pub(crate) enum Resend {
 }
 
 impl Session {
-    pub(crate) fn new(serial: u64, client_id: Text, version: Version, seed: u64) -> Self {
+    pub(crate) const fn new(serial: u64, client_id: Text, version: Version) -> Self {
         Self {
             serial,
             client_id,
             version,
             connection: None,
-            subscriptions: HashSet::with_hasher(FixedState::with_seed(seed)),
+            subscriptions: Vec::new(),
             flow: None,
             window: u16::MAX,
             expiry_seconds: 0,
@@ -74,12 +75,12 @@ impl Session {
             will_at: None,
             expires_at: None,
             timer_at: None,
-            limits_told: LimitSet::default(),
+            limits_told: LimitSet::EMPTY,
         }
     }
 
     pub(crate) const fn id(&self, index: u32) -> SessionId {
-        SessionId { index, serial: self.serial }
+        SessionId { index, generation: self.serial as u32 }
     }
 
     /// What is under way, if there was ever anything.

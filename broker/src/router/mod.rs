@@ -41,6 +41,10 @@ pub(crate) struct Target {
     pub(crate) ids_len: u32,
 }
 
+/// Where the subscriptions with one filter are, for as long as there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(u32);
+
 /// Subscriptions of one shard.
 pub(crate) struct Router {
     shard: ShardId,
@@ -60,30 +64,35 @@ impl Router {
         self.trie.len()
     }
 
-    /// Enters a subscription, in place of an earlier one of the same session and filter; whether it is new.
+    /// Enters a subscription, in place of an earlier one of the same session and filter: where it is, and whether
+    /// it is new.
     pub(crate) fn subscribe(
         &mut self,
         interest: &Interest,
         filter: &TopicFilter,
         session: u32,
         options: SubscriptionOptions,
-    ) -> bool {
+    ) -> (Place, bool) {
         self.generation += 1;
-        let is_new = self.trie.insert(filter, session, options);
+        let (place, is_new) = self.trie.insert(filter, session, options);
         if is_new {
-            interest.add(self.shard, filter);
+            interest.add(self.shard, filter.pattern());
         }
-        is_new
+        (place, is_new)
     }
 
-    /// Removes a subscription; whether there was one.
-    pub(crate) fn unsubscribe(&mut self, interest: &Interest, filter: &TopicFilter, session: u32) -> bool {
+    /// Where a session has its subscription with this filter.
+    pub(crate) fn find(&self, filter: &TopicFilter, session: u32) -> Option<Place> {
+        self.trie.find(filter, session)
+    }
+
+    /// Removes a subscription.
+    pub(crate) fn unsubscribe(&mut self, interest: &Interest, place: Place, session: u32) {
         self.generation += 1;
-        let existed = self.trie.remove(filter, session);
-        if existed {
-            interest.remove(self.shard, filter);
+        let pattern = self.trie.pattern(place);
+        if self.trie.remove(place, session) {
+            interest.remove(self.shard, &pattern);
         }
-        existed
     }
 
     /// Who gets a message of this topic.

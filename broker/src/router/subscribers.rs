@@ -32,11 +32,19 @@ impl Subscribers {
         self.list.is_empty()
     }
 
+    pub(super) fn contains(&self, session: u32) -> bool {
+        self.place(session).is_some()
+    }
+
     /// Enters a subscriber, or changes what it asked for; whether it is new.
     pub(super) fn insert(&mut self, subscriber: Subscriber, hash: &FixedState) -> bool {
         if let Some(place) = self.place(subscriber.session) {
             self.list[place] = subscriber;
             return false;
+        }
+        if self.list.is_empty() {
+            // Most filters have one subscriber, and there are as many filters as subscribers then.
+            self.list.reserve_exact(1);
         }
         self.list.push(subscriber);
         match &mut self.places {

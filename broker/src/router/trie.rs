@@ -1,16 +1,20 @@
 //! Subscriptions in a tree of filter levels.
 
+use std::hash::{BuildHasher, Hasher};
+
 use foldhash::quality::FixedState;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 use hearth_protocol::{TopicFilter, TopicName};
 
 use super::subscribers::{Subscriber, Subscribers};
-use super::{Route, SubscriptionOptions, Target};
+use super::{Place, Route, SubscriptionOptions, Target};
 
 /// Filters by level. Walks keep a stack of their own, so that no depth of a topic can exhaust the thread's.
 pub(super) struct Trie {
     nodes: Vec<Node>,
     free: Vec<u32>,
+    /// The children of all nodes by parent and level, but for the wildcards: one table is smaller than one a node.
+    children: HashTable<u32>,
     subscriptions: usize,
     hash: FixedState,
     /// Memory of the walk, kept between calls.
@@ -20,48 +24,72 @@ pub(super) struct Trie {
 
 struct Node {
     parent: u32,
+    /// How many children have this node as their parent, wildcards included.
+    children: u32,
+    /// The child `+`, or [`ROOT`] for none; every walk asks for it.
+    plus: u32,
+    /// The child `#`, or [`ROOT`] for none.
+    rest: u32,
     level: Box<str>,
-    children: HashMap<Box<str>, u32, FixedState>,
-    /// The child `+`; kept beside the map because every walk asks for it.
-    plus: Option<u32>,
-    /// Filters that end here.
-    here: Subscribers,
-    /// Filters that end with `#` behind this level.
-    below: Subscribers,
+    /// Who subscribes to the filter that ends here.
+    subscribers: Subscribers,
 }
 
+/// No child is the root.
 const ROOT: u32 = 0;
 
 impl Trie {
     pub(super) fn new(seed: u64) -> Self {
-        let hash = FixedState::with_seed(seed);
-        let nodes = vec![Node::new(ROOT, "", hash.clone())];
-        Self { nodes, free: Vec::new(), subscriptions: 0, hash, stack: Vec::new(), found: Vec::new() }
+        Self {
+            nodes: vec![Node::new(ROOT, "")],
+            free: Vec::new(),
+            children: HashTable::new(),
+            subscriptions: 0,
+            hash: FixedState::with_seed(seed),
+            stack: Vec::new(),
+            found: Vec::new(),
+        }
     }
 
     pub(super) const fn len(&self) -> usize {
         self.subscriptions
     }
 
-    /// Whether the session had no subscription with this filter.
+    /// Where the subscription is, and whether the session had none with this filter.
     pub(super) fn insert(
         &mut self,
         filter: &TopicFilter,
         session: u32,
         options: SubscriptionOptions,
-    ) -> bool {
-        let (node, is_below) = self.find_or_add(filter);
-        let subscribers = self.nodes[node as usize].list(is_below);
+    ) -> (Place, bool) {
+        let node = self.find_or_add(filter);
+        let subscribers = &mut self.nodes[node as usize].subscribers;
         let is_new = subscribers.insert(Subscriber { session, options }, &self.hash);
         self.subscriptions += usize::from(is_new);
-        is_new
+        (Place(node), is_new)
     }
 
-    /// Whether the session had a subscription with this filter.
-    pub(super) fn remove(&mut self, filter: &TopicFilter, session: u32) -> bool {
-        let Some((node, is_below)) = self.find(filter) else { return false };
-        let subscribers = self.nodes[node as usize].list(is_below);
-        if !subscribers.remove(session) {
+    /// Where the session has a subscription with this filter.
+    pub(super) fn find(&self, filter: &TopicFilter, session: u32) -> Option<Place> {
+        let node = filter.levels().try_fold(ROOT, |node, level| self.child(node, level))?;
+        self.nodes[node as usize].subscribers.contains(session).then_some(Place(node))
+    }
+
+    /// The pattern of the filter whose subscriptions are here.
+    pub(super) fn pattern(&self, Place(mut node): Place) -> String {
+        let mut levels = Vec::new();
+        while node != ROOT {
+            let at = &self.nodes[node as usize];
+            levels.push(&*at.level);
+            node = at.parent;
+        }
+        levels.reverse();
+        levels.join("/")
+    }
+
+    /// Whether the session had a subscription here.
+    pub(super) fn remove(&mut self, Place(node): Place, session: u32) -> bool {
+        if !self.nodes[node as usize].subscribers.remove(session) {
             return false;
         }
         self.subscriptions -= 1;
@@ -77,52 +105,55 @@ impl Trie {
         self.stack.push((ROOT, 0));
         while let Some((index, depth)) = self.stack.pop() {
             let node = &self.nodes[index as usize];
-            let wildcards = !(is_reserved && index == ROOT);
-            if wildcards {
-                self.found.extend_from_slice(node.below.as_slice());
+            let has_wildcards = !(is_reserved && index == ROOT);
+            if has_wildcards && node.rest != ROOT {
+                self.found.extend_from_slice(self.nodes[node.rest as usize].subscribers.as_slice());
             }
             let Some(level) = levels.get(depth) else {
-                self.found.extend_from_slice(node.here.as_slice());
+                self.found.extend_from_slice(node.subscribers.as_slice());
                 continue;
             };
-            self.stack.extend(node.children.get(*level).map(|child| (*child, depth + 1)));
-            if wildcards {
-                self.stack.extend(node.plus.map(|child| (child, depth + 1)));
+            if has_wildcards && node.plus != ROOT {
+                self.stack.push((node.plus, depth + 1));
+            }
+            if let Some(child) = self.literal_child(index, level) {
+                self.stack.push((child, depth + 1));
             }
         }
         merge(&mut self.found, route);
         self.found.clear();
     }
 
-    fn find(&self, filter: &TopicFilter) -> Option<(u32, bool)> {
-        let mut node = ROOT;
-        for level in filter.levels() {
-            let at = &self.nodes[node as usize];
-            node = match level {
-                "#" => return Some((node, true)),
-                "+" => at.plus?,
-                name => *at.children.get(name)?,
-            };
+    fn child(&self, parent: u32, level: &str) -> Option<u32> {
+        let node = &self.nodes[parent as usize];
+        match level {
+            "+" => (node.plus != ROOT).then_some(node.plus),
+            "#" => (node.rest != ROOT).then_some(node.rest),
+            name => self.literal_child(parent, name),
         }
-        Some((node, false))
     }
 
-    fn find_or_add(&mut self, filter: &TopicFilter) -> (u32, bool) {
-        let mut node = ROOT;
-        for level in filter.levels() {
-            let at = &self.nodes[node as usize];
-            let child = match level {
-                "#" => return (node, true),
-                "+" => at.plus,
-                name => at.children.get(name).copied(),
-            };
-            node = child.unwrap_or_else(|| self.add_child(node, level));
+    fn literal_child(&self, parent: u32, level: &str) -> Option<u32> {
+        let node = &self.nodes[parent as usize];
+        let wildcards = u32::from(node.plus != ROOT) + u32::from(node.rest != ROOT);
+        if node.children == wildcards {
+            return None;
         }
-        (node, false)
+        let is_it = |child: &u32| {
+            let child = &self.nodes[*child as usize];
+            child.parent == parent && *child.level == *level
+        };
+        self.children.find(edge_hash(&self.hash, parent, level), is_it).copied()
+    }
+
+    fn find_or_add(&mut self, filter: &TopicFilter) -> u32 {
+        filter
+            .levels()
+            .fold(ROOT, |node, level| self.child(node, level).unwrap_or_else(|| self.add_child(node, level)))
     }
 
     fn add_child(&mut self, parent: u32, level: &str) -> u32 {
-        let child = Node::new(parent, level, self.hash.clone());
+        let child = Node::new(parent, level);
         let index = match self.free.pop() {
             Some(index) => {
                 self.nodes[index as usize] = child;
@@ -130,15 +161,22 @@ impl Trie {
             }
             None => {
                 self.nodes.push(child);
-                // A node is over 100 bytes: memory ends long before the numbers do.
+                // Memory ends long before the numbers do.
                 (self.nodes.len() - 1) as u32
             }
         };
-        let parent = &mut self.nodes[parent as usize];
-        if level == "+" {
-            parent.plus = Some(index);
-        } else {
-            parent.children.insert(level.into(), index);
+        let above = &mut self.nodes[parent as usize];
+        above.children += 1;
+        match level {
+            "+" => above.plus = index,
+            "#" => above.rest = index,
+            name => {
+                let rehash = |child: &u32| {
+                    let child = &self.nodes[*child as usize];
+                    edge_hash(&self.hash, child.parent, &child.level)
+                };
+                self.children.insert_unique(edge_hash(&self.hash, parent, name), index, rehash);
+            }
         }
         index
     }
@@ -149,10 +187,16 @@ impl Trie {
             let parent = self.nodes[node as usize].parent;
             let level = std::mem::take(&mut self.nodes[node as usize].level);
             let above = &mut self.nodes[parent as usize];
-            if above.plus == Some(node) {
-                above.plus = None;
-            } else {
-                above.children.remove(&level);
+            above.children -= 1;
+            match &*level {
+                "+" => above.plus = ROOT,
+                "#" => above.rest = ROOT,
+                name => {
+                    let hash = edge_hash(&self.hash, parent, name);
+                    if let Ok(entry) = self.children.find_entry(hash, |child| *child == node) {
+                        entry.remove();
+                    }
+                }
             }
             self.free.push(node);
             node = parent;
@@ -161,25 +205,21 @@ impl Trie {
 }
 
 impl Node {
-    fn new(parent: u32, level: &str, hash: FixedState) -> Self {
-        let children = HashMap::with_hasher(hash);
-        Self {
-            parent,
-            level: level.into(),
-            children,
-            plus: None,
-            here: Subscribers::default(),
-            below: Subscribers::default(),
-        }
+    fn new(parent: u32, level: &str) -> Self {
+        let subscribers = Subscribers::default();
+        Self { parent, children: 0, plus: ROOT, rest: ROOT, level: level.into(), subscribers }
     }
 
-    const fn list(&mut self, is_below: bool) -> &mut Subscribers {
-        if is_below { &mut self.below } else { &mut self.here }
+    const fn is_empty(&self) -> bool {
+        self.subscribers.is_empty() && self.children == 0
     }
+}
 
-    fn is_empty(&self) -> bool {
-        self.here.is_empty() && self.below.is_empty() && self.plus.is_none() && self.children.is_empty()
-    }
+fn edge_hash(hash: &FixedState, parent: u32, level: &str) -> u64 {
+    let mut hasher = hash.build_hasher();
+    hasher.write_u32(parent);
+    hasher.write(level.as_bytes());
+    hasher.finish()
 }
 
 /// Makes one target of all subscriptions of a session.
@@ -260,10 +300,16 @@ mod tests {
                 let entry = (filter, session);
                 let known = naive.iter().position(|other| *other == entry);
                 if random.below(3) == 0 {
-                    assert_eq!(trie.remove(&entry.0, session), known.is_some(), "seed {seed} {entry:?}");
+                    let place = trie.find(&entry.0, session);
+                    assert_eq!(place.is_some(), known.is_some(), "seed {seed} {entry:?}");
+                    if let Some(place) = place {
+                        assert_eq!(trie.pattern(place), entry.0.as_str());
+                        assert!(trie.remove(place, session));
+                        assert_eq!(trie.find(&entry.0, session), None);
+                    }
                     known.map(|place| naive.swap_remove(place));
                 } else {
-                    assert_eq!(trie.insert(&entry.0, session, options(QoS::AtMostOnce)), known.is_none());
+                    assert_eq!(trie.insert(&entry.0, session, options(QoS::AtMostOnce)).1, known.is_none());
                     if known.is_none() {
                         naive.push(entry);
                     }
@@ -283,9 +329,11 @@ mod tests {
             }
             assert_eq!(trie.len(), naive.len());
             for (filter, session) in naive {
-                assert!(trie.remove(&filter, session));
+                let place = trie.find(&filter, session).unwrap();
+                assert!(trie.remove(place, session));
             }
             assert_eq!(trie.nodes.len() - trie.free.len(), 1, "seed {seed}: only the root is left");
+            assert!(trie.children.is_empty());
         }
     }
 

@@ -138,8 +138,8 @@ impl Shard {
     pub(super) fn end_session(&mut self, now: Time, index: u32) {
         self.publish_will(now, index);
         let session = self.sessions.remove(index);
-        for filter in &session.subscriptions {
-            self.router.unsubscribe(&self.shared.interest, filter, index);
+        for place in &session.subscriptions {
+            self.router.unsubscribe(&self.shared.interest, *place, index);
         }
         self.event(Event::SessionEnded { client_id: session.client_id });
     }

@@ -116,7 +116,7 @@ impl Shard {
             self.end_session(now, session);
         }
         self.serial_next += 1;
-        let session = Session::new(self.serial_next, client_id, connect.version, self.seed);
+        let session = Session::new(self.serial_next, client_id, connect.version);
         (self.sessions.insert(session), false)
     }
 
@@ -149,7 +149,7 @@ impl Shard {
         session.connection = Some(id.index);
         session.version = connect.version;
         session.begin_connection(receive_maximum.min(inflight_max));
-        session.limits_told = LimitSet::default();
+        session.limits_told = LimitSet::EMPTY;
         session.expiry_seconds = session_expiry(connect).min(expiry_max);
         session.expires_at = None;
         // A will that waited for its delay is not published: the session goes on [MQTT-3.1.3-9].

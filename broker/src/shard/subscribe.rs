@@ -42,8 +42,12 @@ impl Shard {
         for filter in &unsubscribe.filters {
             reasons.push(if is_too_many {
                 ReasonCode::ImplementationSpecificError
-            } else if self.sessions[session].subscriptions.remove(filter) {
-                self.router.unsubscribe(&self.shared.interest, filter, session);
+            } else if let Some(place) = self.router.find(filter, session) {
+                let places = &mut self.sessions[session].subscriptions;
+                if let Some(at) = places.iter().position(|other| *other == place) {
+                    places.swap_remove(at);
+                }
+                self.router.unsubscribe(&self.shared.interest, place, session);
                 ReasonCode::Success
             } else {
                 ReasonCode::NoSubscriptionExisted
@@ -74,7 +78,7 @@ impl Shard {
             return Some(ReasonCode::TopicFilterInvalid);
         }
         let is_full = session.subscriptions.len() >= limits.subscriptions_per_session_max;
-        if is_full && !session.subscriptions.contains(filter) {
+        if is_full && self.router.find(filter, session_index).is_none() {
             self.limited(session_index, Limit::Subscriptions);
             return Some(ReasonCode::QuotaExceeded);
         }
@@ -97,9 +101,16 @@ impl Shard {
             retain_as_published: subscription.retain_as_published,
             id,
         };
-        let filter = subscription.filter.detached();
-        let is_new = self.router.subscribe(&self.shared.interest, &filter, session_index, options);
-        self.sessions[session_index].subscriptions.insert(filter);
+        let filter = &subscription.filter;
+        let (place, is_new) = self.router.subscribe(&self.shared.interest, filter, session_index, options);
+        if is_new {
+            let subscriptions = &mut self.sessions[session_index].subscriptions;
+            if subscriptions.is_empty() {
+                // Most sessions have one, and idle ones are many.
+                subscriptions.reserve_exact(1);
+            }
+            subscriptions.push(place);
+        }
         is_new
     }
 

@@ -110,7 +110,7 @@ impl Shard {
 
     fn on_session_due(&mut self, now: Time, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id.index) else { return };
-        if session.serial != id.serial || session.timer_at.is_some_and(|at| at > now) {
+        if session.id(id.index) != id || session.timer_at.is_some_and(|at| at > now) {
             // Another session's, or one that a nearer timer took the place of.
             return;
         }
