@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use hearth_protocol::packet::PublishProperties;
+use hearth_protocol::property::PayloadFormat;
 use yew::prelude::*;
 
 use crate::catalogue::{age, fill, rate};
@@ -13,12 +15,15 @@ use crate::services::{clock, document};
 use crate::state::history::{Kept, PastMessage};
 use crate::state::json;
 use crate::state::payload;
+use crate::state::spark::Spark;
 use crate::state::topics::{Kind, Topic};
-use hearth_protocol::packet::PublishProperties;
-use hearth_protocol::property::PayloadFormat;
+use crate::widgets::SparkLine;
 
 /// Characters of a past message.
 const PAST_CHARS: usize = 160;
+
+/// Points of the small picture of a number's course.
+const COURSE_POINTS: usize = 200;
 
 /// Props of [`TopicPage`].
 #[derive(Clone, PartialEq, Properties)]
@@ -63,6 +68,7 @@ pub fn TopicPage(props: &TopicPageProps) -> Html {
                         <CopyButton topic={props.topic.clone()} />
                     </div>
                     <PayloadView payload={Rc::<[u8]>::from(topic.payload())} live={mark.live} locale={locale.clone()} />
+                    {course(topic)}
                     {fields(&locale, topic)}
                 </section>
                 <section class="card" aria-labelledby="facts-title">
@@ -145,6 +151,18 @@ fn size(locale: &Locale, bytes: usize) -> String {
     match bytes {
         1 => text.bytes_one.to_owned(),
         bytes => fill(text.bytes_many, &[("count", &locale.count(bytes as u64))]),
+    }
+}
+
+/// How a number went lately; the chart has the scales.
+fn course(topic: &Topic) -> Html {
+    let points = topic.series().map(|series| series.tail(COURSE_POINTS)).unwrap_or_default();
+    match Spark::of(&points) {
+        Some(spark) => html! {
+            <a class="course" href={Route::Chart(Some(topic.name().to_owned()), String::new()).href()} tabindex="-1"
+                aria-hidden="true"><SparkLine {spark} /></a>
+        },
+        None => Html::default(),
     }
 }
 

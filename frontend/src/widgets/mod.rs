@@ -4,6 +4,7 @@ mod lamp;
 mod line_chart;
 mod room;
 mod row_pool;
+mod spark_line;
 mod tile;
 mod topic_list;
 
@@ -11,5 +12,6 @@ pub use lamp::{CatalogueRef, Lamp, LampLook};
 pub use line_chart::{ChartData, LineChart};
 pub use room::RoomCard;
 pub use row_pool::{Row, RowSource, RowWords};
+pub use spark_line::SparkLine;
 pub use tile::Tile;
 pub use topic_list::{Rows, TopicList};

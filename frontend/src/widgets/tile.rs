@@ -2,8 +2,9 @@
 
 use yew::prelude::*;
 
+use super::SparkLine;
 use crate::components::{Icon, Symbol};
-use crate::state::spark::{self, Spark};
+use crate::state::spark::Spark;
 
 /// A reading longer than this is set smaller, so that it stays on its line.
 const LONG_CHARS: usize = 8;
@@ -53,11 +54,7 @@ pub fn Tile(props: &TileProps) -> Html {
                 <span class="tile__note">{note}</span>
             }
             if let Some(spark) = &props.spark {
-                <svg class="spark" viewBox={format!("0 0 {} {}", spark::WIDTH, spark::HEIGHT)}
-                    preserveAspectRatio="none" aria-hidden="true" focusable="false">
-                    <path class="spark__area" d={spark.area.clone()} />
-                    <path class="spark__line" d={spark.line.clone()} />
-                </svg>
+                <SparkLine spark={spark.clone()} />
             }
         </a>
     }
