@@ -142,10 +142,10 @@ fn what_was_not_acknowledged_comes_again_on_the_next_connection() {
             let (mut third, _) = Wire::connect(hearth.mqtt(), persistent(version, &id));
             assert_eq!(third.next(), Packet::PubRel(PublishAck::success(packet_id)));
             third.send(&Packet::PubComp(PublishAck::success(packet_id)));
-            assert_quiet(&mut third);
+            third.assert_quiet();
         } else {
             second.send(&Packet::PubAck(PublishAck::success(packet_id)));
-            assert_quiet(&mut second);
+            second.assert_quiet();
         }
     }
 }
@@ -283,11 +283,4 @@ fn last_words(wire: &mut Wire) -> Option<ReasonCode> {
         Packet::Disconnect(disconnect) => disconnect.reason,
         other => panic!("the last packet is a DISCONNECT, not {other:?}"),
     })
-}
-
-/// Nothing was on its way before the answer to PINGREQ.
-#[track_caller]
-fn assert_quiet(wire: &mut Wire) {
-    wire.send(&Packet::PingReq);
-    assert_eq!(wire.next(), Packet::PingResp);
 }

@@ -9,6 +9,7 @@
     reason = "all of this crate is a test: a panic is how it reports"
 )]
 
+mod broken_rules;
 mod broker_tcp;
 mod browser;
 mod delivery;
@@ -23,6 +24,7 @@ mod mutation;
 mod process;
 mod reverse_proxy;
 mod settings;
+mod subscriptions;
 mod web_app;
 mod web_page;
 mod websocket;

@@ -1,9 +1,13 @@
 //! The web app in a real browser, beside devices that speak MQTT over TCP.
 
+use hearth_protocol::packet::{Packet, Publish};
+use hearth_protocol::{QoS, Version};
+
 use crate::browser::{ConsoleLine, Page, Scheme, Screen, browse, nothing};
 use crate::hearth::Hearth;
 use crate::mosquitto::{Subscriber, V5, V311, publish};
 use crate::reverse_proxy::ReverseProxy;
+use crate::wire::{Wire, connect, message};
 
 const ONLINE: &str = r#"[data-testid=connection][data-state=online]"#;
 const PAGES: [&str; 5] = ["home", "topics", "publish", "chart", "about"];
@@ -129,6 +133,33 @@ fn the_filter_shows_only_topics_whose_name_or_value_matches() {
             page.wait_for(&format!("{shown} rows for `{filter}`"), &format!("{rows}.length === {shown}"))
                 .await;
         }
+    });
+}
+
+#[test]
+fn thousands_of_topics_leave_the_page_quick() {
+    const TOPICS: usize = 5_000;
+    let hearth = Hearth::start();
+    let (mut device, _) = Wire::connect(hearth.mqtt(), connect(Version::V311, "device"));
+    for number in 0..TOPICS {
+        let publish = message(&format!("many/{number:04}"), b"1", QoS::AtMostOnce);
+        device.send(&Packet::Publish(Publish { retain: true, ..publish }));
+    }
+    device.publish_acknowledged("marker", b"all are there");
+    browse("en", nothing, async |page| {
+        open(page, &hearth, "topics").await;
+        let count =
+            |shown| format!(r#"[data-testid=topic-count][data-total="{TOPICS}"][data-shown="{shown}"]"#);
+        page.wait_for_element(&count(TOPICS)).await;
+        let rows = page.evaluate("document.querySelectorAll('[data-testid=topic-row]').length").await;
+        assert!(rows.as_u64().unwrap() < 100, "only what is seen is in the document, not {rows} rows");
+
+        let scroll = "document.querySelector('[data-testid=topic-list]').scrollTop = 1e9";
+        page.evaluate(scroll).await;
+        page.wait_for_text(r#"[data-testid=topic-row][data-topic="many/4999"]"#, "4999").await;
+        page.fill("[data-testid=topic-filter]", "many/12").await;
+        page.wait_for_element(&count(100)).await;
+        page.wait_for_element(r#"[data-testid=topic-row][data-topic^="many/12"]"#).await;
     });
 }
 
@@ -319,8 +350,8 @@ async fn assert_fits(page: &Page, what: &str) {
 
 /// Chooses a topic for the chart and waits until something is drawn.
 async fn follow_a_topic(page: &Page) {
-    page.fill("[data-testid=chart-topic]", "home/kitchen/temperature").await;
+    page.fill("[data-testid=chart-topic]", "car/speed").await;
     page.press("\u{E007}").await;
-    let points = "Number(document.querySelector('[data-testid=chart]')?.dataset.points ?? 0) >= 2";
-    page.wait_for("a chart of the kitchen's temperature", points).await;
+    let points = "Number(document.querySelector('[data-testid=chart]')?.dataset.points ?? 0) >= 5";
+    page.wait_for("a chart of the car's speed", points).await;
 }

@@ -141,6 +141,21 @@ fn text_frames_and_broken_frames_end_the_connection() {
     open(&hearth);
 }
 
+#[test]
+fn a_stopping_broker_tells_clients_over_websocket_too() {
+    let mut hearth = Hearth::start();
+    let mut socket = open(&hearth);
+    let mut bytes = BytesMut::new();
+    encode(&Packet::Connect(Box::new(connect(Version::V5, "told"))), Version::V5, &mut bytes).unwrap();
+    socket.send(Message::binary(bytes.to_vec())).unwrap();
+    assert!(socket.read().unwrap().is_binary(), "CONNACK");
+    assert_eq!(hearth.terminate().status.code(), Some(0));
+    let Message::Binary(last) = socket.read().unwrap() else { panic!("DISCONNECT comes in a binary frame") };
+    assert_eq!((last[0], last[2]), (0xE0, 0x8B), "DISCONNECT with its reason: {last:02x?}");
+    let end = socket.read().unwrap();
+    assert!(end.is_close(), "the WebSocket ends in good order, not with {end:?}");
+}
+
 /// Both ways between `library` and the tools over TCP, at every QoS, and a retained message to a late subscriber.
 #[track_caller]
 fn talks_to_tcp_clients(library: Library, url: impl Fn(&Hearth) -> String) {

@@ -101,6 +101,25 @@ impl Wire {
         last
     }
 
+    /// Every byte until the broker closes.
+    #[track_caller]
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        let mut bytes = self.input.split().to_vec();
+        match self.stream.read_to_end(&mut bytes) {
+            Err(error) if error.kind() != std::io::ErrorKind::ConnectionReset => {
+                panic!("waited for the end of the connection: {error}; there came {bytes:02x?}")
+            }
+            Ok(_) | Err(_) => bytes,
+        }
+    }
+
+    /// Nothing was on its way before the answer to PINGREQ.
+    #[track_caller]
+    pub fn assert_quiet(&mut self) {
+        self.send(&Packet::PingReq);
+        assert_eq!(self.next(), Packet::PingResp);
+    }
+
     /// Subscribes to one filter and waits for its SUBACK.
     #[track_caller]
     pub fn subscribe(&mut self, filter: &str, qos: QoS) {
