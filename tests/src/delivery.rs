@@ -220,6 +220,31 @@ fn a_subscriber_that_does_not_read_holds_nobody_back() {
 }
 
 #[test]
+fn a_subscriber_that_pauses_gets_every_qos_1_message_afterwards() {
+    // Ten megabytes: more than the broker and the sockets hold before it has to queue.
+    const MESSAGES: usize = 5_000;
+    let hearth = Hearth::start();
+    // Two of them, so that with some luck one lives on the publisher's shard and one on the other.
+    let mut pausing = ["one", "two"].map(|id| {
+        let (mut wire, _) = Wire::connect(hearth.mqtt(), connect(Version::V311, id));
+        wire.subscribe("steady", QoS::AtLeastOnce);
+        wire
+    });
+    let (mut publisher, _) = Wire::connect(hearth.mqtt(), connect(Version::V5, "publisher"));
+    let filling = "x".repeat(2048);
+    for number in 0..MESSAGES {
+        publisher.publish_acknowledged("steady", format!("{number} {filling}").as_bytes());
+    }
+    for wire in &mut pausing {
+        for number in 0..MESSAGES {
+            let heard = wire.next_publish();
+            assert!(heard.payload.starts_with(format!("{number} ").as_bytes()), "number {number} comes next");
+            wire.send(&Packet::PubAck(PublishAck::success(heard.packet_id.unwrap())));
+        }
+    }
+}
+
+#[test]
 fn an_empty_client_id_is_replaced_or_refused() {
     let hearth = Hearth::start();
     let (_wire, answer) = Wire::connect(hearth.mqtt(), connect(Version::V5, ""));
