@@ -29,7 +29,7 @@ fuzz_target!(|steps: Vec<(u8, &[u8])>| {
         shard.handle_input(now, id, &mut BytesMut::from(greeting));
         id
     });
-    let mut inputs = [const { BytesMut::new() }; 3];
+    let mut inputs: [BytesMut; 3] = std::array::from_fn(|_| BytesMut::new());
     for (choice, bytes) in steps {
         now = now.saturating_add(std::time::Duration::from_millis(u64::from(choice) * 10));
         let place = usize::from(choice % 3);
