@@ -25,6 +25,8 @@ struct Tree {
     free: Vec<u32>,
     messages: usize,
     bytes: usize,
+    /// No message expires before.
+    expires_next: Option<Time>,
     hash: FixedState,
 }
 
@@ -41,30 +43,34 @@ impl RetainedStore {
     pub(crate) fn new(messages_max: usize, bytes_max: usize, seed: u64) -> Self {
         let hash = FixedState::with_seed(seed);
         let root = Node::new(ROOT, "", hash.clone());
-        let tree = Tree { nodes: vec![root], free: Vec::new(), messages: 0, bytes: 0, hash };
+        let tree =
+            Tree { nodes: vec![root], free: Vec::new(), messages: 0, bytes: 0, expires_next: None, hash };
         Self { messages_max, bytes_max, tree: RwLock::new(tree) }
     }
 
     /// Makes this the retained message of its topic, in place of the one before [MQTT-3.3.1-5]; an empty one
     /// removes it [MQTT-3.3.1-6].
-    pub(crate) fn store(&self, message: &Arc<Message>) -> Result<(), Full> {
+    pub(crate) fn store(&self, message: &Arc<Message>, now: Time) -> Result<(), Full> {
         let mut tree = self.write();
-        let old = tree.find(&message.topic).and_then(|node| tree.nodes[node as usize].message.as_ref());
-        let (old_messages, old_bytes) = old.map_or((0, 0), |old| (1, old.bytes()));
         if message.payload.is_empty() {
             tree.remove(&message.topic);
             return Ok(());
         }
-        if tree.messages - old_messages >= self.messages_max
-            || tree.bytes - old_bytes + message.bytes() > self.bytes_max
-        {
-            return Err(Full);
+        if !self.has_room(&tree, message) {
+            // Expired ones are not looked for as long as there is room.
+            tree.remove_expired(now);
+            if !self.has_room(&tree, message) {
+                return Err(Full);
+            }
         }
-        tree.messages += 1 - old_messages;
-        tree.bytes = tree.bytes - old_bytes + message.bytes();
-        let node = tree.find_or_add(&message.topic);
-        tree.nodes[node as usize].message = Some(Arc::clone(message));
+        tree.insert(message);
         Ok(())
+    }
+
+    fn has_room(&self, tree: &Tree, message: &Message) -> bool {
+        let (old_messages, old_bytes) = tree.message(&message.topic).map_or((0, 0), |old| (1, old.bytes()));
+        tree.messages - old_messages < self.messages_max
+            && tree.bytes - old_bytes + message.bytes() <= self.bytes_max
     }
 
     /// The messages whose topics the filter matches.
@@ -130,6 +136,36 @@ impl Tree {
         };
         self.nodes[parent as usize].children.insert(level.into(), index);
         index
+    }
+
+    fn message(&self, topic: &TopicName) -> Option<&Arc<Message>> {
+        self.find(topic).and_then(|node| self.nodes[node as usize].message.as_ref())
+    }
+
+    fn insert(&mut self, message: &Arc<Message>) {
+        self.expires_next = self.expires_next.into_iter().chain(message.expires_at).min();
+        self.messages += 1;
+        self.bytes += message.bytes();
+        let node = self.find_or_add(&message.topic);
+        if let Some(old) = self.nodes[node as usize].message.replace(Arc::clone(message)) {
+            self.messages -= 1;
+            self.bytes -= old.bytes();
+        }
+    }
+
+    fn remove_expired(&mut self, now: Time) {
+        if self.expires_next.is_none_or(|at| at > now) {
+            return;
+        }
+        let messages = || self.nodes.iter().filter_map(|node| node.message.as_ref());
+        let expired: Vec<_> = messages()
+            .filter(|message| message.is_expired(now))
+            .map(|message| message.topic.clone())
+            .collect();
+        for topic in &expired {
+            self.remove(topic);
+        }
+        self.expires_next = self.nodes.iter().filter_map(|node| node.message.as_ref()?.expires_at).min();
     }
 
     fn remove(&mut self, topic: &TopicName) {
@@ -209,7 +245,7 @@ mod tests {
         let store = RetainedStore::new(100, 10_000, 1);
         let names = ["a", "a/b", "a/b/c", "a//c", "/a", "b/b", "$SYS/x", "a/b/d"];
         for name in names {
-            store.store(&message(name, "x")).unwrap();
+            store.store(&message(name, "x"), Time::ZERO).unwrap();
         }
         for filter in
             ["#", "a/#", "+", "a/+", "+/b", "a/+/c", "+/+", "$SYS/#", "$SYS/+", "/+", "a/b/c", "nothing"]
@@ -228,8 +264,8 @@ mod tests {
     fn an_empty_message_removes_the_topic_and_gives_its_place_back() {
         let store = RetainedStore::new(100, 10_000, 1);
         for _ in 0..3 {
-            store.store(&message("a/b/c", "x")).unwrap();
-            store.store(&message("a/b/c", "")).unwrap();
+            store.store(&message("a/b/c", "x"), Time::ZERO).unwrap();
+            store.store(&message("a/b/c", ""), Time::ZERO).unwrap();
         }
         assert_eq!(store.size(), (0, 0));
         assert_eq!(store.read().nodes.len(), 4);
@@ -239,9 +275,25 @@ mod tests {
     #[test]
     fn a_full_store_takes_new_values_of_topics_that_it_has() {
         let store = RetainedStore::new(1, 10_000, 1);
-        store.store(&message("a", "1")).unwrap();
-        assert_eq!(store.store(&message("b", "1")), Err(Full));
-        store.store(&message("a", "22")).unwrap();
+        store.store(&message("a", "1"), Time::ZERO).unwrap();
+        assert_eq!(store.store(&message("b", "1"), Time::ZERO), Err(Full));
+        store.store(&message("a", "22"), Time::ZERO).unwrap();
         assert_eq!(store.size(), (1, 3));
+    }
+
+    #[test]
+    fn expired_messages_make_room_for_new_ones() {
+        let store = RetainedStore::new(2, 10_000, 1);
+        let expiring = |topic, seconds: u64| {
+            let message = Arc::into_inner(message(topic, "x")).unwrap();
+            Arc::new(Message { expires_at: Some(Time::from_millis(seconds * 1000)), ..message })
+        };
+        store.store(&expiring("a/b", 10), Time::ZERO).unwrap();
+        store.store(&expiring("a/c", 20), Time::ZERO).unwrap();
+        assert_eq!(store.store(&message("d", "x"), Time::from_millis(9_999)), Err(Full));
+        store.store(&message("d", "x"), Time::from_millis(10_000)).unwrap();
+        assert_eq!(topics(&store, "#"), ["a/c", "d"]);
+        assert_eq!(store.size(), (2, 6));
+        assert_eq!(store.store(&message("e", "x"), Time::from_millis(10_000)), Err(Full));
     }
 }

@@ -84,7 +84,7 @@ impl Shard {
             return ReasonCode::NotAuthorized;
         }
         let outgoing = Outgoing::of_packet(publish, publisher.serial, now);
-        if publish.retain && !self.retain(&outgoing.message()) {
+        if publish.retain && !self.retain(now, &outgoing.message()) {
             self.limited(session, Limit::Retained);
             return ReasonCode::QuotaExceeded;
         }
@@ -93,7 +93,7 @@ impl Shard {
 
     /// A message of the broker itself, or for a client that is gone.
     pub(super) fn publish_message(&mut self, now: Time, message: &Arc<Message>) {
-        if message.retain && !self.retain(message) {
+        if message.retain && !self.retain(now, message) {
             self.event(Event::Limited {
                 client_id: hearth_protocol::Text::EMPTY,
                 limit: Limit::Retained.name(),
@@ -103,8 +103,8 @@ impl Shard {
     }
 
     /// Whether the store took it. Stored before anybody is looked up: see `interest`.
-    fn retain(&mut self, message: &Arc<Message>) -> bool {
-        let stored = self.shared.retained.store(message).is_ok();
+    fn retain(&mut self, now: Time, message: &Arc<Message>) -> bool {
+        let stored = self.shared.retained.store(message, now).is_ok();
         if !stored {
             self.count_drop(DropReason::RetainedFull);
         }

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod limits;
+mod oracle;
 mod retained;
 mod sessions;
 mod wills;
