@@ -1,0 +1,170 @@
+//! Counts what the client allocates for each message once it has warmed up: nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use hearth_protocol::codec::{decode, encode};
+use hearth_protocol::connection::{Client, ClientEvent, ClientOptions};
+use hearth_protocol::packet::{ConnAck, ConnAckProperties, Packet, Publish, PublishAck};
+use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicName, Version};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came; a counter of the own thread is all that is added.
+#[expect(unsafe_code, reason = "an allocator is the only place that sees every allocation")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract, which is the same.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract, which is the same.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A connected client, its input buffer, and buffers for what the other side reads and writes.
+struct Flow {
+    client: Client,
+    input: BytesMut,
+    wire: BytesMut,
+    answers: VecDeque<Packet>,
+    topic: TopicName,
+    payload: Bytes,
+}
+
+impl Flow {
+    fn new() -> Self {
+        let mut flow = Self {
+            client: Client::new(ClientOptions::new(Text::try_from("counted").unwrap())),
+            input: BytesMut::new(),
+            wire: BytesMut::new(),
+            answers: VecDeque::new(),
+            topic: TopicName::try_from("home/kitchen/temperature").unwrap(),
+            payload: Bytes::from_static(b"21.5"),
+        };
+        flow.client.handle_open(Time::ZERO);
+        drop(flow.client.take_output());
+        let (reason, properties) = (ReasonCode::Success, ConnAckProperties::default());
+        let connack = ConnAck { session_present: false, reason, properties };
+        flow.answer(&Packet::ConnAck(Box::new(connack)));
+        flow
+    }
+
+    fn message(&self, qos: QoS) -> Publish {
+        Publish {
+            dup: false,
+            qos,
+            retain: false,
+            topic: self.topic.clone(),
+            packet_id: None,
+            payload: self.payload.clone(),
+            properties: None,
+        }
+    }
+
+    /// The server sends a packet.
+    fn answer(&mut self, packet: &Packet) {
+        encode(packet, Version::V5, &mut self.input).unwrap();
+        self.client.handle_input(Time::ZERO, &mut self.input).unwrap();
+        self.take_events();
+    }
+
+    fn take_events(&mut self) {
+        while let Some(event) = self.client.poll_event() {
+            assert!(!matches!(event, ClientEvent::Refused { .. }));
+        }
+    }
+
+    /// The server reads all there is, and answers but for the last `behind` answers.
+    fn serve(&mut self, behind: usize) {
+        self.take_events();
+        loop {
+            if let Some(output) = self.client.take_output() {
+                self.wire.extend_from_slice(&output);
+            }
+            while let Some(packet) = decode(&mut self.wire, Version::V5, usize::MAX).unwrap() {
+                if let Packet::Publish(Publish { packet_id: Some(id), qos, .. }) = packet {
+                    let ack = PublishAck::success(id);
+                    self.answers.push_back(match qos {
+                        QoS::ExactlyOnce => Packet::PubRec(ack),
+                        QoS::AtMostOnce | QoS::AtLeastOnce => Packet::PubAck(ack),
+                    });
+                } else if let Packet::PubRel(ack) = packet {
+                    self.answers.push_back(Packet::PubComp(PublishAck::success(ack.packet_id)));
+                }
+            }
+            if self.answers.len() <= behind {
+                return;
+            }
+            let Some(answer) = self.answers.pop_front() else { return };
+            self.answer(&answer);
+        }
+    }
+
+    fn publish(&mut self, qos: QoS, burst: usize, behind: usize) {
+        for _ in 0..burst {
+            let message = self.message(qos);
+            self.client.publish(Time::ZERO, message).unwrap();
+        }
+        self.serve(behind);
+    }
+
+    fn receive(&mut self, qos: QoS, number: u16) {
+        let packet_id = (qos > QoS::AtMostOnce).then(|| number.try_into().unwrap());
+        self.answer(&Packet::Publish(Publish { packet_id, ..self.message(qos) }));
+        if let (QoS::ExactlyOnce, Some(id)) = (qos, packet_id) {
+            self.answer(&Packet::PubRel(PublishAck::success(id)));
+        }
+        self.serve(0);
+    }
+}
+
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.with(Cell::get);
+    work();
+    ALLOCATIONS.with(Cell::get) - before
+}
+
+#[test]
+fn a_warm_client_publishes_without_allocating() {
+    let mut flow = Flow::new();
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        // One at a time, and a stream with some messages always under way.
+        for (burst, behind) in [(1, 0), (20, 10)] {
+            (0..1_000).for_each(|_| flow.publish(qos, burst, behind));
+            let count = allocations(|| (0..5_000).for_each(|_| flow.publish(qos, burst, behind)));
+            assert_eq!(count, 0, "{qos:?} in bursts of {burst}");
+            flow.serve(0);
+        }
+    }
+}
+
+#[test]
+fn a_warm_client_receives_without_allocating() {
+    let mut flow = Flow::new();
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        (1..=1_000).for_each(|number| flow.receive(qos, number));
+        let count = allocations(|| (1..=10_000).for_each(|number| flow.receive(qos, number)));
+        assert_eq!(count, 0, "{qos:?}");
+    }
+}
