@@ -8,12 +8,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::BytesMut;
 use hearth_protocol::codec::encode;
+use hearth_protocol::generate::malformed_input;
 use hearth_protocol::packet::Packet;
 use hearth_protocol::{QoS, Version};
 use tungstenite::client::IntoClientRequest;
 
 use crate::hearth::Hearth;
-use crate::mutation::malformed_input;
+
 use crate::process::PATIENCE;
 use crate::wire::{Wire, connect};
 

@@ -20,7 +20,6 @@ mod independent;
 mod lost_connections;
 mod malformed;
 mod mosquitto;
-mod mutation;
 mod process;
 mod reverse_proxy;
 mod settings;
