@@ -174,6 +174,13 @@ impl Page {
         focused.send_keys(keys).await.unwrap_or_else(|error| panic!("cannot type {keys:?}: {error}"));
     }
 
+    /// Waits until the page was drawn twice, so that what was begun before is done.
+    pub async fn next_frame(&self) {
+        let script =
+            "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(1)))";
+        self.client.execute_async(script, Vec::new()).await.expect("the page is drawn");
+    }
+
     /// The text that a person sees.
     pub async fn text(&self) -> String {
         self.evaluate("document.body.innerText").await.as_str().unwrap_or_default().to_owned()
