@@ -5,6 +5,7 @@ use std::rc::Rc;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
+use super::chart_figures::{Figures, Reading, low_high};
 use super::example_command;
 use crate::catalogue::{Catalogue, fill};
 use crate::components::{Choice, Empty, Segmented, Symbol};
@@ -16,7 +17,6 @@ use crate::services::{clock, document};
 use crate::state::field_series::FieldSeries;
 use crate::state::json;
 use crate::state::measure::Measure;
-use crate::state::payload;
 use crate::state::series::Series;
 use crate::widgets::{ChartData, LineChart};
 
@@ -238,35 +238,6 @@ fn value_label(locale: &Locale) -> Callback<(f64, usize), String> {
     Callback::from(move |(value, decimals)| locale.number(value, decimals))
 }
 
-/// How the numbers of this chart are written.
-#[derive(Clone, PartialEq)]
-struct Reading {
-    locale: Locale,
-    unit: &'static str,
-    decimals: usize,
-}
-
-impl Reading {
-    fn of(locale: &Locale, topic: &str, field: &str, payload: &[u8]) -> Self {
-        let path = if field.is_empty() { topic } else { field };
-        let measure = Measure::of_level(path.rsplit('/').next().unwrap_or_default());
-        let decimals = if field.is_empty() { payload::decimals(payload).min(6) } else { 2 };
-        Self { locale: locale.clone(), unit: measure.map_or("", Measure::unit), decimals }
-    }
-
-    fn words(&self, value: f64) -> String {
-        let number = self.locale.number(value, self.decimals);
-        if self.unit.is_empty() { number } else { format!("{number}\u{202f}{}", self.unit) }
-    }
-}
-
-fn low_high(data: &ChartData) -> Option<(f64, f64)> {
-    data.points
-        .iter()
-        .map(|point| (point.value, point.value))
-        .reduce(|(low, high), (value, _)| (low.min(value), high.max(value)))
-}
-
 fn chart_name(text: &Catalogue, topic: &str, data: &ChartData, reading: &Reading) -> String {
     let (low, high) = low_high(data).unwrap_or_default();
     let latest = data.points.last().map_or(0.0, |point| point.value);
@@ -279,37 +250,4 @@ fn chart_name(text: &Catalogue, topic: &str, data: &ChartData, reading: &Reading
             ("highest", &reading.words(high)),
         ],
     )
-}
-
-#[derive(Clone, PartialEq, Properties)]
-struct FiguresProps {
-    reading: Reading,
-    data: ChartData,
-    latest: Option<f64>,
-    live: bool,
-}
-
-#[component]
-fn Figures(props: &FiguresProps) -> Html {
-    let locale = use_locale();
-    let text = locale.catalogue();
-    let words = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| props.reading.words(value));
-    let bounds = low_high(&props.data);
-    let count = props.data.points.len();
-    let mean =
-        (count > 0).then(|| props.data.points.iter().map(|point| point.value).sum::<f64>() / count as f64);
-    html! {
-        <dl class="figures">
-            <div class={classes!("figure", "figure--main", (!props.live).then_some("is-stale"))}>
-                <dt>{text.chart_latest}</dt>
-                <dd data-testid="chart-latest">{words(props.latest)}</dd>
-                if !props.live {
-                    <span class="badge badge--warn">{text.last_known}</span>
-                }
-            </div>
-            <div class="figure"><dt>{text.chart_lowest}</dt><dd>{words(bounds.map(|(low, _)| low))}</dd></div>
-            <div class="figure"><dt>{text.chart_highest}</dt><dd>{words(bounds.map(|(_, high)| high))}</dd></div>
-            <div class="figure"><dt>{text.chart_mean}</dt><dd>{words(mean)}</dd></div>
-        </dl>
-    }
 }

@@ -63,8 +63,8 @@ fn Greeting(props: &GreetingProps) -> Html {
             <p class="greeting__date">{locale.date(clock::wall_ms())}</p>
             <h1 class="greeting__title">{greeting(text, hour)}</h1>
             <ul class="greeting__facts" role="list">
-                {for facts(&locale, &props.summary).into_iter().map(|(lit, fact)| html! {
-                    <li class={classes!("fact", (lit && online).then_some("fact--lit"))}>{fact}</li>
+                {for facts(&locale, &props.summary).into_iter().map(|(tone, fact)| html! {
+                    <li class={classes!("fact", tone.filter(|_| online))}>{fact}</li>
                 })}
                 if !online {
                     <li class="fact fact--warn">{text.last_known}</li>
@@ -83,8 +83,8 @@ const fn greeting(text: &'static Catalogue, hour: u32) -> &'static str {
     }
 }
 
-/// What one look should tell, and whether it deserves warmth.
-fn facts(locale: &Locale, summary: &Summary) -> Vec<(bool, String)> {
+/// What one look should tell, and the class that it deserves.
+fn facts(locale: &Locale, summary: &Summary) -> Vec<(Option<&'static str>, String)> {
     let text = locale.catalogue();
     let counted = |one: &str, many: &str, count: usize| match count {
         1 => one.to_owned(),
@@ -93,18 +93,18 @@ fn facts(locale: &Locale, summary: &Summary) -> Vec<(bool, String)> {
     let mut facts = Vec::new();
     if summary.lamps > 0 {
         facts.push(match summary.lamps_on {
-            0 => (false, text.lamps_on_none.to_owned()),
-            on => (true, counted(text.lamps_on_one, text.lamps_on_many, on)),
+            0 => (None, text.lamps_on_none.to_owned()),
+            on => (Some("fact--lit"), counted(text.lamps_on_one, text.lamps_on_many, on)),
         });
     }
     if let Some(tenths) = summary.temperature_tenths {
         let value = locale.number(f64::from(tenths) / 10.0, 1);
-        facts.push((false, fill(text.average_temperature, &[("value", &value)])));
+        facts.push((None, fill(text.average_temperature, &[("value", &value)])));
     }
     if summary.contacts > 0 {
         facts.push(match summary.open {
-            0 => (false, text.all_closed.to_owned()),
-            open => (true, counted(text.open_one, text.open_many, open)),
+            0 => (None, text.all_closed.to_owned()),
+            open => (Some("fact--warn"), counted(text.open_one, text.open_many, open)),
         });
     }
     facts

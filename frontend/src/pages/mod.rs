@@ -2,6 +2,7 @@
 
 mod about;
 mod chart;
+mod chart_figures;
 mod home;
 mod missing;
 mod publish;

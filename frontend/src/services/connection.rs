@@ -8,26 +8,15 @@ use bytes::BytesMut;
 use gloo::events::EventListener;
 use gloo::timers::callback::{Interval, Timeout};
 use hearth_protocol::connection::Backoff;
-use hearth_protocol::connection::client::{Client, ClientEvent, ClientOptions, PublishError, Token};
-use hearth_protocol::packet::{
-    ConnectProperties, Disconnect, Publish, RetainHandling, SubscribeProperties, Subscription,
-};
-use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicFilter, Version};
+use hearth_protocol::connection::client::{Client, ClientEvent, PublishError, Token};
+use hearth_protocol::packet::{Disconnect, Publish, RetainHandling, SubscribeProperties, Subscription};
+use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicFilter};
 
+use super::client_options;
 use super::clock::Clock;
 use super::document;
 use super::socket::{self, Socket, SocketEvent};
 use crate::state::link::{Cause, Link};
-
-/// Seconds. Browsers let the timers of a hidden page fire once a minute; the broker waits one and a half times
-/// this before it gives the page up.
-const KEEP_ALIVE_S: u16 = 60;
-
-/// Seconds that the broker keeps the session of a page that sleeps or lost its network.
-const SESSION_EXPIRY_S: u32 = 300;
-
-/// The largest packet that a tab takes; it must hold it several times over while it is shown.
-const PACKET_BYTES_MAX: u32 = 64 * 1024 * 1024;
 
 /// How long opening a socket may take: a host that swallows packets would hold the page for minutes.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -94,7 +83,7 @@ impl Connection {
         let inner = Rc::new(Inner {
             address,
             clock: Clock::default(),
-            client: RefCell::new(Client::new(options())),
+            client: RefCell::new(Client::new(client_options::draw())),
             input: RefCell::default(),
             socket: RefCell::default(),
             socket_number: Cell::default(),
@@ -166,24 +155,6 @@ impl Connection {
         self.inner.flush();
         Ok(token)
     }
-}
-
-fn options() -> ClientOptions {
-    // Two pages with one id would throw each other out, so each load of the page draws its own.
-    let id: String = (0..12)
-        .map(|_| char::from_digit((js_sys::Math::random() * 36.0) as u32, 36).unwrap_or('0'))
-        .collect();
-    let mut options = ClientOptions::new(Text::try_from(format!("hearth-web-{id}")).unwrap_or_default());
-    options.version = Version::V5;
-    options.clean_start = true;
-    options.keep_alive = KEEP_ALIVE_S;
-    options.packet_size_max = PACKET_BYTES_MAX as usize;
-    options.properties = ConnectProperties {
-        session_expiry: Some(SESSION_EXPIRY_S),
-        packet_size_max: Some(PACKET_BYTES_MAX),
-        ..ConnectProperties::default()
-    };
-    options
 }
 
 impl Inner {

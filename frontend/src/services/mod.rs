@@ -1,5 +1,6 @@
 //! What talks to the browser and to the broker.
 
+mod client_options;
 pub mod clock;
 pub mod connection;
 pub mod document;

@@ -13,6 +13,9 @@ use crate::state::colour::parse_hex;
 use crate::state::series::{Point, Series};
 use crate::state::ticks::{Scale, time_ticks};
 
+/// How wide a character of a label is, in CSS pixels: digits and separators of a system font at this size.
+const CHAR_WIDTH: f64 = 7.4;
+
 /// What is drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChartData {
@@ -138,7 +141,8 @@ impl Sketch<'_> {
         let points = Series::thinned(&data.points, (self.width * 2.0) as usize);
         let (low, high) = bounds(&points);
         let scale = Scale::around(low, high, 5);
-        let columns = ((self.width / 90.0) as usize).clamp(2, 10);
+        let time_chars = self.props.time_label.emit(data.to_ms).chars().count() as f64;
+        let columns = ((self.width / (time_chars * CHAR_WIDTH + 28.0)) as usize).clamp(2, 10);
         let offset_ms = -js_sys::Date::new(&data.to_ms.into()).get_timezone_offset() * 60_000.0;
         let time = Axis {
             range: data.from_ms..data.to_ms,
@@ -148,10 +152,10 @@ impl Sketch<'_> {
         let decimals = scale.decimals();
         let longest = [scale.low, scale.high]
             .map(|value| self.props.value_label.emit((value, decimals)).chars().count());
-        let label_width = longest.into_iter().max().unwrap_or_default() as f64 * 7.6 + 14.0;
+        let label_width = longest.into_iter().max().unwrap_or_default() as f64 * CHAR_WIDTH + 12.0;
         let mut chart = ChartBuilder::on(area)
             .margin_top(self.pixels(14.0))
-            .margin_right(self.pixels(18.0))
+            .margin_right(self.pixels(time_chars * CHAR_WIDTH / 2.0))
             .x_label_area_size(self.pixels(30.0))
             .y_label_area_size(self.pixels(label_width))
             .build_cartesian_2d(time, value)?;
