@@ -25,6 +25,7 @@ mod reverse_proxy;
 mod settings;
 mod subscriptions;
 mod web_app;
+mod web_layout;
 mod web_page;
 mod websocket;
 mod wire;
