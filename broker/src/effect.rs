@@ -32,6 +32,15 @@ pub enum Forward {
     Message(Arc<Message>),
 }
 
+impl Forward {
+    /// What it counts against a bound of bytes: payload and topic.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Message(message) => message.bytes(),
+        }
+    }
+}
+
 /// Something that an operator may want to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {

@@ -142,3 +142,86 @@ fn connections_beyond_the_bound_are_refused() {
         [ClientEvent::Refused { reason: ReasonCode::QuotaExceeded, .. }]
     ));
 }
+
+#[test]
+fn a_message_never_overtakes_those_that_wait_though_there_is_room_again() {
+    let limits = Limits { output_bytes_max: 100, ..Limits::default() };
+    let mut broker = Broker::with_limits(1, limits);
+    let publisher = broker.client(options("p"));
+    let wire = broker.connected(connect("s", V5));
+    broker.send(wire, V5, [subscribe(1, &["a"], QoS::AtLeastOnce)]);
+    broker.received(wire, V5);
+    broker.stalled.insert(wire);
+    let text = "0123456789".repeat(10).leak();
+    for payload in [&*text, "1", "2"] {
+        broker.publish(publisher, message("a", payload, QoS::AtLeastOnce));
+    }
+    // The socket has taken what was written, and the shard does not know it yet: there is room, and two messages
+    // wait.
+    let taken = broker.shards[0].output(wire.1).unwrap().take_contiguous();
+    assert!(taken.len() > 100);
+    broker.publish(publisher, message("a", "3", QoS::AtLeastOnce));
+    broker.unstall(wire);
+    let got: Vec<_> = broker.received(wire, V5).iter().filter_map(payload_of).map(|(_, got)| got).collect();
+    assert_eq!(got, ["1", "2", "3"]);
+}
+
+#[test]
+fn a_live_message_never_comes_before_an_older_retained_one() {
+    let limits = Limits { output_bytes_max: 200, ..Limits::default() };
+    let mut broker = Broker::with_limits(2, limits);
+    let publisher = broker.client(options("p"));
+    for number in 0..50 {
+        broker.publish(publisher, retained(&format!("a/{number}"), "old"));
+    }
+    let wire = broker.connected(connect("s", V5));
+    broker.stalled.insert(wire);
+    broker.send(wire, V5, [subscribe(1, &["#"], QoS::AtMostOnce)]);
+    for number in 0..50 {
+        broker.publish(publisher, message(&format!("a/{number}"), "new", QoS::AtMostOnce));
+    }
+    broker.unstall(wire);
+    let mut last = HashMap::new();
+    for packet in broker.received(wire, V5) {
+        if let Packet::Publish(publish) = packet {
+            last.insert(publish.topic, publish.payload);
+        }
+    }
+    assert_eq!(last.len(), 50);
+    assert!(last.values().all(|payload| payload == "new"), "{last:?}");
+}
+
+#[test]
+fn qos_0_messages_that_waited_do_not_come_on_the_next_connection() {
+    let limits = Limits { output_bytes_max: 100, ..Limits::default() };
+    let mut broker = Broker::with_limits(1, limits);
+    let publisher = broker.client(options("p"));
+    for number in 0..20 {
+        broker.publish(publisher, retained(&format!("a/{number}"), "0123456789"));
+    }
+    let wire = broker.connected(resume("s", 1));
+    broker.stalled.insert(wire);
+    broker.send(wire, V5, [subscribe(1, &["#"], QoS::AtMostOnce)]);
+    broker.hang_up(wire);
+    let wire = broker.wire("s");
+    broker.send(wire, V5, [Packet::Connect(Box::new(resume("s", 1)))]);
+    assert_eq!(broker.received(wire, V5).len(), 1, "CONNACK alone");
+}
+
+#[test]
+fn unsubscribing_makes_room_for_another_subscription() {
+    let limits = Limits { subscriptions_per_session_max: 2, ..Limits::default() };
+    let mut broker = Broker::with_limits(1, limits);
+    let client = broker.client(options("c"));
+    for filters in [["a", "b"], ["c", "d"]] {
+        for pattern in filters {
+            assert_eq!(broker.subscribe(client, filter(pattern, QoS::AtMostOnce)), ReasonCode::Success);
+        }
+        let more = broker.subscribe(client, filter("more", QoS::AtMostOnce));
+        assert_eq!(more, ReasonCode::QuotaExceeded);
+        let filters = filters.map(|pattern| TopicFilter::try_from(pattern).unwrap()).to_vec();
+        let now = broker.now;
+        broker.clients[client].unsubscribe(now, filters, Default::default()).unwrap();
+        broker.run();
+    }
+}

@@ -295,3 +295,16 @@ fn disconnect_can_shorten_the_life_of_a_session_but_not_begin_one() {
     );
     assert_eq!(broker.count(|stats| stats.sessions as u64), 0);
 }
+
+#[test]
+fn the_identifier_of_a_refused_qos_2_message_is_free_again_in_version_5() {
+    let mut broker = Broker::new(1);
+    let subscriber = broker.client(options("s"));
+    broker.subscribe(subscriber, filter("a", QoS::AtMostOnce));
+    let wire = broker.connected(connect("p", V5));
+    broker.send(wire, V5, [publish(1, "$SYS/a", "x", QoS::ExactlyOnce)]);
+    let refused = PublishAck::new(packet_id(1), ReasonCode::NotAuthorized);
+    assert_eq!(broker.received(wire, V5), [Packet::PubRec(refused)]);
+    broker.send(wire, V5, [publish(1, "a", "x", QoS::ExactlyOnce)]);
+    assert_eq!(broker.payloads(subscriber), ["x"]);
+}
