@@ -82,8 +82,8 @@ impl Engine {
             let _alive: oneshot::Sender<()> = alive;
             // The turn has shares of its own; the runtime's would only split it in pieces.
             runtime.block_on(coop::unconstrained(async move {
-                let shard = Shard::new(shared, ShardId::new(number));
-                ShardDriver::new(shard, clock, seat).run().await;
+                let shard = Shard::new(Arc::clone(&shared), ShardId::new(number));
+                ShardDriver::new(shard, shared.limits(), clock, seat).run().await;
             }));
         })?;
         Ok(ShardThread { handle, end })

@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use hearth_broker::{ConnectionId, Effect, Forward, Shard};
+use hearth_broker::{ConnectionId, Effect, Forward, Limits, Shard};
 use hearth_protocol::Time;
 use slab::Slab;
 use tokio::net::TcpStream;
@@ -42,6 +42,10 @@ const STOP_MAX: Duration = Duration::from_secs(2);
 /// How long a stop waits for peers that were sent everything and do not close their side.
 const STOP_LINGER: Duration = Duration::from_millis(500);
 
+/// Bytes after which a turn reads no more sockets and takes no more messages from other shards, so that the
+/// output they cause goes out first: some socket buffers full, and little enough to stay in the cache.
+const TURN_BYTES_MAX: usize = 256 * 1024;
+
 /// How often in one turn connections whose output went out may get more (replays, queues) and send it at once.
 const FLUSH_ROUNDS: usize = 4;
 
@@ -55,6 +59,8 @@ pub(crate) struct ShardDriver {
     /// The slot of a connection, by the index of its id in the shard.
     slots: Vec<usize>,
     ready: Arc<ReadyList>,
+    /// What [`TURN_BYTES_MAX`] is for this broker.
+    turn_bytes: usize,
     /// Slots to look at, in the order in which they became ready.
     due: VecDeque<usize>,
     taken: Vec<usize>,
@@ -96,7 +102,10 @@ pub(crate) struct Seat {
 
 impl ShardDriver {
     /// To be called inside of the runtime that will run it.
-    pub(crate) fn new(shard: Shard, clock: Clock, seat: Seat) -> Self {
+    pub(crate) fn new(shard: Shard, limits: &Limits, clock: Clock, seat: Seat) -> Self {
+        // All that a turn brings, from sockets and from other shards, may be for one subscriber, who must not
+        // lose messages by it.
+        let turn_bytes = (limits.output_bytes_max / 4).min(TURN_BYTES_MAX);
         let ready = ReadyList::new(Arc::clone(seat.inbox.bell()));
         Self {
             shard,
@@ -106,6 +115,7 @@ impl ShardDriver {
             connections: Slab::new(),
             slots: Vec::new(),
             ready,
+            turn_bytes,
             due: VecDeque::new(),
             taken: Vec::new(),
             paused: Vec::new(),
@@ -189,8 +199,9 @@ impl ShardDriver {
 
     fn take_forwards(&mut self, now: Time) {
         let shard = &mut self.shard;
+        let share = self.turn_bytes / self.rings.inboxes.len().max(1);
         for inbox in &mut self.rings.inboxes {
-            inbox.drain(|forward| shard.handle_forward(now, forward));
+            inbox.drain(share, |forward| shard.handle_forward(now, forward));
             self.more_to_do |= !inbox.is_empty();
         }
         self.carry_out_effects(now);

@@ -2,26 +2,52 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
+use hearth_broker::Forward;
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 use super::bell::Bell;
 
-/// Entries a ring holds. One entry is one message for all subscribers of a shard; a turn of a busy shard
-/// produces some thousands, so that this is about one turn of slack, and 128 KiB a pair at most.
+/// Entries that a ring holds. One entry is one message for all subscribers of a shard; a turn of a busy shard
+/// produces some thousands, so that this is about one turn of slack, and 64 KiB a pair at most.
 const RING_ENTRIES: usize = 4096;
 
-/// Set while the producer has entries that found no room.
+/// Bytes of the messages in a ring above which the next one waits: what a shard takes in some turns, and little
+/// enough that the rings of many shards together stay small.
+const RING_BYTES: u64 = 4 << 20;
+
+/// Something that can be weighed against a bound of bytes.
+pub(super) trait Weigh {
+    /// Its bytes.
+    fn bytes(&self) -> usize;
+}
+
+impl Weigh for Forward {
+    fn bytes(&self) -> usize {
+        Self::bytes(self)
+    }
+}
+
+/// What the two ends tell each other beside the entries.
 #[derive(Debug, Default)]
-struct Congestion(AtomicBool);
+struct Link {
+    /// Set while the producer has entries that found no room.
+    is_congested: AtomicBool,
+    /// Bytes of all entries that the consumer has taken since the beginning.
+    taken_bytes: AtomicU64,
+}
 
 /// The sending end.
 #[derive(Debug)]
 pub(super) struct Outbox<T> {
     ring: Producer<T>,
     overflow: VecDeque<T>,
-    congestion: Arc<Congestion>,
+    link: Arc<Link>,
+    /// Bytes of all entries that were pushed since the beginning.
+    pushed_bytes: u64,
+    /// The last known value of `taken_bytes`, so that the shared one is read only when it matters.
+    taken_bytes: u64,
     target: Arc<Bell>,
     rings_bell: bool,
 }
@@ -30,7 +56,9 @@ pub(super) struct Outbox<T> {
 #[derive(Debug)]
 pub(super) struct Inbox<T> {
     ring: Consumer<T>,
-    congestion: Arc<Congestion>,
+    /// Bytes of all entries that were taken since the beginning.
+    taken_total: u64,
+    link: Arc<Link>,
     source: Arc<Bell>,
 }
 
@@ -62,27 +90,44 @@ pub(super) fn connect<T>(bells: &[Arc<Bell>]) -> Vec<Rings<T>> {
 
 fn pair<T>(entries: usize, source: &Arc<Bell>, target: &Arc<Bell>) -> (Outbox<T>, Inbox<T>) {
     let (producer, consumer) = RingBuffer::new(entries);
-    let congestion = Arc::new(Congestion::default());
+    let link = Arc::new(Link::default());
     let outbox = Outbox {
         ring: producer,
         overflow: VecDeque::new(),
-        congestion: Arc::clone(&congestion),
+        link: Arc::clone(&link),
+        pushed_bytes: 0,
+        taken_bytes: 0,
         target: Arc::clone(target),
         rings_bell: false,
     };
-    (outbox, Inbox { ring: consumer, congestion, source: Arc::clone(source) })
+    (outbox, Inbox { ring: consumer, taken_total: 0, link, source: Arc::clone(source) })
 }
 
-impl<T> Outbox<T> {
+impl<T: Weigh> Outbox<T> {
     /// Sends one entry, behind all before it. The target hears of it at [`Outbox::end_turn`].
     pub(super) fn push(&mut self, entry: T) {
-        self.rings_bell = true;
         if !self.overflow.is_empty() {
             self.overflow.push_back(entry);
-            return;
-        }
-        if let Err(PushError::Full(entry)) = self.ring.push(entry) {
+        } else if let Err(entry) = self.try_push(entry) {
             self.overflow.push_back(entry);
+        }
+    }
+
+    fn try_push(&mut self, entry: T) -> Result<(), T> {
+        if self.pushed_bytes - self.taken_bytes > RING_BYTES {
+            self.taken_bytes = self.link.taken_bytes.load(Ordering::Acquire);
+            if self.pushed_bytes - self.taken_bytes > RING_BYTES {
+                return Err(entry);
+            }
+        }
+        let bytes = entry.bytes() as u64;
+        match self.ring.push(entry) {
+            Ok(()) => {
+                self.pushed_bytes += bytes;
+                self.rings_bell = true;
+                Ok(())
+            }
+            Err(PushError::Full(entry)) => Err(entry),
         }
     }
 
@@ -93,20 +138,21 @@ impl<T> Outbox<T> {
         }
         // Either the reader sees the mark after it made room, or this sees the room that it made before:
         // the two fences leave no third way, so that no relief is slept through.
-        self.congestion.0.store(true, Ordering::Relaxed);
+        self.link.is_congested.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         while let Some(entry) = self.overflow.pop_front() {
-            if let Err(PushError::Full(entry)) = self.ring.push(entry) {
+            if let Err(entry) = self.try_push(entry) {
                 self.overflow.push_front(entry);
                 return false;
             }
-            self.rings_bell = true;
         }
-        self.overflow.shrink_to(0);
-        self.congestion.0.store(false, Ordering::Relaxed);
+        self.overflow = VecDeque::new();
+        self.link.is_congested.store(false, Ordering::Relaxed);
         true
     }
+}
 
+impl<T> Outbox<T> {
     /// Whether entries wait for room: the shard then reads no sockets.
     pub(super) fn is_congested(&self) -> bool {
         !self.overflow.is_empty()
@@ -120,22 +166,30 @@ impl<T> Outbox<T> {
     }
 }
 
-impl<T> Inbox<T> {
-    /// Takes what is there now, at most one ring full, in order.
-    pub(super) fn drain(&mut self, mut handle: impl FnMut(T)) {
-        for _ in 0..RING_ENTRIES {
-            match self.ring.pop() {
-                Ok(entry) => handle(entry),
-                Err(rtrb::PopError::Empty) => break,
-            }
+impl<T: Weigh> Inbox<T> {
+    /// Takes what is there now in its order, until more than `bytes_max` bytes were taken.
+    pub(super) fn drain(&mut self, bytes_max: usize, mut handle: impl FnMut(T)) {
+        let mut taken = 0;
+        while taken <= bytes_max
+            && let Ok(entry) = self.ring.pop()
+        {
+            // An entry without bytes takes time as well.
+            taken += entry.bytes().max(1);
+            self.taken_total += entry.bytes() as u64;
+            handle(entry);
         }
+        if taken == 0 {
+            return;
+        }
+        self.link.taken_bytes.store(self.taken_total, Ordering::Release);
         fence(Ordering::SeqCst);
-        if self.congestion.0.load(Ordering::Relaxed) && self.congestion.0.swap(false, Ordering::Relaxed) {
+        if self.link.is_congested.load(Ordering::Relaxed) {
+            self.link.is_congested.store(false, Ordering::Relaxed);
             self.source.ring();
         }
     }
 
-    /// Whether something waits to be taken.
+    /// Whether nothing waits to be taken.
     pub(super) fn is_empty(&self) -> bool {
         self.ring.is_empty()
     }
@@ -145,25 +199,73 @@ impl<T> Inbox<T> {
 mod tests {
     use super::*;
 
+    /// Entries of the tests weigh a megabyte when they are marked so, and nearly nothing otherwise.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Entry {
+        Light(u32),
+        Heavy(u32),
+    }
+
+    use Entry::{Heavy, Light};
+
+    impl Weigh for Entry {
+        fn bytes(&self) -> usize {
+            match self {
+                Light(_) => 1,
+                Heavy(_) => 1 << 20,
+            }
+        }
+    }
+
+    fn drained(inbox: &mut Inbox<Entry>, bytes_max: usize) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        inbox.drain(bytes_max, |entry| entries.push(entry));
+        entries
+    }
+
     #[test]
     fn what_does_not_fit_comes_later_in_its_order() {
         let bell = Arc::new(Bell::default());
         let (mut outbox, mut inbox) = pair(2, &bell, &bell);
         for entry in 0..5 {
-            outbox.push(entry);
+            outbox.push(Light(entry));
         }
         assert!(outbox.is_congested());
         assert!(!outbox.relieve());
-        let mut got = Vec::new();
-        inbox.drain(|entry| got.push(entry));
-        assert_eq!(got, [0, 1]);
+        assert_eq!(drained(&mut inbox, 100), [Light(0), Light(1)]);
         assert!(!outbox.relieve());
-        outbox.push(5);
-        inbox.drain(|entry| got.push(entry));
+        outbox.push(Light(5));
+        assert_eq!(drained(&mut inbox, 100), [Light(2), Light(3)]);
         assert!(outbox.relieve());
-        inbox.drain(|entry| got.push(entry));
-        assert_eq!(got, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(drained(&mut inbox, 100), [Light(4), Light(5)]);
         assert!(!outbox.is_congested());
+    }
+
+    #[test]
+    fn large_messages_fill_a_ring_by_their_bytes() {
+        let bell = Arc::new(Bell::default());
+        let (mut outbox, mut inbox) = pair(100, &bell, &bell);
+        for entry in 0..10 {
+            outbox.push(Heavy(entry));
+        }
+        assert!(outbox.is_congested());
+        let first = drained(&mut inbox, usize::MAX);
+        assert_eq!(first, [Heavy(0), Heavy(1), Heavy(2), Heavy(3), Heavy(4)]);
+        assert!(outbox.relieve());
+        assert_eq!(drained(&mut inbox, usize::MAX).len(), 5);
+    }
+
+    #[test]
+    fn a_drain_ends_when_its_bytes_are_used_up() {
+        let bell = Arc::new(Bell::default());
+        let (mut outbox, mut inbox) = pair(100, &bell, &bell);
+        for entry in [Light(0), Heavy(1), Light(2)] {
+            outbox.push(entry);
+        }
+        assert_eq!(drained(&mut inbox, 1000), [Light(0), Heavy(1)]);
+        assert!(!inbox.is_empty());
+        assert_eq!(drained(&mut inbox, 1000), [Light(2)]);
+        assert!(inbox.is_empty());
     }
 
     #[test]
@@ -172,7 +274,7 @@ mod tests {
         let (mut outbox, mut inbox) = pair(3, &bell, &bell);
         let sender = std::thread::spawn(move || {
             for entry in 0..100_000_u32 {
-                outbox.push(entry);
+                outbox.push(if entry % 7 == 0 { Heavy(entry) } else { Light(entry) });
                 while !outbox.relieve() {
                     std::thread::yield_now();
                 }
@@ -180,8 +282,9 @@ mod tests {
         });
         let mut next = 0;
         while next < 100_000 {
-            inbox.drain(|entry| {
-                assert_eq!(entry, next);
+            inbox.drain(1000, |entry| {
+                let (Light(number) | Heavy(number)) = entry;
+                assert_eq!(number, next);
                 next += 1;
             });
         }
@@ -192,25 +295,19 @@ mod tests {
     #[test]
     fn each_shard_reaches_each_other_one_and_not_itself() {
         let bells: Vec<Arc<Bell>> = (0..3).map(|_| Arc::default()).collect();
-        let mut rings = connect::<(usize, usize)>(&bells);
+        let mut rings = connect::<Entry>(&bells);
         for (from, ends) in rings.iter_mut().enumerate() {
             assert!(ends.outboxes[from].is_none());
             for (to, outbox) in ends.outboxes.iter_mut().enumerate() {
                 if let Some(outbox) = outbox {
-                    outbox.push((from, to));
+                    outbox.push(Light((10 * from + to) as u32));
                 }
             }
         }
-        for (shard, ends) in rings.iter_mut().enumerate() {
-            let mut sources = Vec::new();
-            for inbox in &mut ends.inboxes {
-                inbox.drain(|(from, to)| {
-                    assert_eq!(to, shard);
-                    sources.push(from);
-                });
-            }
-            let others: Vec<usize> = (0..3).filter(|from| *from != shard).collect();
-            assert_eq!(sources, others);
-        }
+        let got: Vec<Vec<Entry>> = rings
+            .iter_mut()
+            .map(|ends| ends.inboxes.iter_mut().flat_map(|inbox| drained(inbox, 100)).collect())
+            .collect();
+        assert_eq!(got, [[Light(10), Light(20)], [Light(1), Light(21)], [Light(2), Light(12)]]);
     }
 }

@@ -16,10 +16,6 @@ const READ_BYTES: usize = 64 * 1024;
 /// Bytes that one connection may bring in a turn before the others get theirs.
 const CONNECTION_BYTES_PER_TURN: usize = 2 * READ_BYTES;
 
-/// Bytes after which a turn reads no more sockets, so that the output they cause goes out first. All of them
-/// may be for one subscriber, who must not lose messages by it: a quarter of the default `output_bytes_max`.
-const TURN_BYTES: usize = 4 * READ_BYTES;
-
 /// A partial packet up to this size is copied before the next bytes of its connection in the shared buffer;
 /// a longer one grows in a buffer of its own.
 const PARTIAL_COPY_MAX: usize = 4096;
@@ -44,7 +40,7 @@ impl ShardDriver {
     /// Reads what is ready, until the turn's share is used up or a neighbouring shard has no room.
     pub(super) fn read_sockets(&mut self, now: Time) {
         self.take_ready(now);
-        let mut turn_bytes = TURN_BYTES;
+        let mut turn_bytes = self.turn_bytes;
         for _ in 0..self.due.len() {
             if turn_bytes == 0 || self.is_congested() {
                 break;
@@ -87,9 +83,10 @@ impl ShardDriver {
                 bytes.extend_from_slice(&partial);
                 Buffer { bytes, is_own: false }
             };
-            buffer.bytes.reserve(READ_BYTES);
+            let len_max = READ_BYTES.min(*turn_bytes);
+            buffer.bytes.reserve(len_max);
             let start = buffer.bytes.len();
-            match connection.receive(&mut buffer.bytes, READ_BYTES) {
+            match connection.receive(&mut buffer.bytes, len_max) {
                 Received::Bytes(len) => {
                     share = share.saturating_sub(len);
                     *turn_bytes = turn_bytes.saturating_sub(len);
