@@ -92,9 +92,7 @@ impl RowPool {
     ) -> Result<(), JsValue> {
         let wanted = window.rows.len();
         while self.nodes.len() < wanted {
-            let node = self.build()?;
-            self.list.append_child(&node.item)?;
-            self.nodes.push(node);
+            self.nodes.push(self.build()?);
         }
         let refocus = self.focused_topic();
         let slots = self.nodes.len();
@@ -108,11 +106,16 @@ impl RowPool {
             let (node, words) = (&mut self.nodes[slot], &self.words);
             node.write(&self.scratch, words)?;
             node.index = index;
+            if !node.item.is_connected() {
+                self.list.append_child(&node.item)?;
+            }
             node.place(top, index, source.len())?;
             std::mem::swap(&mut node.shown, &mut self.scratch);
         }
         for (node, used) in self.nodes.iter().zip(used) {
-            node.item.set_hidden(!used);
+            if !used && node.item.is_connected() {
+                node.item.remove();
+            }
         }
         if let Some(topic) = refocus {
             self.focus_topic(&topic);
@@ -128,7 +131,7 @@ impl RowPool {
 
     /// Gives the focus to the row with this index, when it is on the screen.
     pub(super) fn focus_index(&self, index: usize) {
-        if let Some(node) = self.nodes.iter().find(|node| node.index == index && !node.item.hidden()) {
+        if let Some(node) = self.nodes.iter().find(|node| node.index == index && node.item.is_connected()) {
             focus(&node.link);
         }
     }
@@ -140,7 +143,8 @@ impl RowPool {
 
     fn focus_topic(&self, topic: &str) {
         let active = self.document.active_element();
-        if let Some(node) = self.nodes.iter().find(|node| node.shown.topic == topic && !node.item.hidden())
+        if let Some(node) =
+            self.nodes.iter().find(|node| node.shown.topic == topic && node.item.is_connected())
             && active.as_ref() != Some(&node.link)
         {
             focus(&node.link);
