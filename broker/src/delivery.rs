@@ -9,6 +9,7 @@ use hearth_protocol::packet::{Publish, PublishProperties};
 use hearth_protocol::{QoS, Time, TopicName};
 
 use crate::message::{Message, expires_at};
+use crate::router::Route;
 
 /// A message that waits for one session or is under way to it.
 #[derive(Clone, Debug)]
@@ -64,7 +65,13 @@ pub(crate) struct Outgoing<'a> {
 }
 
 enum Source<'a> {
-    Packet { publish: &'a Publish, now: Time, message: OnceCell<Arc<Message>> },
+    Packet {
+        publish: &'a Publish,
+        now: Time,
+        /// The topic in memory that others hold too.
+        topic: Option<&'a TopicName>,
+        message: OnceCell<Arc<Message>>,
+    },
     Message(&'a Arc<Message>),
 }
 
@@ -80,7 +87,7 @@ impl<'a> Outgoing<'a> {
             retain: publish.retain,
             publisher,
             expires_at: expires_at(properties.and_then(|properties| properties.message_expiry), now),
-            source: Source::Packet { publish, now, message: OnceCell::new() },
+            source: Source::Packet { publish, now, topic: None, message: OnceCell::new() },
         }
     }
 
@@ -98,13 +105,23 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// Lets the message share the memory of its route's topic.
+    pub(crate) fn on_route(mut self, route: &'a Route) -> Self {
+        match &mut self.source {
+            Source::Packet { topic, .. } => *topic = route.topic.as_ref(),
+            Source::Message(_) => {}
+        }
+        self
+    }
+
     /// The message to hold: made once, shared by all that hold it.
     pub(crate) fn message(&self) -> Arc<Message> {
         match &self.source {
             Source::Message(message) => Arc::clone(message),
-            Source::Packet { publish, now, message } => {
-                Arc::clone(message.get_or_init(|| Arc::new(Message::detached(publish, self.publisher, *now))))
-            }
+            Source::Packet { publish, now, topic, message } => Arc::clone(message.get_or_init(|| {
+                let topic = topic.map_or_else(|| publish.topic.detached(), TopicName::clone);
+                Arc::new(Message::detached(topic, publish, self.publisher, *now))
+            })),
         }
     }
 }

@@ -25,11 +25,11 @@ pub struct Message {
 
 impl Message {
     /// Copies what is to be kept out of the receive buffer, so that a small message does not hold a large
-    /// buffer.
-    pub(crate) fn detached(publish: &Publish, publisher: u64, now: Time) -> Self {
+    /// buffer; `topic` is the packet's in memory of its own.
+    pub(crate) fn detached(topic: TopicName, publish: &Publish, publisher: u64, now: Time) -> Self {
         let expiry = publish.properties.as_ref().and_then(|properties| properties.message_expiry);
         Self {
-            topic: publish.topic.detached(),
+            topic,
             payload: Bytes::copy_from_slice(&publish.payload),
             qos: publish.qos,
             retain: publish.retain,

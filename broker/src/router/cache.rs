@@ -12,6 +12,8 @@ use crate::interest::ShardSet;
 /// The targets of a topic.
 #[derive(Debug, Default)]
 pub(crate) struct Route {
+    /// The topic, in memory that all messages of it share; `None` in a route that came from no topic.
+    pub(crate) topic: Option<TopicName>,
     pub(crate) targets: Vec<Target>,
     /// Subscription identifiers of all targets, in the targets' order.
     pub(crate) ids: Vec<u32>,
@@ -67,16 +69,16 @@ impl Cache {
         (entry.generations == generations).then(|| Rc::clone(&entry.route))
     }
 
-    pub(super) fn insert(&mut self, topic: &TopicName, generations: (u64, u64), route: Rc<Route>) {
+    pub(super) fn insert(&mut self, topic: TopicName, generations: (u64, u64), route: Rc<Route>) {
         let entry = Entry { generations, route };
         if self.half_max == 0 {
             return;
         }
-        if let Some(outdated) = self.young.remove(topic) {
+        if let Some(outdated) = self.young.remove(&topic) {
             self.weight -= outdated.route.weight();
         }
         self.make_room(entry.route.weight());
-        self.young.insert(topic.detached(), entry);
+        self.young.insert(topic, entry);
     }
 
     fn make_room(&mut self, weight: usize) {
@@ -100,9 +102,9 @@ mod tests {
     #[test]
     fn a_topic_that_keeps_coming_stays_and_the_number_is_bounded() {
         let mut cache = Cache::new(8, 1);
-        cache.insert(&topic(0), (1, 1), Rc::default());
+        cache.insert(topic(0), (1, 1), Rc::default());
         for number in 1..100 {
-            cache.insert(&topic(number), (1, 1), Rc::default());
+            cache.insert(topic(number), (1, 1), Rc::default());
             assert!(cache.find(&topic(0), (1, 1)).is_some(), "after {number} others");
             assert!(cache.young.len() + cache.old.len() <= 8);
         }
@@ -121,12 +123,12 @@ mod tests {
         let large = Rc::new(Route { targets: vec![target; 100], ..Route::default() });
         let mut cache = Cache::new(100, 1);
         for number in 0..100 {
-            cache.insert(&topic(number), (1, 1), Rc::clone(&large));
-            cache.insert(&topic(number), (2, 1), Rc::clone(&large));
+            cache.insert(topic(number), (1, 1), Rc::clone(&large));
+            cache.insert(topic(number), (2, 1), Rc::clone(&large));
             assert!(cache.find(&topic(number), (2, 1)).is_some());
             assert!(cache.young.len() + cache.old.len() <= 10, "{}", cache.young.len());
         }
-        cache.insert(&topic(0), (1, 1), Rc::new(Route { targets: vec![target; 10_000], ..Route::default() }));
+        cache.insert(topic(0), (1, 1), Rc::new(Route { targets: vec![target; 10_000], ..Route::default() }));
         assert!(
             cache.find(&topic(0), (1, 1)).is_some(),
             "one that is larger than the cache has it to itself"
@@ -137,7 +139,7 @@ mod tests {
     #[test]
     fn an_entry_of_another_generation_is_not_found() {
         let mut cache = Cache::new(8, 1);
-        cache.insert(&topic(0), (1, 1), Rc::default());
+        cache.insert(topic(0), (1, 1), Rc::default());
         assert!(cache.find(&topic(0), (2, 1)).is_none());
         assert!(cache.find(&topic(0), (1, 2)).is_none());
         assert!(cache.find(&topic(0), (1, 1)).is_some());

@@ -101,8 +101,10 @@ impl Router {
         if let Some(route) = self.cache.find(topic, generations) {
             return route;
         }
-        let mut route = Route { shards: interest.shards_for(topic, self.shard), ..Route::default() };
-        self.trie.matches(topic, &mut route);
+        let topic = topic.detached();
+        let shards = interest.shards_for(&topic, self.shard);
+        let mut route = Route { topic: Some(topic.clone()), shards, ..Route::default() };
+        self.trie.matches(&topic, &mut route);
         let route = Rc::new(route);
         self.cache.insert(topic, generations, Rc::clone(&route));
         route

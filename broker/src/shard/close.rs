@@ -85,7 +85,10 @@ impl Shard {
             if let EndReason::Violation { detail, .. } = &end {
                 disconnect.properties.reason_string = detail.as_str().try_into().ok();
             }
-            self.send(id, &Packet::Disconnect(disconnect));
+            if !self.send(id, &Packet::Disconnect(disconnect)) {
+                // Without the words it may fit [MQTT-3.14.2-3].
+                self.send(id, &Packet::Disconnect(Disconnect::new(reason)));
+            }
         }
         self.finish(now, id, end);
     }

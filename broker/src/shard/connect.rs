@@ -30,9 +30,9 @@ impl Shard {
         let (session, session_present) = self.take_session(now, connect, client_id);
         self.attach(now, id, session, connect);
         let connack = self.connack(connect, session, session_present, is_assigned);
-        self.send(id, &Packet::ConnAck(Box::new(connack)));
         self.announce(id, session, session_present);
-        if session_present {
+        self.answer(now, id, &Packet::ConnAck(Box::new(connack)));
+        if self.connection(id).is_some() {
             self.send_queue(now, session);
         }
     }

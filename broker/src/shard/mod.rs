@@ -189,8 +189,8 @@ impl Shard {
             Packet::PubRel(ack) => self.on_pubrel(id, session, &ack),
             Packet::PubComp(ack) => self.on_pubcomp(now, session, &ack),
             Packet::Subscribe(subscribe) => self.on_subscribe(now, id, session, &subscribe),
-            Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(id, session, &unsubscribe),
-            Packet::PingReq => self.send(id, &Packet::PingResp),
+            Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(now, id, session, &unsubscribe),
+            Packet::PingReq => self.answer(now, id, &Packet::PingResp),
             Packet::Disconnect(disconnect) => self.on_disconnect(now, id, session, &disconnect),
             Packet::Auth(_) => {
                 let detail = "AUTH: no authentication method was agreed on [MQTT-4.12.0-1]";
@@ -238,11 +238,22 @@ impl Shard {
         Some(ConnectionId { index, generation: connection.generation })
     }
 
-    /// Puts a packet into the output of a connection, if it is not larger than the client takes.
-    fn send(&mut self, id: ConnectionId, packet: &Packet) {
-        let Some(connection) = self.connections.get_mut(id.as_index()) else { return };
+    /// Sends what the client is owed. If that is larger than the client takes, the connection ends, since it could
+    /// only wait for it in vain.
+    fn answer(&mut self, now: Time, id: ConnectionId, packet: &Packet) {
+        if !self.send(id, packet) {
+            let kind = packet.packet_type();
+            let detail =
+                format!("{kind} is larger than the maximum packet size of the client [MQTT-3.1.2-24]");
+            self.end_connection(now, id, EndReason::Violation { reason: ReasonCode::PacketTooLarge, detail });
+        }
+    }
+
+    /// Puts a packet into the output of a connection, unless it is larger than the client takes.
+    fn send(&mut self, id: ConnectionId, packet: &Packet) -> bool {
+        let Some(connection) = self.connections.get_mut(id.as_index()) else { return false };
         if connection.generation != id.generation || connection.is_closed {
-            return;
+            return false;
         }
         let version = connection.protocol.version().unwrap_or(Version::V311);
         let size_max = connection.packet_size_max();
@@ -250,8 +261,10 @@ impl Shard {
         let output = self.outputs.lend(&mut connection.output);
         if fits && output.write(|tail| codec::encode(packet, version, tail)).is_ok() {
             mark_dirty(&mut self.dirty, connection, id.index);
+            true
         } else {
             self.count_drop(DropReason::PacketTooLarge);
+            false
         }
     }
 

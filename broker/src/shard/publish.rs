@@ -88,7 +88,7 @@ impl Shard {
             self.limited(session, Limit::Retained);
             return ReasonCode::QuotaExceeded;
         }
-        self.route(now, &outgoing)
+        self.route(now, outgoing)
     }
 
     /// A message of the broker itself, or for a client that is gone.
@@ -99,7 +99,7 @@ impl Shard {
                 limit: Limit::Retained.name(),
             });
         }
-        self.route(now, &Outgoing::of_message(message));
+        self.route(now, Outgoing::of_message(message));
     }
 
     /// Whether the store took it. Stored before anybody is looked up: see `interest`.
@@ -112,9 +112,10 @@ impl Shard {
     }
 
     /// Delivers to the sessions here and tells the other shards.
-    fn route(&mut self, now: Time, outgoing: &Outgoing<'_>) -> ReasonCode {
+    fn route(&mut self, now: Time, outgoing: Outgoing<'_>) -> ReasonCode {
         let route = self.router.route(&self.shared.interest, outgoing.topic);
-        let delivered = self.deliver(now, &route, outgoing);
+        let outgoing = outgoing.on_route(&route);
+        let delivered = self.deliver(now, &route, &outgoing);
         for to in route.shards.iter() {
             self.stats.forwarded += 1;
             self.effects.push_back(Effect::Forward { to, forward: Forward::Message(outgoing.message()) });

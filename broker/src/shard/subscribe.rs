@@ -32,11 +32,20 @@ impl Shard {
             reasons.push(reason);
         }
         let properties = ReasonProperties::default();
-        self.send(id, &Packet::SubAck(SubAck { packet_id: subscribe.packet_id, reasons, properties }));
-        self.send_queue(now, session);
+        let suback = SubAck { packet_id: subscribe.packet_id, reasons, properties };
+        self.answer(now, id, &Packet::SubAck(suback));
+        if self.connection(id).is_some() {
+            self.send_queue(now, session);
+        }
     }
 
-    pub(super) fn on_unsubscribe(&mut self, id: ConnectionId, session: u32, unsubscribe: &Unsubscribe) {
+    pub(super) fn on_unsubscribe(
+        &mut self,
+        now: Time,
+        id: ConnectionId,
+        session: u32,
+        unsubscribe: &Unsubscribe,
+    ) {
         let is_too_many = self.is_too_many(session, unsubscribe.filters.len());
         let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
         for filter in &unsubscribe.filters {
@@ -54,7 +63,8 @@ impl Shard {
             });
         }
         let properties = ReasonProperties::default();
-        self.send(id, &Packet::UnsubAck(UnsubAck { packet_id: unsubscribe.packet_id, reasons, properties }));
+        let unsuback = UnsubAck { packet_id: unsubscribe.packet_id, reasons, properties };
+        self.answer(now, id, &Packet::UnsubAck(unsuback));
     }
 
     fn is_too_many(&mut self, session: u32, filters: usize) -> bool {

@@ -308,3 +308,24 @@ fn the_identifier_of_a_refused_qos_2_message_is_free_again_in_version_5() {
     broker.send(wire, V5, [publish(1, "a", "x", QoS::ExactlyOnce)]);
     assert_eq!(broker.payloads(subscriber), ["x"]);
 }
+
+#[test]
+fn an_answer_that_is_larger_than_the_client_takes_ends_the_connection() {
+    let small = |packet_size_max| {
+        let properties =
+            ConnectProperties { packet_size_max: Some(packet_size_max), ..ConnectProperties::default() };
+        Connect { properties, ..connect("c", V5) }
+    };
+    let told = [Packet::Disconnect(Disconnect::new(ReasonCode::PacketTooLarge))];
+    let mut broker = Broker::new(1);
+    let wire = broker.wire("c");
+    broker.send(wire, V5, [Packet::Connect(Box::new(small(10)))]);
+    assert_eq!(broker.received(wire, V5), told);
+    assert!(broker.closed.contains(&wire));
+
+    let wire = broker.connected(small(30));
+    broker.send(wire, V5, [subscribe(1, &["a"; 40], QoS::AtMostOnce)]);
+    assert_eq!(broker.received(wire, V5), told);
+    assert!(broker.closed.contains(&wire));
+    assert_eq!(broker.count(|stats| stats.sessions as u64), 0);
+}
