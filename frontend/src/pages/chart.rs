@@ -1,7 +1,5 @@
 //! The chart of one number, following it live.
 
-use std::rc::Rc;
-
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
@@ -9,7 +7,7 @@ use super::chart_figures::{Figures, Reading, low_high};
 use super::example_command;
 use crate::catalogue::{Catalogue, fill};
 use crate::components::{Choice, Empty, Segmented, Symbol};
-use crate::hooks::{use_app, use_hub, use_locale, use_topic, use_watch};
+use crate::hooks::{use_app, use_hub, use_locale, use_watch};
 use crate::route::Route;
 use crate::services::hub::Hub;
 use crate::services::locale::Locale;
@@ -18,6 +16,7 @@ use crate::state::field_series::FieldSeries;
 use crate::state::json;
 use crate::state::measure::Measure;
 use crate::state::series::Series;
+use crate::state::topics::TopicId;
 use crate::widgets::{ChartData, LineChart};
 
 /// Topics that the field suggests.
@@ -180,9 +179,7 @@ fn LiveChart(props: &LiveChartProps) -> Html {
     let app = use_app();
     let locale = app.locale.clone();
     let text = locale.catalogue();
-    let mark = use_topic(Rc::from(props.topic.as_str()));
-    // The picture moves on even when nothing comes.
-    use_watch((), |_, ()| (clock::wall_ms() / 500.0) as u64);
+    let mark = use_watch(props.topic.clone(), |hub, topic| ChartMark::of(hub, topic));
     let look = use_watch((), |_, ()| document::look());
     let gathered = use_mut_ref(FieldSeries::default);
     let topics = hub.topics();
@@ -213,6 +210,31 @@ fn LiveChart(props: &LiveChartProps) -> Html {
                 {fill(text.chart_points, &[("count", &locale.count(series.len() as u64))])}
             </p>
         </section>
+    }
+}
+
+/// What tells one picture from the next. A slow topic is drawn with each message, a fast one ten times a second,
+/// and the picture moves on even when nothing comes.
+#[derive(Clone, Copy, PartialEq)]
+struct ChartMark {
+    id: TopicId,
+    live: bool,
+    messages: u64,
+    beat: u64,
+}
+
+/// Messages a second above which not each one is drawn.
+const DRAWN_PER_SECOND_MAX: f64 = 10.0;
+
+impl ChartMark {
+    fn of(hub: &Hub, topic: &str) -> Option<Self> {
+        let topics = hub.topics();
+        let id = topics.find(topic)?;
+        let now_ms = clock::wall_ms();
+        let topic = topics.topic(id);
+        let is_fast = topic.per_second(now_ms) > DRAWN_PER_SECOND_MAX;
+        let (messages, beat_ms) = if is_fast { (0, 100.0) } else { (topic.count(), 500.0) };
+        Some(Self { id, live: topics.is_live(id), messages, beat: (now_ms / beat_ms) as u64 })
     }
 }
 

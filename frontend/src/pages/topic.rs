@@ -35,55 +35,86 @@ pub struct TopicPageProps {
 /// The page.
 #[component]
 pub fn TopicPage(props: &TopicPageProps) -> Html {
+    let locale = use_locale();
+    let text = locale.catalogue();
+    let topic = &props.topic;
+    let heard = use_watch(topic.clone(), |hub, topic| hub.topics().find(topic).is_some());
+    html! {
+        <>
+            <TopicHead topic={topic.clone()} />
+            if heard {
+                <div class="columns">
+                    <PayloadCard topic={topic.clone()} />
+                    <FactsCard topic={topic.clone()} />
+                </div>
+                <MessagesCard topic={topic.clone()} />
+            } else {
+                <Empty symbol={Symbol::Topics} title={text.topic_unheard_title}
+                    text={fill(text.topic_unheard_text, &[("topic", topic)])} />
+            }
+        </>
+    }
+}
+
+/// Drawn anew with each message and not more often: the payload may be large.
+#[component]
+fn PayloadCard(props: &TopicPageProps) -> Html {
     let hub = use_hub();
     let locale = use_locale();
     let text = locale.catalogue();
-    let name: Rc<str> = props.topic.as_str().into();
-    let mark = use_topic(Rc::clone(&name));
-    // Ages grow by the second.
-    use_watch((), |_, ()| (clock::wall_ms() / 1000.0) as u64);
-    let head = html! { <TopicHead topic={props.topic.clone()} /> };
-    let Some(mark) = mark else {
-        return html! {
-            <>
-                {head}
-                <Empty symbol={Symbol::Topics} title={text.topic_unheard_title}
-                    text={fill(text.topic_unheard_text, &[("topic", &name)])} />
-            </>
-        };
-    };
+    let Some(mark) = use_topic(Rc::from(props.topic.as_str())) else { return Html::default() };
     let topics = hub.topics();
     let topic = topics.topic(mark.id);
     html! {
-        <>
-            {head}
-            <div class="columns">
-                <section class="card" aria-labelledby="payload-title">
-                    <div class="card__head">
-                        <h2 class="card__title" id="payload-title">{text.payload}</h2>
-                        if !mark.live {
-                            <span class="badge badge--warn">{text.last_known}</span>
-                        }
-                        <span class="card__note">{size(&locale, topic.payload().len())}</span>
-                        <CopyButton topic={props.topic.clone()} />
-                    </div>
-                    <PayloadView payload={Rc::<[u8]>::from(topic.payload())} live={mark.live} locale={locale.clone()} />
-                    {course(topic)}
-                    {fields(&locale, topic)}
-                </section>
-                <section class="card" aria-labelledby="facts-title">
-                    <h2 class="card__title" id="facts-title">{text.facts}</h2>
-                    <dl class="facts">{facts(&locale, topic)}</dl>
-                    {properties(&locale, topic.properties())}
-                </section>
+        <section class="card" aria-labelledby="payload-title">
+            <div class="card__head">
+                <h2 class="card__title" id="payload-title">{text.payload}</h2>
+                if !mark.live {
+                    <span class="badge badge--warn">{text.last_known}</span>
+                }
+                <span class="card__note">{size(&locale, topic.payload().len())}</span>
+                <CopyButton topic={props.topic.clone()} />
             </div>
-            <section class="card" aria-labelledby="messages-title">
-                <h2 class="card__title" id="messages-title">{text.last_messages}</h2>
-                <ol class="messages" data-testid="detail-messages">
-                    {for topic.history().newest_first().map(|message| past(&locale, message))}
-                </ol>
-            </section>
-        </>
+            <PayloadView payload={Rc::<[u8]>::from(topic.payload())} live={mark.live} locale={locale.clone()} />
+            {course(topic)}
+            {fields(&locale, topic)}
+        </section>
+    }
+}
+
+#[component]
+fn FactsCard(props: &TopicPageProps) -> Html {
+    let hub = use_hub();
+    let locale = use_locale();
+    let text = locale.catalogue();
+    // Ages grow by the second.
+    use_watch((), |_, ()| (clock::wall_ms() / 1000.0) as u64);
+    let Some(mark) = use_topic(Rc::from(props.topic.as_str())) else { return Html::default() };
+    let topics = hub.topics();
+    let topic = topics.topic(mark.id);
+    html! {
+        <section class="card" aria-labelledby="facts-title">
+            <h2 class="card__title" id="facts-title">{text.facts}</h2>
+            <dl class="facts">{facts(&locale, topic)}</dl>
+            {properties(&locale, topic.properties())}
+        </section>
+    }
+}
+
+#[component]
+fn MessagesCard(props: &TopicPageProps) -> Html {
+    let hub = use_hub();
+    let locale = use_locale();
+    let text = locale.catalogue();
+    let Some(mark) = use_topic(Rc::from(props.topic.as_str())) else { return Html::default() };
+    let topics = hub.topics();
+    html! {
+        <section class="card" aria-labelledby="messages-title">
+            <h2 class="card__title" id="messages-title">{text.last_messages}</h2>
+            <ol class="messages" data-testid="detail-messages">
+                {for topics.topic(mark.id).history().newest_first().map(|message| past(&locale, message))}
+            </ol>
+        </section>
     }
 }
 

@@ -138,7 +138,7 @@ impl Sketch<'_> {
 
     fn draw(&self, area: &DrawingArea<CanvasBackend, Shift>) -> Drawn {
         let data = &self.props.data;
-        let points = Series::thinned(&data.points, (self.width * 2.0) as usize);
+        let points = Series::thinned(&data.points, self.width as usize);
         let (low, high) = bounds(&points);
         let scale = Scale::around(low, high, 5);
         let time_chars = self.props.time_label.emit(data.to_ms).chars().count() as f64;
