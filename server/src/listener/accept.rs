@@ -12,12 +12,22 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The next connection, however long that takes. Nothing is lost when the future is dropped.
 pub(super) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut failures = 0_u32;
     loop {
         match listener.accept().await {
-            Ok(accepted) => return accepted,
+            Ok(accepted) => {
+                if failures > 0 {
+                    tracing::info!(failures, "connections are accepted again");
+                }
+                return accepted;
+            }
             Err(error) if is_of_one_connection(&error) => tracing::debug!(%error, "a connection was gone"),
             Err(error) => {
-                tracing::warn!(%error, "no connection can be accepted; trying again");
+                // Said once, not ten times a second for as long as it lasts.
+                if failures == 0 {
+                    tracing::warn!(%error, "no connection can be accepted; trying on");
+                }
+                failures = failures.saturating_add(1);
                 tokio::time::sleep(PAUSE).await;
             }
         }

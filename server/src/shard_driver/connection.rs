@@ -31,6 +31,8 @@ pub(super) struct Connection {
     pub(super) phase: Phase,
     /// The last write did not take everything: the socket says when it can take more.
     pub(super) write_blocked: bool,
+    /// On the driver's list of connections to be read.
+    pub(super) due: bool,
     /// On the driver's list of connections that are not read because the shard does not want input.
     pub(super) paused: bool,
 }
@@ -93,6 +95,7 @@ impl Connection {
             partial: BytesMut::new(),
             phase,
             write_blocked: false,
+            due: false,
             paused: false,
         }
     }

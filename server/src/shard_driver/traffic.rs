@@ -46,8 +46,10 @@ impl ShardDriver {
                 break;
             }
             let Some(slot) = self.due.pop_front() else { break };
+            let Some(connection) = self.connections.get_mut(slot) else { continue };
+            connection.due = false;
             if self.read_socket(now, slot, &mut turn_bytes) == Next::Again {
-                self.due.push_back(slot);
+                self.make_due(slot);
             }
         }
     }
@@ -62,9 +64,18 @@ impl ShardDriver {
             if std::mem::take(&mut connection.write_blocked) {
                 self.send(now, slot);
             }
-            self.due.push_back(slot);
+            self.make_due(slot);
         }
         self.taken = taken;
+    }
+
+    /// Puts a connection on the list of those to be read, once.
+    fn make_due(&mut self, slot: usize) {
+        if let Some(connection) = self.connections.get_mut(slot)
+            && !std::mem::replace(&mut connection.due, true)
+        {
+            self.due.push_back(slot);
+        }
     }
 
     /// Reads one socket until it would block or its share is used up.
@@ -126,7 +137,7 @@ impl ShardDriver {
         let mut buffer = Buffer { bytes: std::mem::take(&mut self.buffer), is_own: false };
         buffer.bytes.extend_from_slice(bytes);
         self.digest(now, slot, buffer, 0);
-        self.due.push_back(slot);
+        self.make_due(slot);
     }
 
     /// Lets the shard have the bytes of `buffer`, of which those from `start` on are new.
@@ -296,13 +307,13 @@ impl ShardDriver {
             else {
                 return false;
             };
-            let stays = matches!(connection.phase, Phase::Open(id) if !self.shard.wants_input(id));
-            if !stays {
-                connection.paused = false;
-                self.due.push_back(*slot);
+            connection.paused = matches!(connection.phase, Phase::Open(id) if !self.shard.wants_input(id));
+            if !connection.paused {
+                self.make_due(*slot);
                 self.more_to_do = true;
+                return false;
             }
-            stays
+            true
         });
         self.paused = paused;
     }
