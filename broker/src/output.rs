@@ -7,7 +7,8 @@ use bytes::{Buf, Bytes, BytesMut};
 
 /// Payloads up to this many bytes are copied behind their header; larger ones are shared.
 ///
-/// A copy of 4 KiB takes less time than the second slice of a vectored write and the count of its owners.
+/// Measured with 100 receivers and vectored writes to /dev/null: at 4 KiB a copy takes as long as the second slice,
+/// the count of owners and the buffer that is not used again; below it is faster.
 pub(crate) const COPY_MAX: usize = 4096;
 
 /// What is to be written, in order. Holds no memory once it is written and given back.
