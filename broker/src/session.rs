@@ -10,7 +10,7 @@ use crate::delivery::Delivery;
 use crate::ids::SessionId;
 use crate::limits::LimitSet;
 use crate::queue::Queue;
-use crate::router::Place;
+use crate::router::Places;
 
 /// The state of a session (MQTT 5.0, 4.1).
 pub(crate) struct Session {
@@ -21,8 +21,8 @@ pub(crate) struct Session {
     pub(crate) version: Version,
     /// Index of the connection.
     pub(crate) connection: Option<u32>,
-    /// Where its subscriptions are, in no order.
-    pub(crate) subscriptions: Vec<Place>,
+    /// Where its subscriptions are.
+    pub(crate) subscriptions: Places,
     /// Messages under way; most sessions never have one that is acknowledged.
     flow: Option<Box<Flow>>,
     /// How many QoS 1 and 2 messages may be under way to the client at once; never 0.
@@ -67,7 +67,7 @@ impl Session {
             client_id,
             version,
             connection: None,
-            subscriptions: Vec::new(),
+            subscriptions: Places::None,
             flow: None,
             window: u16::MAX,
             expiry_seconds: 0,

@@ -45,6 +45,47 @@ pub(crate) struct Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(u32);
 
+/// The places of one session's subscriptions, in no order. One, as most sessions have it, takes no memory of its
+/// own.
+#[derive(Debug, Default)]
+pub(crate) enum Places {
+    #[default]
+    None,
+    One(Place),
+    Several(Vec<Place>),
+}
+
+impl Places {
+    pub(crate) fn as_slice(&self) -> &[Place] {
+        match self {
+            Self::None => &[],
+            Self::One(only) => std::slice::from_ref(only),
+            Self::Several(several) => several,
+        }
+    }
+
+    /// Adds one that is not among them.
+    pub(crate) fn push(&mut self, place: Place) {
+        match self {
+            Self::None => *self = Self::One(place),
+            Self::One(first) => *self = Self::Several(vec![*first, place]),
+            Self::Several(several) => several.push(place),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, place: Place) {
+        match self {
+            Self::One(only) if *only == place => *self = Self::None,
+            Self::None | Self::One(_) => {}
+            Self::Several(several) => {
+                if let Some(at) = several.iter().position(|other| *other == place) {
+                    several.swap_remove(at);
+                }
+            }
+        }
+    }
+}
+
 /// Subscriptions of one shard.
 pub(crate) struct Router {
     shard: ShardId,

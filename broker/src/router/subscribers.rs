@@ -8,12 +8,21 @@ use super::SubscriptionOptions;
 /// A list up to this long is searched faster than a map is asked.
 const LIST_MAX: usize = 32;
 
-/// Subscribers in no order, each session once. Finding one takes the same time among a hundred thousand.
+/// Subscribers in no order, each session once. One, as most filters have it, takes no memory of its own; finding
+/// one takes the same time among a hundred thousand.
 #[derive(Default)]
-pub(super) struct Subscribers {
+pub(super) enum Subscribers {
+    #[default]
+    None,
+    One(Subscriber),
+    Several(Box<List>),
+}
+
+#[derive(Default)]
+pub(super) struct List {
     list: Vec<Subscriber>,
-    /// Where each session stands in a list that is longer than [`LIST_MAX`]; boxed, since most are not.
-    places: Option<Box<HashMap<u32, u32, FixedState>>>,
+    /// Where each session stands in a list that is longer than [`LIST_MAX`].
+    places: Option<HashMap<u32, u32, FixedState>>,
 }
 
 /// A session with what it asked for.
@@ -25,26 +34,66 @@ pub(super) struct Subscriber {
 
 impl Subscribers {
     pub(super) fn as_slice(&self) -> &[Subscriber] {
-        &self.list
+        match self {
+            Self::None => &[],
+            Self::One(only) => std::slice::from_ref(only),
+            Self::Several(several) => &several.list,
+        }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        matches!(self, Self::None)
     }
 
     pub(super) fn contains(&self, session: u32) -> bool {
-        self.place(session).is_some()
+        match self {
+            Self::None => false,
+            Self::One(only) => only.session == session,
+            Self::Several(several) => several.place(session).is_some(),
+        }
     }
 
     /// Enters a subscriber, or changes what it asked for; whether it is new.
     pub(super) fn insert(&mut self, subscriber: Subscriber, hash: &FixedState) -> bool {
+        match self {
+            Self::None => *self = Self::One(subscriber),
+            Self::One(only) if only.session == subscriber.session => {
+                *only = subscriber;
+                return false;
+            }
+            Self::One(only) => {
+                *self = Self::Several(Box::new(List { list: vec![*only, subscriber], places: None }));
+            }
+            Self::Several(several) => return several.insert(subscriber, hash),
+        }
+        true
+    }
+
+    /// Whether it was there.
+    pub(super) fn remove(&mut self, session: u32) -> bool {
+        match self {
+            Self::One(only) if only.session == session => *self = Self::None,
+            Self::None | Self::One(_) => return false,
+            Self::Several(several) => {
+                if !several.remove(session) {
+                    return false;
+                }
+                match several.list[..] {
+                    [] => *self = Self::None,
+                    [only] => *self = Self::One(only),
+                    [_, _, ..] => {}
+                }
+            }
+        }
+        true
+    }
+}
+
+impl List {
+    fn insert(&mut self, subscriber: Subscriber, hash: &FixedState) -> bool {
         if let Some(place) = self.place(subscriber.session) {
             self.list[place] = subscriber;
             return false;
-        }
-        if self.list.is_empty() {
-            // Most filters have one subscriber, and there are as many filters as subscribers then.
-            self.list.reserve_exact(1);
         }
         self.list.push(subscriber);
         match &mut self.places {
@@ -53,15 +102,14 @@ impl Subscribers {
             None if self.list.len() > LIST_MAX => {
                 let mut places = HashMap::with_hasher(hash.clone());
                 places.extend(self.list.iter().map(|subscriber| subscriber.session).zip(0..));
-                self.places = Some(Box::new(places));
+                self.places = Some(places);
             }
             None => {}
         }
         true
     }
 
-    /// Whether it was there.
-    pub(super) fn remove(&mut self, session: u32) -> bool {
+    fn remove(&mut self, session: u32) -> bool {
         let Some(place) = self.place(session) else { return false };
         self.list.swap_remove(place);
         if let Some(places) = &mut self.places {
@@ -100,7 +148,7 @@ mod tests {
         let mut number: u32 = 1;
         for step in 0..20_000 {
             number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let session = number >> 8 & 127;
+            let session = number >> 8 & if step < 10_000 { 127 } else { 3 };
             // Grows for a while, then shrinks.
             if step % 2000 < 1000 {
                 let options = SubscriptionOptions {

@@ -141,7 +141,7 @@ impl Shard {
     pub(super) fn end_session(&mut self, now: Time, index: u32) {
         self.publish_will(now, index);
         let session = self.sessions.remove(index);
-        for place in &session.subscriptions {
+        for place in session.subscriptions.as_slice() {
             self.router.unsubscribe(&self.shared.interest, *place, index);
         }
         self.event(Event::SessionEnded { client_id: session.client_id });

@@ -52,10 +52,7 @@ impl Shard {
             reasons.push(if is_too_many {
                 ReasonCode::ImplementationSpecificError
             } else if let Some(place) = self.router.find(filter, session) {
-                let places = &mut self.sessions[session].subscriptions;
-                if let Some(at) = places.iter().position(|other| *other == place) {
-                    places.swap_remove(at);
-                }
+                self.sessions[session].subscriptions.remove(place);
                 self.router.unsubscribe(&self.shared.interest, place, session);
                 ReasonCode::Success
             } else {
@@ -87,7 +84,7 @@ impl Shard {
             self.limited(session_index, limit);
             return Some(ReasonCode::TopicFilterInvalid);
         }
-        let is_full = session.subscriptions.len() >= limits.subscriptions_per_session_max;
+        let is_full = session.subscriptions.as_slice().len() >= limits.subscriptions_per_session_max;
         if is_full && self.router.find(filter, session_index).is_none() {
             self.limited(session_index, Limit::Subscriptions);
             return Some(ReasonCode::QuotaExceeded);
@@ -114,12 +111,7 @@ impl Shard {
         let filter = &subscription.filter;
         let (place, is_new) = self.router.subscribe(&self.shared.interest, filter, session_index, options);
         if is_new {
-            let subscriptions = &mut self.sessions[session_index].subscriptions;
-            if subscriptions.is_empty() {
-                // Most sessions have one, and idle ones are many.
-                subscriptions.reserve_exact(1);
-            }
-            subscriptions.push(place);
+            self.sessions[session_index].subscriptions.push(place);
         }
         is_new
     }
