@@ -16,7 +16,7 @@ use super::clock;
 use super::connection::{Connection, ConnectionEvent};
 use super::document;
 use super::info;
-use crate::state::address::broker_address;
+use crate::state::address::{broker_address, development_address};
 use crate::state::command::{Command, Effect, Input};
 use crate::state::link::Link;
 use crate::state::outcome::{self, Draft, Failure, Outcome};
@@ -68,7 +68,10 @@ impl Hub {
     pub fn start() -> Self {
         let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
             let (events, seconds) = (weak.clone(), weak.clone());
-            let connection = Connection::new(broker_address(&document::href()), move |event| {
+            let href = document::href();
+            let address =
+                if cfg!(debug_assertions) { development_address(&href) } else { broker_address(&href) };
+            let connection = Connection::new(address, move |event| {
                 if let Some(inner) = events.upgrade() {
                     inner.handle_event(event);
                 }

@@ -19,6 +19,15 @@ pub fn broker_address(href: &str) -> Option<String> {
     Some(format!("{scheme}://{host}{folder}{}", hearth_api::path::MQTT))
 }
 
+/// Where Trunk serves a page that is being written, and where the broker beside it is.
+const DEVELOPMENT_PORTS: (&str, &str) = (":8081/", ":8080/");
+
+/// As [`broker_address`]; a page that Trunk serves finds the broker that was started beside it.
+pub fn development_address(href: &str) -> Option<String> {
+    let (page, broker) = DEVELOPMENT_PORTS;
+    broker_address(href).map(|address| address.replacen(page, broker, 1))
+}
+
 /// The port of an address such as `127.0.0.1:1883` or `[::1]:1883`.
 pub fn port(address: &str) -> Option<u16> {
     address.rsplit_once(':')?.1.parse().ok()
@@ -53,6 +62,16 @@ mod tests {
             ("http:///x", None),
         ] {
             assert_eq!(broker_address(href).as_deref(), address, "{href}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_being_written_finds_the_broker_beside_it() {
+        for (href, address) in [
+            ("http://localhost:8081/#/topics", "ws://localhost:8080/mqtt"),
+            ("http://localhost:8080/", "ws://localhost:8080/mqtt"),
+        ] {
+            assert_eq!(development_address(href).as_deref(), Some(address), "{href}");
         }
     }
 
