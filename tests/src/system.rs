@@ -9,6 +9,7 @@
     reason = "all of this crate is a test: a panic is how it reports"
 )]
 
+mod accessibility;
 mod broken_rules;
 mod broker_tcp;
 mod browser;

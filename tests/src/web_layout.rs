@@ -8,7 +8,8 @@ use crate::mosquitto::{V311, publish};
 use crate::process::PATIENCE;
 use crate::web_page::open;
 
-const PAGES: [&str; 5] = ["home", "topics", "publish", "chart", "about"];
+/// The pages of the navigation.
+pub const PAGES: [&str; 5] = ["home", "topics", "publish", "chart", "about"];
 
 #[test]
 fn every_page_fits_its_screen_and_has_its_picture_taken() {
