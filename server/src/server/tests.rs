@@ -221,6 +221,27 @@ async fn a_subscriber_that_does_not_read_costs_the_others_nothing() {
 }
 
 #[tokio::test]
+async fn a_client_that_was_sent_away_and_does_not_read_is_let_go() {
+    let server = start().await;
+    let mut stuck = Client::subscriber(&server, "stuck", "flood").await;
+    let mut publisher = Client::connect(&server, "publisher").await;
+    // More than the sockets hold between them.
+    for _ in 0..256 {
+        publisher.send(&publish_packet("flood", &[1; 64 * 1024])).await;
+    }
+    publisher.send(PINGREQ).await;
+    publisher.expect(PINGRESP).await;
+    let _successor = Client::connect(&server, "stuck").await;
+    let reset = async {
+        while stuck.0.write_all(PINGREQ).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, reset).await.unwrap();
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_flood_between_the_shards_comes_to_its_end() {
     let server = start().await;
     for number in 0..8 {

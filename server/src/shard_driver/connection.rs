@@ -176,6 +176,13 @@ impl Connection {
         }
     }
 
+    /// Makes the drop of the socket a reset, so that the kernel does not go on to hold what a peer does not read.
+    pub(super) fn abort(&self) {
+        if let Err(error) = self.socket.set_zero_linger() {
+            tracing::debug!(%error, "a socket was gone before it was reset");
+        }
+    }
+
     /// Closes our side. An error means that the peer is gone, which ends the connection as well.
     pub(super) fn close_write(&mut self) -> io::Result<()> {
         let mut context = Context::from_waker(&self.waker);

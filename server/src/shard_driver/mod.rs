@@ -232,12 +232,16 @@ impl ShardDriver {
             self.carry_out_effects(now);
         }
         while let Some((until, slot)) = self.close_deadlines.pop_front_if(|(until, _)| *until <= now) {
-            let is_due = self.connections.get(slot).is_some_and(|connection| match connection.phase {
-                Phase::Open(_) => false,
-                Phase::Flushing { until: own, .. } | Phase::Lingering { until: own } => own == until,
-            });
-            if is_due {
-                self.connections.remove(slot);
+            let Some(connection) = self.connections.get(slot) else { continue };
+            match connection.phase {
+                Phase::Flushing { until: own, .. } if own == until => {
+                    connection.abort();
+                    self.connections.remove(slot);
+                }
+                Phase::Lingering { until: own } if own == until => {
+                    self.connections.remove(slot);
+                }
+                Phase::Open(_) | Phase::Flushing { .. } | Phase::Lingering { .. } => {}
             }
         }
     }
