@@ -69,7 +69,7 @@ pub(super) fn Figures(props: &FiguresProps) -> Html {
                 <dt>{text.chart_latest}</dt>
                 <dd data-testid="chart-latest">{words(props.latest)}</dd>
                 if !props.live {
-                    <span class="badge badge--warn">{text.last_known}</span>
+                    <dd class="figure__note"><span class="badge badge--warn">{text.last_known}</span></dd>
                 }
             </div>
             <div class="figure"><dt>{text.chart_lowest}</dt><dd>{words(bounds.map(|(low, _)| low))}</dd></div>
