@@ -212,7 +212,8 @@ fn a_request_that_is_no_http_is_refused() {
 fn hashed_files(index: &Answer) -> Vec<String> {
     let text = index.text();
     let mut files: Vec<String> = text
-        .split(['"', '\''])
+        // The built page has no more quotes than HTML needs.
+        .split(['"', '\'', '=', ' ', '>'])
         .map(|part| part.trim_start_matches("./"))
         .filter(|part| {
             let stem = part.rsplit_once('.').map(|(stem, _ending)| stem.trim_end_matches("_bg"));
