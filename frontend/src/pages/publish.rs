@@ -34,8 +34,12 @@ pub fn PublishPage(props: &PublishPageProps) -> Html {
         });
     }
     let edit = {
-        let draft = draft.clone();
-        Callback::from(move |edited: Draft| draft.set(edited))
+        let (hub, draft) = (hub.clone(), draft.clone());
+        Callback::from(move |edited: Draft| {
+            // The last result was for what stood here before.
+            hub.reset_outcome();
+            draft.set(edited);
+        })
     };
     let onsubmit = {
         let (hub, draft) = (hub.clone(), draft.clone());

@@ -14,7 +14,7 @@ use crate::services::locale::Locale;
 use crate::services::{clock, document};
 use crate::state::history::{Kept, PastMessage};
 use crate::state::json;
-use crate::state::payload;
+use crate::state::payload::{self, Form};
 use crate::state::spark::Spark;
 use crate::state::topics::{Kind, Topic};
 use crate::widgets::SparkLine;
@@ -72,7 +72,7 @@ fn PayloadCard(props: &TopicPageProps) -> Html {
                 if !mark.live {
                     <span class="badge badge--warn">{text.last_known}</span>
                 }
-                <span class="card__note">{size(&locale, topic.payload().len())}</span>
+                <span class="card__note">{kind_and_size(&locale, topic.payload())}</span>
                 <CopyButton topic={props.topic.clone()} />
             </div>
             <PayloadView payload={Rc::<[u8]>::from(topic.payload())} live={mark.live} locale={locale.clone()} />
@@ -175,6 +175,17 @@ fn CopyButton(props: &TopicPageProps) -> Html {
             <Icon symbol={Symbol::Copy} /><span role="status">{label}</span>
         </button>
     }
+}
+
+fn kind_and_size(locale: &Locale, payload: &[u8]) -> String {
+    let text = locale.catalogue();
+    let form = match Form::of(payload) {
+        Form::Empty => text.format_empty,
+        Form::Json => text.format_json,
+        Form::Text => text.format_text,
+        Form::Hex => text.format_hex,
+    };
+    format!("{form} · {}", size(locale, payload.len()))
 }
 
 fn size(locale: &Locale, bytes: usize) -> String {

@@ -136,7 +136,8 @@ pub fn TopicsPage() -> Html {
                     text={fill(text.filter_empty_text, &[("query", &query)])} />
             } else {
                 <Heads />
-                <TopicList rows={Rows(list)} repaint={rows.repaint.clone()} {words} name={text.topics} />
+                <TopicList rows={Rows(list)} repaint={rows.repaint.clone()} {words} name={text.topics}
+                    query={(*query).clone()} />
             }
         </>
     }

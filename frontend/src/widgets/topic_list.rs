@@ -36,6 +36,8 @@ pub struct TopicListProps {
     pub words: RowWords,
     /// What the list is called.
     pub name: AttrValue,
+    /// What chose the rows; those of a new choice are shown from the first one on.
+    pub query: AttrValue,
 }
 
 /// The list.
@@ -52,6 +54,14 @@ pub fn TopicList(props: &TopicListProps) -> Html {
                 .zip(list.cast::<HtmlElement>())
                 .and_then(|(scroller, list)| Painter::start(scroller, list, rows, repaint, *words));
             move || drop(painter)
+        });
+    }
+    {
+        let scroller = scroller.clone();
+        use_effect_with(props.query.clone(), move |_| {
+            if let Some(scroller) = scroller.cast::<Element>() {
+                scroller.set_scroll_top(0);
+            }
         });
     }
     html! {
