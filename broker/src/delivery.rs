@@ -18,8 +18,6 @@ pub(crate) struct Delivery {
     pub(crate) qos: QoS,
     /// The retain flag that the client sees.
     pub(crate) retain: bool,
-    /// A retained message that a SUBSCRIBE brought.
-    pub(crate) is_replay: bool,
     pub(crate) ids: SubscriptionIds,
 }
 

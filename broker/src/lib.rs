@@ -14,6 +14,7 @@ mod limits;
 mod message;
 mod output;
 mod queue;
+mod replay;
 mod retained;
 mod router;
 mod session;

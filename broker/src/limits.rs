@@ -67,7 +67,6 @@ pub(crate) enum Limit {
     TopicLevels,
     FiltersPerPacket,
     Subscriptions,
-    Replays,
     Retained,
 }
 
@@ -83,7 +82,6 @@ impl Limit {
             Self::TopicLevels => "topic_levels_max",
             Self::FiltersPerPacket => "filters_per_packet_max",
             Self::Subscriptions => "subscriptions_per_session_max",
-            Self::Replays => "queued_messages_max",
             Self::Retained => "retained_messages_max or retained_bytes_max",
         }
     }

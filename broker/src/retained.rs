@@ -1,154 +1,134 @@
 //! The last message of each topic that was published with the retain flag.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use foldhash::quality::FixedState;
-use hashbrown::HashMap;
+use bytes::Bytes;
 use hearth_protocol::{Time, TopicFilter, TopicName};
 
 use crate::message::Message;
 
-/// Retained messages, in a tree of topic levels. Its lock is taken by publications with the retain flag and by
-/// SUBSCRIBE, and by nobody for longer than one topic or one filter takes.
+/// Retained messages by topic. The lock is taken by publications with the retain flag and by SUBSCRIBE, and held by
+/// a reader for a page at most.
 pub(crate) struct RetainedStore {
     messages_max: usize,
     bytes_max: usize,
-    tree: RwLock<Tree>,
+    content: RwLock<Content>,
 }
 
 /// The store is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-struct Tree {
-    nodes: Vec<Node>,
-    free: Vec<u32>,
-    messages: usize,
+/// Where the next page of a filter begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor(Key);
+
+/// Messages of one page.
+const PAGE_MESSAGES: usize = 256;
+
+/// Topics looked at for one page: what a filter that matches little may cost under the lock.
+const PAGE_STEPS: usize = 4096;
+
+#[derive(Default)]
+struct Content {
+    messages: BTreeMap<Key, Arc<Message>>,
     bytes: usize,
     /// No message expires before.
     expires_next: Option<Time>,
-    hash: FixedState,
 }
 
-struct Node {
-    parent: u32,
-    level: Box<str>,
-    children: HashMap<Box<str>, u32, FixedState>,
-    message: Option<Arc<Message>>,
-}
-
-const ROOT: u32 = 0;
+/// A topic, or a place between topics, in the order of levels: what is below `a` follows `a` at once, before `a!`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key(Bytes);
 
 impl RetainedStore {
-    pub(crate) fn new(messages_max: usize, bytes_max: usize, seed: u64) -> Self {
-        let hash = FixedState::with_seed(seed);
-        let root = Node::new(ROOT, "", hash.clone());
-        let tree =
-            Tree { nodes: vec![root], free: Vec::new(), messages: 0, bytes: 0, expires_next: None, hash };
-        Self { messages_max, bytes_max, tree: RwLock::new(tree) }
+    pub(crate) const fn new(messages_max: usize, bytes_max: usize) -> Self {
+        let content = Content { messages: BTreeMap::new(), bytes: 0, expires_next: None };
+        Self { messages_max, bytes_max, content: RwLock::new(content) }
     }
 
     /// Makes this the retained message of its topic, in place of the one before [MQTT-3.3.1-5]; an empty one
     /// removes it [MQTT-3.3.1-6].
     pub(crate) fn store(&self, message: &Arc<Message>, now: Time) -> Result<(), Full> {
-        let mut tree = self.write();
+        let key = Key::of(&message.topic);
+        let mut content = self.write();
         if message.payload.is_empty() {
-            tree.remove(&message.topic);
+            content.remove(&key);
             return Ok(());
         }
-        if !self.has_room(&tree, message) {
+        if !self.has_room(&content, &key, message) {
             // Expired ones are not looked for as long as there is room.
-            tree.remove_expired(now);
-            if !self.has_room(&tree, message) {
+            content.remove_expired(now);
+            if !self.has_room(&content, &key, message) {
                 return Err(Full);
             }
         }
-        tree.insert(message);
+        content.insert(key, message);
         Ok(())
     }
 
-    fn has_room(&self, tree: &Tree, message: &Message) -> bool {
-        let (old_messages, old_bytes) = tree.message(&message.topic).map_or((0, 0), |old| (1, old.bytes()));
-        tree.messages - old_messages < self.messages_max
-            && tree.bytes - old_bytes + message.bytes() <= self.bytes_max
-    }
-
-    /// The messages whose topics the filter matches.
-    pub(crate) fn matching(&self, filter: &TopicFilter, now: Time) -> Vec<Arc<Message>> {
+    /// A page of the messages whose topics the filter matches, and where the next one begins, if there is one.
+    pub(crate) fn page(
+        &self,
+        filter: &TopicFilter,
+        from: Cursor,
+        now: Time,
+    ) -> (Vec<Arc<Message>>, Option<Cursor>) {
+        let levels: Vec<&[u8]> = filter.levels().map(str::as_bytes).collect();
         let mut found = Vec::new();
-        let tree = self.read();
-        tree.collect(filter, &mut found);
-        drop(tree);
-        found.retain(|message| !message.is_expired(now));
-        found
+        let content = self.read();
+        let mut rest = content.messages.range(from.0..);
+        for _ in 0..PAGE_STEPS {
+            let Some((key, message)) = rest.next() else { return (found, None) };
+            match step(&levels, &key.0) {
+                Step::Take if message.is_expired(now) => {}
+                Step::Take => found.push(Arc::clone(message)),
+                Step::GoTo(key) => rest = content.messages.range(key..),
+                Step::End => return (found, None),
+            }
+            if found.len() == PAGE_MESSAGES {
+                break;
+            }
+        }
+        let next = rest.next().map(|(key, _)| Cursor(key.clone()));
+        (found, next)
     }
 
     /// Messages and their bytes.
     pub(crate) fn size(&self) -> (usize, usize) {
-        let tree = self.read();
-        (tree.messages, tree.bytes)
+        let content = self.read();
+        (content.messages.len(), content.bytes)
+    }
+
+    fn has_room(&self, content: &Content, key: &Key, message: &Message) -> bool {
+        let (old_messages, old_bytes) = content.messages.get(key).map_or((0, 0), |old| (1, old.bytes()));
+        content.messages.len() - old_messages < self.messages_max
+            && content.bytes - old_bytes + message.bytes() <= self.bytes_max
     }
 
     // A panic ends the process, so that a poisoned lock is never seen; its content would be whole all the same.
-    fn read(&self) -> RwLockReadGuard<'_, Tree> {
-        self.tree.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Content> {
+        self.content.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Tree> {
-        self.tree.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Node {
-    fn new(parent: u32, level: &str, hash: FixedState) -> Self {
-        Self { parent, level: level.into(), children: HashMap::with_hasher(hash), message: None }
+    fn write(&self) -> RwLockWriteGuard<'_, Content> {
+        self.content.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Tree {
-    fn find(&self, topic: &TopicName) -> Option<u32> {
-        topic.levels().try_fold(ROOT, |node, level| self.nodes[node as usize].children.get(level).copied())
-    }
-
-    fn find_or_add(&mut self, topic: &TopicName) -> u32 {
-        let mut node = ROOT;
-        for level in topic.levels() {
-            node = match self.nodes[node as usize].children.get(level) {
-                Some(child) => *child,
-                None => self.add_child(node, level),
-            };
-        }
-        node
-    }
-
-    fn add_child(&mut self, parent: u32, level: &str) -> u32 {
-        let child = Node::new(parent, level, self.hash.clone());
-        let index = match self.free.pop() {
-            Some(index) => {
-                self.nodes[index as usize] = child;
-                index
-            }
-            None => {
-                self.nodes.push(child);
-                // A node is over 100 bytes: memory ends long before the numbers do.
-                (self.nodes.len() - 1) as u32
-            }
-        };
-        self.nodes[parent as usize].children.insert(level.into(), index);
-        index
-    }
-
-    fn message(&self, topic: &TopicName) -> Option<&Arc<Message>> {
-        self.find(topic).and_then(|node| self.nodes[node as usize].message.as_ref())
-    }
-
-    fn insert(&mut self, message: &Arc<Message>) {
+impl Content {
+    fn insert(&mut self, key: Key, message: &Arc<Message>) {
         self.expires_next = self.expires_next.into_iter().chain(message.expires_at).min();
-        self.messages += 1;
         self.bytes += message.bytes();
-        let node = self.find_or_add(&message.topic);
-        if let Some(old) = self.nodes[node as usize].message.replace(Arc::clone(message)) {
-            self.messages -= 1;
+        if let Some(old) = self.messages.insert(key, Arc::clone(message)) {
+            self.bytes -= old.bytes();
+        }
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Some(old) = self.messages.remove(key) {
             self.bytes -= old.bytes();
         }
     }
@@ -157,65 +137,104 @@ impl Tree {
         if self.expires_next.is_none_or(|at| at > now) {
             return;
         }
-        let messages = || self.nodes.iter().filter_map(|node| node.message.as_ref());
-        let expired: Vec<_> = messages()
-            .filter(|message| message.is_expired(now))
-            .map(|message| message.topic.clone())
-            .collect();
-        for topic in &expired {
-            self.remove(topic);
-        }
-        self.expires_next = self.nodes.iter().filter_map(|node| node.message.as_ref()?.expires_at).min();
+        self.messages.retain(|_, message| !message.is_expired(now));
+        self.bytes = self.messages.values().map(|message| message.bytes()).sum();
+        self.expires_next = self.messages.values().filter_map(|message| message.expires_at).min();
+    }
+}
+
+impl Cursor {
+    /// Before the first topic that a filter can match.
+    pub(crate) fn first(filter: &TopicFilter) -> Self {
+        let literal: Vec<&str> = filter.levels().take_while(|level| !matches!(*level, "+" | "#")).collect();
+        Self(Key(Bytes::from(literal.join("/"))))
     }
 
-    fn remove(&mut self, topic: &TopicName) {
-        let Some(mut node) = self.find(topic) else { return };
-        let Some(message) = self.nodes[node as usize].message.take() else { return };
-        self.messages -= 1;
-        self.bytes -= message.bytes();
-        while node != ROOT {
-            let Node { parent, level, children, message } = &mut self.nodes[node as usize];
-            if message.is_some() || !children.is_empty() {
-                return;
-            }
-            let (parent, level) = (*parent, std::mem::take(level));
-            self.nodes[parent as usize].children.remove(&level);
-            self.free.push(node);
-            node = parent;
-        }
+    /// Before a topic.
+    pub(crate) fn before(topic: &TopicName) -> Self {
+        Self(Key::of(topic))
     }
+}
 
-    /// Walks the tree along the filter, with a stack of its own.
-    fn collect(&self, filter: &TopicFilter, found: &mut Vec<Arc<Message>>) {
-        let levels: Vec<&str> = filter.levels().collect();
-        let mut stack = vec![(ROOT, 0)];
-        while let Some((node, depth)) = stack.pop() {
-            let at = &self.nodes[node as usize];
-            let Some(level) = levels.get(depth) else {
-                found.extend(at.message.clone());
-                continue;
-            };
-            // A wildcard in the first level does not match names that begin with `$` [MQTT-4.7.2-1].
-            let visible = |name: &str| node != ROOT || !name.starts_with('$');
-            match *level {
-                "#" => {
-                    found.extend(at.message.clone());
-                    let children = at.children.iter().filter(|(name, _)| visible(name));
-                    stack.extend(children.map(|(_, child)| (*child, depth)));
-                }
-                "+" => {
-                    let children = at.children.iter().filter(|(name, _)| visible(name));
-                    stack.extend(children.map(|(_, child)| (*child, depth + 1)));
-                }
-                name => stack.extend(at.children.get(name).map(|child| (*child, depth + 1))),
-            }
+impl Key {
+    fn of(topic: &TopicName) -> Self {
+        Self(topic.as_text().as_bytes().clone())
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // No string of MQTT contains 0, so that it can stand for the end of a level.
+        let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
+        match self.0.iter().zip(&other.0).find(|(own, other)| own != other) {
+            Some((own, other)) => rank(*own).cmp(&rank(*other)),
+            None => self.0.len().cmp(&other.0.len()),
         }
     }
 }
 
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// What a topic means for a walk along a filter.
+enum Step {
+    /// The filter matches it.
+    Take,
+    /// It does not match, nor does anything before this.
+    GoTo(Key),
+    /// Neither it nor anything behind it matches.
+    End,
+}
+
+fn step(filter: &[&[u8]], topic: &[u8]) -> Step {
+    // Where the level begins that is compared next; nowhere when the topic has no more.
+    let mut start = Some(0);
+    // The end of the last level that a `+` stands for.
+    let mut plus_end = None;
+    for (depth, level) in filter.iter().enumerate() {
+        let is_wildcard = matches!(*level, b"+" | b"#");
+        if is_wildcard && depth == 0 && topic.first() == Some(&b'$') {
+            // Wildcards in the first level do not match names that begin with `$` [MQTT-4.7.2-1].
+            return Step::GoTo(behind(&topic[..level_end(topic, 0)]));
+        }
+        if *level == b"#" {
+            return Step::Take;
+        }
+        let Some(at) = start else {
+            let below: &[u8] = if is_wildcard { b"" } else { level };
+            return Step::GoTo(Key([topic, b"/", below].concat().into()));
+        };
+        let end = level_end(topic, at);
+        match topic[at..end].cmp(level) {
+            _ if is_wildcard => plus_end = Some(end),
+            Ordering::Equal => {}
+            Ordering::Less => return Step::GoTo(Key([&topic[..at], level].concat().into())),
+            Ordering::Greater => return behind_plus(topic, plus_end),
+        }
+        start = (end < topic.len()).then_some(end + 1);
+    }
+    if start.is_none() { Step::Take } else { behind_plus(topic, plus_end) }
+}
+
+/// On to the next name for the last `+`.
+fn behind_plus(topic: &[u8], plus_end: Option<usize>) -> Step {
+    plus_end.map_or(Step::End, |end| Step::GoTo(behind(&topic[..end])))
+}
+
+/// Behind a topic and everything below it.
+fn behind(topic: &[u8]) -> Key {
+    Key([topic, b"\x01"].concat().into())
+}
+
+fn level_end(topic: &[u8], start: usize) -> usize {
+    topic[start..].iter().position(|byte| *byte == b'/').map_or(topic.len(), |length| start + length)
+}
+
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use hearth_protocol::QoS;
 
     use super::*;
@@ -234,56 +253,97 @@ mod tests {
 
     fn topics(store: &RetainedStore, filter: &str) -> Vec<String> {
         let filter = TopicFilter::try_from(filter).unwrap();
-        let found = store.matching(&filter, Time::ZERO);
-        let mut topics: Vec<String> = found.iter().map(|message| message.topic.as_str().to_owned()).collect();
-        topics.sort();
+        let mut topics = Vec::new();
+        let mut cursor = Some(Cursor::first(&filter));
+        while let Some(from) = cursor {
+            let (page, next) = store.page(&filter, from, Time::ZERO);
+            assert!(page.len() <= PAGE_MESSAGES);
+            topics.extend(page.iter().map(|message| message.topic.as_str().to_owned()));
+            cursor = next;
+        }
         topics
+    }
+
+    fn expected(names: &[String], filter: &str) -> Vec<String> {
+        let filter = TopicFilter::try_from(filter).unwrap();
+        let mut expected: Vec<_> = names
+            .iter()
+            .filter(|name| filter.matches(&TopicName::try_from(name.as_str()).unwrap()))
+            .cloned()
+            .collect();
+        expected.sort_by_key(|name| Key(Bytes::from(name.clone())));
+        expected.dedup();
+        expected
     }
 
     #[test]
     fn filters_find_what_a_plain_comparison_finds() {
-        let store = RetainedStore::new(100, 10_000, 1);
-        let names = ["a", "a/b", "a/b/c", "a//c", "/a", "b/b", "$SYS/x", "a/b/d"];
-        for name in names {
-            store.store(&message(name, "x"), Time::ZERO).unwrap();
-        }
-        for filter in
-            ["#", "a/#", "+", "a/+", "+/b", "a/+/c", "+/+", "$SYS/#", "$SYS/+", "/+", "a/b/c", "nothing"]
-        {
-            let filter_value = TopicFilter::try_from(filter).unwrap();
-            let mut expected: Vec<_> = names
-                .into_iter()
-                .filter(|name| filter_value.matches(&TopicName::try_from(*name).unwrap()))
-                .collect();
-            expected.sort_unstable();
-            assert_eq!(topics(&store, filter), expected, "{filter}");
+        let levels = ["a", "b", "", "a!", "\u{1}", "$x", "ab"];
+        let filter_levels = ["a", "b", "", "+", "+", "a!", "$x"];
+        let mut number: u32 = 7;
+        let mut below = |bound: u32| {
+            number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (number >> 8) % bound
+        };
+        for _ in 0..100 {
+            let store = RetainedStore::new(1000, 100_000);
+            let mut pick = |choices: &[&str]| {
+                let picked: Vec<&str> = (0..=below(4)).map(|_| choices[below(7) as usize]).collect();
+                picked.join("/")
+            };
+            let names: Vec<String> = (0..60).map(|_| pick(&levels)).filter(|name| !name.is_empty()).collect();
+            for name in &names {
+                store.store(&message(name, "x"), Time::ZERO).unwrap();
+            }
+            for _ in 0..60 {
+                let filter = pick(&filter_levels);
+                for filter in [format!("{filter}/#"), filter, "#".to_owned()] {
+                    if !filter.is_empty() {
+                        assert_eq!(topics(&store, &filter), expected(&names, &filter), "{filter} {names:?}");
+                    }
+                }
+            }
         }
     }
 
     #[test]
-    fn an_empty_message_removes_the_topic_and_gives_its_place_back() {
-        let store = RetainedStore::new(100, 10_000, 1);
-        for _ in 0..3 {
-            store.store(&message("a/b/c", "x"), Time::ZERO).unwrap();
-            store.store(&message("a/b/c", ""), Time::ZERO).unwrap();
+    fn many_messages_come_page_by_page() {
+        let store = RetainedStore::new(10_000, 1_000_000);
+        let names: Vec<String> = (0..6000).map(|number| format!("a/{number}/b")).collect();
+        for name in &names {
+            store.store(&message(name, "x"), Time::ZERO).unwrap();
         }
+        for filter in ["#", "a/+/b", "+/+/c", "a/77/#", "a/+/+/#"] {
+            assert_eq!(topics(&store, filter), expected(&names, filter), "{filter}");
+        }
+    }
+
+    #[test]
+    fn an_empty_message_removes_the_topic() {
+        let store = RetainedStore::new(100, 10_000);
+        store.store(&message("a/b/c", "x"), Time::ZERO).unwrap();
+        store.store(&message("a/b/c", ""), Time::ZERO).unwrap();
+        store.store(&message("never/there", ""), Time::ZERO).unwrap();
         assert_eq!(store.size(), (0, 0));
-        assert_eq!(store.read().nodes.len(), 4);
         assert_eq!(topics(&store, "#"), [""; 0]);
     }
 
     #[test]
     fn a_full_store_takes_new_values_of_topics_that_it_has() {
-        let store = RetainedStore::new(1, 10_000, 1);
+        let store = RetainedStore::new(1, 10_000);
         store.store(&message("a", "1"), Time::ZERO).unwrap();
         assert_eq!(store.store(&message("b", "1"), Time::ZERO), Err(Full));
         store.store(&message("a", "22"), Time::ZERO).unwrap();
         assert_eq!(store.size(), (1, 3));
+        let store = RetainedStore::new(10, 5);
+        store.store(&message("a", "1"), Time::ZERO).unwrap();
+        store.store(&message("a", "4444"), Time::ZERO).unwrap();
+        assert_eq!(store.store(&message("b", "1"), Time::ZERO), Err(Full));
     }
 
     #[test]
     fn expired_messages_make_room_for_new_ones() {
-        let store = RetainedStore::new(2, 10_000, 1);
+        let store = RetainedStore::new(2, 10_000);
         let expiring = |topic, seconds: u64| {
             let message = Arc::into_inner(message(topic, "x")).unwrap();
             Arc::new(Message { expires_at: Some(Time::from_millis(seconds * 1000)), ..message })

@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 
 use hearth_protocol::packet::{PacketId, Will};
 use hearth_protocol::session::{Inbound, Outbound, Redelivery};
-use hearth_protocol::{Text, Time, Version};
+use hearth_protocol::{QoS, Text, Time, Version};
 
 use crate::delivery::Delivery;
 use crate::ids::SessionId;
 use crate::limits::LimitSet;
 use crate::queue::Queue;
-use crate::router::Places;
+use crate::replay::Replay;
+use crate::retained::RetainedStore;
+use crate::router::{Place, Places};
 
 /// The state of a session (MQTT 5.0, 4.1).
 pub(crate) struct Session {
@@ -48,9 +50,22 @@ pub(crate) struct Flow {
     resends: VecDeque<Resend>,
     /// QoS 2 messages from the client.
     pub(crate) inbound: Inbound,
-    /// Messages to the client behind those of `outbound`.
+    /// Retained messages to the client. While there are any, everything else waits behind them, so that an older
+    /// value never follows a newer one.
+    replays: VecDeque<Replay>,
+    /// Messages to the client behind those of `outbound` and `replays`.
     pub(crate) queue: Queue,
     window: u16,
+}
+
+/// What there is to be sent of retained messages.
+pub(crate) enum NextReplayed {
+    /// Nothing.
+    None,
+    /// This.
+    Message(Delivery),
+    /// Something, for which there is no room under way.
+    Waits,
 }
 
 /// A packet that a new connection has to send again.
@@ -104,28 +119,34 @@ impl Session {
         }
     }
 
-    /// The connection has ended: what only it could use is forgotten. Returns how many messages were for want
-    /// of room.
-    pub(crate) fn end_connection(&mut self, messages_max: usize, bytes_max: usize) -> usize {
-        let Some(flow) = &mut self.flow else { return 0 };
+    /// The connection has ended: what only it could use is forgotten.
+    pub(crate) fn end_connection(&mut self) {
+        let Some(flow) = &mut self.flow else { return };
         flow.resends = VecDeque::new();
-        let forgotten = flow.queue.keep_acknowledged(messages_max, bytes_max);
-        if flow.outbound.is_empty() && flow.inbound.is_empty() && flow.queue.is_empty() {
+        flow.replays.retain_mut(Replay::pause);
+        flow.queue.keep_acknowledged();
+        if flow.outbound.is_empty()
+            && flow.inbound.is_empty()
+            && flow.replays.is_empty()
+            && flow.queue.is_empty()
+        {
             self.flow = None;
         }
-        forgotten
     }
 
     /// Whether a QoS 1 or 2 message may go out now, with no other to let pass first.
     pub(crate) fn is_clear(&self) -> bool {
-        self.flow
-            .as_ref()
-            .is_none_or(|flow| flow.queue.is_empty() && flow.resends.is_empty() && flow.outbound.has_room())
+        self.flow.as_ref().is_none_or(|flow| {
+            flow.queue.is_empty()
+                && flow.replays.is_empty()
+                && flow.resends.is_empty()
+                && flow.outbound.has_room()
+        })
     }
 
     /// Whether retained messages of a SUBSCRIBE wait.
     pub(crate) fn is_replaying(&self) -> bool {
-        self.flow.as_ref().is_some_and(|flow| flow.queue.replays() > 0)
+        self.flow.as_ref().is_some_and(|flow| !flow.replays.is_empty())
     }
 }
 
@@ -135,9 +156,36 @@ impl Flow {
             outbound: Outbound::new(window),
             resends: VecDeque::new(),
             inbound: Inbound::new(),
+            replays: VecDeque::new(),
             queue: Queue::new(),
             window,
         }
+    }
+
+    /// Sends the retained messages of a subscription, in place of what is left of an earlier time.
+    pub(crate) fn begin_replay(&mut self, replay: Replay) {
+        self.end_replay(replay.place);
+        self.replays.push_back(replay);
+    }
+
+    /// The subscription is no more.
+    pub(crate) fn end_replay(&mut self, place: Place) {
+        self.replays.retain(|replay| replay.place != place);
+    }
+
+    /// The retained message that goes out next, when there is one and it may go now.
+    pub(crate) fn next_replayed(&mut self, store: &RetainedStore, now: Time) -> NextReplayed {
+        while let Some(replay) = self.replays.front_mut() {
+            match replay.peek(store, now) {
+                None => drop(self.replays.pop_front()),
+                Some(qos) if qos > QoS::AtMostOnce && !self.outbound.has_room() => {
+                    return NextReplayed::Waits;
+                }
+                Some(_) => return replay.pop().map_or(NextReplayed::None, NextReplayed::Message),
+            }
+        }
+        self.replays = VecDeque::new();
+        NextReplayed::None
     }
 
     /// What has to be sent again next, when it may [MQTT-3.3.4-9].

@@ -42,11 +42,7 @@ impl Shared {
     ) -> Self {
         Self {
             interest: Interest::new(shard_count, hash_key[1]),
-            retained: RetainedStore::new(
-                limits.retained_messages_max,
-                limits.retained_bytes_max,
-                hash_key[1],
-            ),
+            retained: RetainedStore::new(limits.retained_messages_max, limits.retained_bytes_max),
             access,
             limits,
             shard_count,

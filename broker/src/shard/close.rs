@@ -116,9 +116,7 @@ impl Shard {
     fn detach(&mut self, now: Time, index: u32) {
         let session = &mut self.sessions[index];
         session.connection = None;
-        let limits = &self.shared.limits;
-        let forgotten = session.end_connection(limits.queued_messages_max, limits.queued_bytes_max);
-        self.stats.dropped[DropReason::QueueFull.as_index()] += forgotten as u64;
+        session.end_connection();
         let expiry = life(session.expiry_seconds);
         session.expires_at = expiry.map(|life| now.saturating_add(life));
         let delay = session.will.as_ref().map(|will| will.properties.delay.unwrap_or(0));

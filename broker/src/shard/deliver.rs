@@ -8,7 +8,7 @@ use crate::delivery::{Delivery, Outgoing};
 use crate::effect::{DropReason, Event};
 use crate::encoding::Form;
 use crate::router::{Route, Target};
-use crate::session::Resend;
+use crate::session::{NextReplayed, Resend};
 
 /// What became of a message here.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,7 +47,6 @@ impl<'a> Addressed<'a> {
             message: self.outgoing.message(),
             qos: self.qos,
             retain: self.retain,
-            is_replay: false,
             ids: self.ids.into(),
         }
     }
@@ -169,17 +168,30 @@ impl Shard {
         let Some(connection) = self.sessions[index].connection else { return };
         let output_bytes_max = self.shared.limits.output_bytes_max;
         while self.connections[connection as usize].output_len() < output_bytes_max {
-            let Some(flow) = self.sessions[index].flow() else { return };
+            if self.sessions[index].flow().is_none() {
+                return;
+            }
+            let flow = self.sessions[index].flow_mut();
             if flow.is_resending() {
                 let Some(resend) = flow.next_resend() else { return };
                 self.resend(now, connection, index, resend);
                 continue;
             }
+            match flow.next_replayed(&self.shared.retained, now) {
+                NextReplayed::Waits => return,
+                NextReplayed::Message(delivery) => {
+                    self.send_delivery(now, connection, index, delivery);
+                    continue;
+                }
+                NextReplayed::None => {}
+            }
             let Some(front) = flow.queue.front() else { return };
             if front.qos > QoS::AtMostOnce && !flow.outbound.has_room() {
                 return;
             }
-            self.send_next(now, connection, index);
+            if let Some(delivery) = flow.queue.pop() {
+                self.send_delivery(now, connection, index, delivery);
+            }
         }
     }
 
@@ -201,9 +213,8 @@ impl Shard {
         }
     }
 
-    fn send_next(&mut self, now: Time, connection: u32, index: u32) {
+    fn send_delivery(&mut self, now: Time, connection: u32, index: u32, delivery: Delivery) {
         let flow = self.sessions[index].flow_mut();
-        let Some(delivery) = flow.queue.pop() else { return };
         if delivery.message.is_expired(now) {
             self.count_drop(DropReason::Expired);
             return;

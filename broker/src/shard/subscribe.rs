@@ -7,9 +7,9 @@ use hearth_protocol::{QoS, ReasonCode, Time};
 
 use super::Shard;
 use crate::access::Decision;
-use crate::delivery::{Delivery, SubscriptionIds};
 use crate::ids::ConnectionId;
 use crate::limits::Limit;
+use crate::replay::Replay;
 use crate::router::SubscriptionOptions;
 
 impl Shard {
@@ -22,10 +22,7 @@ impl Shard {
                 _ if is_too_many => ReasonCode::QuotaExceeded,
                 Some(reason) => reason,
                 None => {
-                    let is_new = self.enter(session, subscription, subscription_id);
-                    if wants_retained(subscription.retain_handling, is_new) {
-                        self.replay(now, session, subscription, subscription_id);
-                    }
+                    self.enter(session, subscription, subscription_id);
                     granted(subscription.qos)
                 }
             };
@@ -52,7 +49,11 @@ impl Shard {
             reasons.push(if is_too_many {
                 ReasonCode::ImplementationSpecificError
             } else if let Some(place) = self.router.find(filter, session) {
-                self.sessions[session].subscriptions.remove(place);
+                let owner = &mut self.sessions[session];
+                owner.subscriptions.remove(place);
+                if owner.is_replaying() {
+                    owner.flow_mut().end_replay(place);
+                }
                 self.router.unsubscribe(&self.shared.interest, place, session);
                 ReasonCode::Success
             } else {
@@ -89,19 +90,13 @@ impl Shard {
             self.limited(session_index, Limit::Subscriptions);
             return Some(ReasonCode::QuotaExceeded);
         }
-        // Whoever subscribes again and again without reading must not have the broker queue it all.
-        let replays = session.flow().map_or(0, |flow| flow.queue.replays());
-        let brings_retained = subscription.retain_handling != RetainHandling::DoNotSend;
-        if brings_retained && replays > limits.queued_messages_max {
-            self.limited(session_index, Limit::Replays);
-            return Some(ReasonCode::QuotaExceeded);
-        }
         let decision = self.shared.access.subscribe(&session.client_id, filter);
         (decision == Decision::Deny).then_some(ReasonCode::NotAuthorized)
     }
 
-    /// Enters a subscription; whether it is new.
-    fn enter(&mut self, session_index: u32, subscription: &Subscription, id: u32) -> bool {
+    /// Enters a subscription, and its retained messages where it wants them [MQTT-3.3.1-9]; they go out after
+    /// SUBACK, as there is room.
+    fn enter(&mut self, session_index: u32, subscription: &Subscription, id: u32) {
         let options = SubscriptionOptions {
             qos: subscription.qos,
             no_local: subscription.no_local,
@@ -110,24 +105,12 @@ impl Shard {
         };
         let filter = &subscription.filter;
         let (place, is_new) = self.router.subscribe(&self.shared.interest, filter, session_index, options);
+        let session = &mut self.sessions[session_index];
         if is_new {
-            self.sessions[session_index].subscriptions.push(place);
+            session.subscriptions.push(place);
         }
-        is_new
-    }
-
-    /// Queues the retained messages that a subscription matches [MQTT-3.3.1-9]; they go out after SUBACK, as
-    /// there is room.
-    fn replay(&mut self, now: Time, session: u32, subscription: &Subscription, id: u32) {
-        let messages = self.shared.retained.matching(&subscription.filter, now);
-        if messages.is_empty() {
-            return;
-        }
-        let queue = &mut self.sessions[session].flow_mut().queue;
-        for message in messages {
-            let qos = message.qos.min(subscription.qos);
-            let ids = if id == 0 { SubscriptionIds::None } else { SubscriptionIds::One(id) };
-            queue.push(Delivery { message, qos, retain: true, is_replay: true, ids });
+        if wants_retained(subscription.retain_handling, is_new) {
+            session.flow_mut().begin_replay(Replay::new(place, filter, subscription.qos, id));
         }
     }
 }

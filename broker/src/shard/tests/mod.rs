@@ -18,7 +18,7 @@ use hearth_protocol::codec;
 use hearth_protocol::connection::client::{Client, ClientEvent, ClientOptions, Token};
 use hearth_protocol::packet::{
     Connect, ConnectProperties, Disconnect, Packet, PacketId, Publish, PublishAck, PublishProperties,
-    RetainHandling, Subscribe, SubscribeProperties, Subscription, Will, WillProperties,
+    RetainHandling, Subscribe, SubscribeProperties, Subscription, Unsubscribe, Will, WillProperties,
 };
 use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicFilter, TopicName, Version};
 
