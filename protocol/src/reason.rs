@@ -115,19 +115,51 @@ impl ReasonCode {
         self.byte() >= 0x80
     }
 
-    /// The CONNACK return code of MQTT 3.1.1 (3.2.2.3) that stands for this reason, 0 to 5.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "3, server unavailable, is what all other failures become"
-    )]
+    /// The CONNACK return code of MQTT 3.1.1 (3.2.2.3) that stands for this reason, 0 to 5; 3, server unavailable,
+    /// is what the failures become that version 3 has no code for.
     pub const fn connect_return_code(self) -> u8 {
         match self {
-            Self::Success => 0,
+            Self::Success
+            | Self::GrantedQoS1
+            | Self::GrantedQoS2
+            | Self::DisconnectWithWill
+            | Self::NoMatchingSubscribers
+            | Self::NoSubscriptionExisted
+            | Self::ContinueAuthentication
+            | Self::ReAuthenticate => 0,
             Self::UnsupportedProtocolVersion => 1,
             Self::ClientIdentifierNotValid => 2,
+            Self::UnspecifiedError
+            | Self::MalformedPacket
+            | Self::ProtocolError
+            | Self::ImplementationSpecificError
+            | Self::ServerUnavailable
+            | Self::ServerBusy
+            | Self::ServerShuttingDown
+            | Self::KeepAliveTimeout
+            | Self::SessionTakenOver
+            | Self::TopicFilterInvalid
+            | Self::TopicNameInvalid
+            | Self::PacketIdentifierInUse
+            | Self::PacketIdentifierNotFound
+            | Self::ReceiveMaximumExceeded
+            | Self::TopicAliasInvalid
+            | Self::PacketTooLarge
+            | Self::MessageRateTooHigh
+            | Self::QuotaExceeded
+            | Self::AdministrativeAction
+            | Self::PayloadFormatInvalid
+            | Self::RetainNotSupported
+            | Self::QoSNotSupported
+            | Self::UseAnotherServer
+            | Self::ServerMoved
+            | Self::SharedSubscriptionsNotSupported
+            | Self::ConnectionRateExceeded
+            | Self::MaximumConnectTime
+            | Self::SubscriptionIdentifiersNotSupported
+            | Self::WildcardSubscriptionsNotSupported => 3,
             Self::BadUserNameOrPassword => 4,
             Self::NotAuthorized | Self::Banned | Self::BadAuthenticationMethod => 5,
-            _ => 3,
         }
     }
 
@@ -197,5 +229,45 @@ impl ReasonCode {
 impl fmt::Display for ReasonCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (0x{:02X})", self.as_str(), self.byte())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ReasonCode;
+
+    #[test]
+    fn every_byte_is_the_reason_code_that_writes_it_or_none() {
+        let known: Vec<u8> = (0..=0xFF).filter(|byte| ReasonCode::from_byte(*byte).is_some()).collect();
+        // The table of 2.4, as numbers.
+        let table: Vec<u8> =
+            [0x00, 0x01, 0x02, 0x04, 0x10, 0x11, 0x18, 0x19].into_iter().chain(0x80..=0xA2).collect();
+        assert_eq!(known, table);
+        for byte in known {
+            assert_eq!(ReasonCode::from_byte(byte).map(ReasonCode::byte), Some(byte));
+        }
+    }
+
+    #[test]
+    fn failures_begin_at_0x80_and_every_reason_has_a_name_of_its_own() {
+        let reasons: Vec<ReasonCode> = (0..=0xFF).filter_map(ReasonCode::from_byte).collect();
+        let mut names: Vec<&str> = reasons.iter().map(|reason| reason.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), reasons.len());
+        assert!(reasons.iter().all(|reason| reason.is_failure() == (reason.byte() >= 0x80)));
+        assert_eq!(ReasonCode::PacketTooLarge.to_string(), "packet too large (0x95)");
+    }
+
+    #[test]
+    fn connect_return_codes_come_back_and_no_failure_becomes_an_acceptance() {
+        for code in 0..=5 {
+            let reason = ReasonCode::from_connect_return_code(code);
+            assert_eq!(reason.map(ReasonCode::connect_return_code), Some(code));
+        }
+        assert!((6..=0xFF).all(|code| ReasonCode::from_connect_return_code(code).is_none()));
+        for reason in (0..=0xFF).filter_map(ReasonCode::from_byte) {
+            assert_eq!(reason.connect_return_code() != 0, reason.is_failure(), "{reason}");
+        }
     }
 }

@@ -28,6 +28,17 @@ pub enum TextError {
     TooLong(usize),
 }
 
+impl TextError {
+    /// The clause of MQTT 5.0 that it breaks.
+    pub const fn clause(&self) -> &'static str {
+        match self {
+            Self::Utf8(_) => "MQTT-1.5.4-1",
+            Self::Nul => "MQTT-1.5.4-2",
+            Self::TooLong(_) => "1.5.4",
+        }
+    }
+}
+
 impl Text {
     /// The longest string that the two-byte length prefix allows.
     pub const BYTES_MAX: usize = u16::MAX as usize;
@@ -115,5 +126,55 @@ impl fmt::Display for Text {
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{Text, TextError};
+
+    #[test]
+    fn strings_of_mqtt_are_taken_as_they_are() {
+        // A byte order mark stays [MQTT-1.5.4-3]; control characters and noncharacters are discouraged, not forbidden.
+        for text in ["", "a", "\u{feff}a", "\u{1}\u{7f}", "\u{fffe}", "𝄞", "a\u{308}"] {
+            assert_eq!(Text::try_from(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn ill_formed_strings_are_refused_with_their_clause() {
+        let table: [(&[u8], &str); 8] = [
+            (b"\xff", "MQTT-1.5.4-1"),
+            (b"a\xc3", "MQTT-1.5.4-1"),
+            // A slash in two bytes, U+D800 and U+DFFF, U+110000.
+            (b"\xc0\xaf", "MQTT-1.5.4-1"),
+            (b"\xed\xa0\x80", "MQTT-1.5.4-1"),
+            (b"\xed\xbf\xbf", "MQTT-1.5.4-1"),
+            (b"\xf4\x90\x80\x80", "MQTT-1.5.4-1"),
+            (b"\0", "MQTT-1.5.4-2"),
+            (b"abc\0", "MQTT-1.5.4-2"),
+        ];
+        for (bytes, clause) in table {
+            let error = Text::from_bytes(Bytes::from_static(bytes)).unwrap_err();
+            assert_eq!(error.clause(), clause, "{bytes:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_longest_string_has_65535_bytes() {
+        assert_eq!(Text::try_from("x".repeat(65_535)).unwrap().len(), Text::BYTES_MAX);
+        assert_eq!(Text::try_from("x".repeat(65_536)), Err(TextError::TooLong(65_536)));
+    }
+
+    #[test]
+    fn a_detached_string_lets_go_of_the_buffer_it_came_in() {
+        let buffer = Bytes::from(vec![b'x'; 1000]);
+        let text = Text::from_bytes(buffer.slice(..3)).unwrap();
+        let detached = text.detached();
+        assert_eq!(detached, text);
+        drop(text);
+        assert!(buffer.is_unique(), "nothing but the test holds the buffer");
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::text::{Text, TextError};
 
-/// The name a message is published to: one character or more, no wildcard [MQTT-3.3.2-2], [MQTT-4.7.3-1].
+/// The name a message is published to: one character or more, no wildcard [MQTT-4.7.0-1], [MQTT-4.7.3-1].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicName(Text);
 
@@ -24,7 +24,7 @@ pub enum TopicError {
     /// [MQTT-4.7.3-1].
     #[error("is empty")]
     Empty,
-    /// [MQTT-3.3.2-2].
+    /// [MQTT-4.7.0-1].
     #[error("contains the wildcard '{0}', which only a topic filter may have")]
     WildcardInName(char),
     /// [MQTT-4.7.1-1].
@@ -36,6 +36,20 @@ pub enum TopicError {
     /// [MQTT-4.8.2-1], [MQTT-4.8.2-2].
     #[error("is not $share/NAME/FILTER with a name of one character or more without '/', '+' and '#'")]
     Share,
+}
+
+impl TopicError {
+    /// The clause of MQTT 5.0 that it breaks.
+    pub const fn clause(&self) -> &'static str {
+        match self {
+            Self::Text(error) => error.clause(),
+            Self::Empty => "MQTT-4.7.3-1",
+            Self::WildcardInName(_) => "MQTT-4.7.0-1",
+            Self::MisplacedHash => "MQTT-4.7.1-1",
+            Self::MisplacedPlus => "MQTT-4.7.1-2",
+            Self::Share => "MQTT-4.8.2-1, MQTT-4.8.2-2",
+        }
+    }
 }
 
 impl TopicName {
@@ -53,7 +67,8 @@ impl TopicName {
         }
     }
 
-    /// The name that a PUBLISH carries beside a topic alias; nothing else may be empty [MQTT-3.3.2-8].
+    /// The empty name that a PUBLISH of version 5 may carry beside a topic alias (3.3.2.1); no other name is
+    /// empty [MQTT-4.7.3-1].
     pub const ALIASED: Self = Self(Text::EMPTY);
 
     /// The string.
@@ -240,5 +255,115 @@ impl fmt::Display for TopicFilter {
 impl fmt::Debug for TopicFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TopicError, TopicFilter, TopicName};
+
+    #[test]
+    fn filters_match_the_topics_that_the_standard_says() {
+        let table: [(&str, &[&str], &[&str]); 15] = [
+            (
+                "sport/tennis/player1/#",
+                &["sport/tennis/player1", "sport/tennis/player1/ranking", "sport/tennis/player1/a/b"],
+                &["sport/tennis/player10", "sport/tennis", "sport"],
+            ),
+            ("sport/#", &["sport", "sport/", "sport/a"], &["sports", "Sport/a", "/sport/a"]),
+            ("#", &["a", "a/b", "/", "//", "a//b"], &["$SYS", "$SYS/a", "$"]),
+            ("sport/tennis/+", &["sport/tennis/a", "sport/tennis/"], &["sport/tennis/a/b", "sport/tennis"]),
+            ("sport/+", &["sport/", "sport/a"], &["sport", "sport/a/b"]),
+            ("+", &["a", "finance"], &["/finance", "a/b", "$SYS"]),
+            ("+/+", &["/finance", "a/b", "/"], &["finance", "a/b/c", "$SYS/a"]),
+            ("/+", &["/finance", "/"], &["finance", "/a/b", "//"]),
+            ("+/monitor/#", &["a/monitor", "a/monitor/b"], &["$SYS/monitor/b", "monitor"]),
+            ("$SYS/#", &["$SYS", "$SYS/a", "$SYS/a/b"], &["SYS/a", "$SYSTEM", "a"]),
+            ("$SYS/monitor/+", &["$SYS/monitor/a"], &["$SYS/monitor", "$SYS/monitor/a/b"]),
+            // A dollar sign behind the first level is nothing special.
+            ("a/+/#", &["a/$b", "a/$b/c"], &["a"]),
+            ("a//b", &["a//b"], &["a/b", "a///b"]),
+            ("ACCOUNTS", &["ACCOUNTS"], &["Accounts", "ACCOUNTS/"]),
+            ("$share/group/a/+", &["a/b", "a/"], &["$share/group/a/b", "a"]),
+        ];
+        for (filter, matching, others) in table {
+            let checked = TopicFilter::try_from(filter).unwrap();
+            for topic in matching {
+                assert!(checked.matches(&TopicName::try_from(*topic).unwrap()), "{filter} matches {topic}");
+            }
+            for topic in others {
+                assert!(
+                    !checked.matches(&TopicName::try_from(*topic).unwrap()),
+                    "{filter} matches not {topic}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_filters_that_break_a_rule_are_refused_with_its_clause() {
+        use TopicError::{Empty, MisplacedHash, MisplacedPlus, Share, WildcardInName};
+        for (name, error) in [
+            ("", Empty),
+            ("a/+", WildcardInName('+')),
+            ("#", WildcardInName('#')),
+            ("a#b", WildcardInName('#')),
+        ] {
+            assert_eq!(TopicName::try_from(name), Err(error), "{name}");
+        }
+        let filters = [
+            ("", Empty, "MQTT-4.7.3-1"),
+            ("a#", MisplacedHash, "MQTT-4.7.1-1"),
+            ("a/#/b", MisplacedHash, "MQTT-4.7.1-1"),
+            ("#/", MisplacedHash, "MQTT-4.7.1-1"),
+            ("##", MisplacedHash, "MQTT-4.7.1-1"),
+            ("+#", MisplacedHash, "MQTT-4.7.1-1"),
+            ("a+", MisplacedPlus, "MQTT-4.7.1-2"),
+            ("+a/b", MisplacedPlus, "MQTT-4.7.1-2"),
+            ("a/++", MisplacedPlus, "MQTT-4.7.1-2"),
+            ("$share/", Share, "MQTT-4.8.2-1, MQTT-4.8.2-2"),
+            ("$share//a", Share, "MQTT-4.8.2-1, MQTT-4.8.2-2"),
+            ("$share/group", Share, "MQTT-4.8.2-1, MQTT-4.8.2-2"),
+            ("$share/group/", Share, "MQTT-4.8.2-1, MQTT-4.8.2-2"),
+            ("$share/+/a", Share, "MQTT-4.8.2-1, MQTT-4.8.2-2"),
+            ("$share/a#/a", Share, "MQTT-4.8.2-1, MQTT-4.8.2-2"),
+            ("$share/group/a#", MisplacedHash, "MQTT-4.7.1-1"),
+        ];
+        for (filter, error, clause) in filters {
+            assert_eq!(TopicFilter::try_from(filter), Err(error), "{filter}");
+            assert_eq!(error.clause(), clause);
+        }
+        assert_eq!(TopicName::try_from("a\0").map_err(|error| error.clause()), Err("MQTT-1.5.4-2"));
+    }
+
+    #[test]
+    fn a_shared_filter_is_a_group_and_a_pattern() {
+        let table = [
+            ("$share/group/a/b", Some(("group", "a/b")), "a/b", false),
+            ("$share/group/#", Some(("group", "#")), "#", true),
+            ("$share/group//", Some(("group", "/")), "/", false),
+            ("$share/g/$SYS/+", Some(("g", "$SYS/+")), "$SYS/+", true),
+            // Not shared: the prefix is only like it.
+            ("$share", None, "$share", false),
+            ("$shared/group/a", None, "$shared/group/a", false),
+            ("$SHARE/group/a", None, "$SHARE/group/a", false),
+            ("a/$share/b/c", None, "a/$share/b/c", false),
+        ];
+        for (text, shared, pattern, has_wildcard) in table {
+            let filter = TopicFilter::try_from(text).unwrap();
+            assert_eq!(filter.shared(), shared, "{text}");
+            assert_eq!(filter.pattern(), pattern, "{text}");
+            assert_eq!(filter.has_wildcard(), has_wildcard, "{text}");
+            assert_eq!(filter.as_str(), text);
+        }
+    }
+
+    #[test]
+    fn levels_may_be_empty_and_there_is_always_one() {
+        let levels =
+            |name: &str| TopicName::try_from(name).unwrap().levels().map(str::len).collect::<Vec<_>>();
+        assert_eq!(levels("a"), [1]);
+        assert_eq!(levels("/"), [0, 0]);
+        assert_eq!(levels("a//bc"), [1, 0, 2]);
     }
 }

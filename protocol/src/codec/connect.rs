@@ -71,7 +71,7 @@ fn decode_flags(body: &mut Reader, version: Version) -> Result<u8, DecodeError> 
         return Err(DecodeError::Value { field, value, clause: "MQTT-3.1.2-11, MQTT-3.1.2-13" });
     }
     if !version.is_v5() && flags & PASSWORD != 0 && flags & USER_NAME == 0 {
-        return Err(DecodeError::Value { field, value, clause: "MQTT-3.1.2-22" });
+        return Err(DecodeError::Value { field, value, clause: "3.1.1: MQTT-3.1.2-22" });
     }
     Ok(flags)
 }

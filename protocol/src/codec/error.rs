@@ -7,13 +7,15 @@ use crate::topic::TopicError;
 use crate::{ReasonCode, Version};
 
 /// Bytes that are no packet of the standard; names the field and the clause that it breaks.
+///
+/// Clauses and sections are those of MQTT 5.0 where the text does not name another version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The upper half of the first byte names no packet.
     #[error("packet type {0} does not exist in MQTT {1} (2.1.2)")]
     PacketType(u8, Version),
     /// The lower half of the first byte is not what the packet requires.
-    #[error("{packet}: the flags of the fixed header are 0x{flags:X} [MQTT-2.1.3-1]")]
+    #[error("{packet}: the flags of the fixed header are 0x{flags:X} [{}]", flags_clause(*packet))]
     Flags {
         /// Which packet.
         packet: PacketType,
@@ -51,7 +53,7 @@ pub enum DecodeError {
         bytes: usize,
     },
     /// A string that MQTT does not allow.
-    #[error("{field} {error} [MQTT-1.5.4-1], [MQTT-1.5.4-2]")]
+    #[error("{field} {error} [{}]", error.clause())]
     Text {
         /// Which field.
         field: &'static str,
@@ -59,7 +61,7 @@ pub enum DecodeError {
         error: TextError,
     },
     /// A topic name that MQTT does not allow.
-    #[error("{field} {error} [MQTT-3.3.2-2], [MQTT-4.7.3-1]")]
+    #[error("{field} {error} [{}]", error.clause())]
     TopicName {
         /// Which field.
         field: &'static str,
@@ -67,7 +69,7 @@ pub enum DecodeError {
         error: TopicError,
     },
     /// A topic filter that MQTT does not allow.
-    #[error("{field} {error} [MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.8.2-1]")]
+    #[error("{field} {error} [{}]", error.clause())]
     TopicFilter {
         /// Which field.
         field: &'static str,
@@ -121,8 +123,16 @@ pub enum DecodeError {
         /// The property.
         id: PropertyId,
     },
+    /// A list with more entries than a receiver sets memory aside for.
+    #[error("{field}: more than {count_max} of them in one packet are not accepted (4.13)")]
+    TooMany {
+        /// What the list is of.
+        field: &'static str,
+        /// The bound.
+        count_max: usize,
+    },
     /// A reason code that the packet may not carry.
-    #[error("{packet}: the reason code 0x{code:02X} does not belong in it (2.4)")]
+    #[error("{packet}: the reason code 0x{code:02X} does not belong in it [{}]", reason_clause(*packet))]
     ReasonCode {
         /// Which packet.
         packet: PacketType,
@@ -156,6 +166,7 @@ impl DecodeError {
             | Self::ReasonCode { .. } => ReasonCode::MalformedPacket,
             Self::TopicAliasZero => ReasonCode::TopicAliasInvalid,
             Self::TooLarge { .. } => ReasonCode::PacketTooLarge,
+            Self::TooMany { .. } => ReasonCode::QuotaExceeded,
             Self::TopicName { .. } => ReasonCode::TopicNameInvalid,
             Self::TopicFilter { .. } => ReasonCode::TopicFilterInvalid,
             Self::Forbidden { .. } | Self::MisplacedProperty { .. } | Self::RepeatedProperty { .. } => {
@@ -163,6 +174,48 @@ impl DecodeError {
             }
             Self::UnsupportedVersion { .. } => ReasonCode::UnsupportedProtocolVersion,
         }
+    }
+}
+
+/// The clause about the lower half of the first byte.
+const fn flags_clause(packet: PacketType) -> &'static str {
+    match packet {
+        PacketType::PubRel => "MQTT-3.6.1-1",
+        PacketType::Subscribe => "MQTT-3.8.1-1",
+        PacketType::Unsubscribe => "MQTT-3.10.1-1",
+        PacketType::Disconnect => "MQTT-3.14.1-1",
+        PacketType::Auth => "MQTT-3.15.1-1",
+        PacketType::Connect
+        | PacketType::ConnAck
+        | PacketType::Publish
+        | PacketType::PubAck
+        | PacketType::PubRec
+        | PacketType::PubComp
+        | PacketType::SubAck
+        | PacketType::UnsubAck
+        | PacketType::PingReq
+        | PacketType::PingResp => "MQTT-2.1.3-1",
+    }
+}
+
+/// The clause about the reason codes of a packet.
+const fn reason_clause(packet: PacketType) -> &'static str {
+    match packet {
+        PacketType::ConnAck => "MQTT-3.2.2-8",
+        PacketType::PubAck => "MQTT-3.4.2-1",
+        PacketType::PubRec => "MQTT-3.5.2-1",
+        PacketType::PubRel => "MQTT-3.6.2-1",
+        PacketType::PubComp => "MQTT-3.7.2-1",
+        PacketType::SubAck => "MQTT-3.9.3-2",
+        PacketType::UnsubAck => "MQTT-3.11.3-2",
+        PacketType::Disconnect => "MQTT-3.14.2-1",
+        PacketType::Auth => "MQTT-3.15.2-1",
+        PacketType::Connect
+        | PacketType::Publish
+        | PacketType::Subscribe
+        | PacketType::Unsubscribe
+        | PacketType::PingReq
+        | PacketType::PingResp => "2.4",
     }
 }
 
@@ -180,7 +233,7 @@ pub enum EncodeError {
         /// Its length.
         bytes: usize,
     },
-    /// The version has no such packet or the packet lacks what the version demands.
+    /// The version has no such packet, or forbids what the packet holds or lacks; [`super::decode`] would refuse it.
     #[error("{field}: {problem}")]
     Unsupported {
         /// Which field.

@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod auth;
+mod check;
 mod connack;
 mod connect;
 mod disconnect;
@@ -17,11 +18,18 @@ use bytes::{Buf, BytesMut};
 
 pub use error::{DecodeError, EncodeError};
 pub use publish::{PublishHead, encode_publish_head};
+#[cfg(feature = "generate")]
+pub(crate) use reason::allowed as allowed_reason;
 
 use crate::packet::{Packet, PacketType};
 use crate::version::Version;
 use reader::{NotMinimal, Reader, variable_byte_integer};
 use writer::{Length, Sink, variable_byte_integer_len};
+
+/// Entries that one list of a packet may have when it is read: filters, user properties, subscription identifiers.
+/// An entry takes ten times its bytes on the wire and more, so a bound on the packet's size alone would let sixteen
+/// megabytes of it take hundreds; ten thousand entries take less than one.
+pub const LIST_MAX: usize = 10_000;
 
 /// Takes one packet off the front of `input`; `None` when more bytes are needed, and then nothing is taken.
 ///
@@ -182,26 +190,7 @@ fn flags(packet: &Packet) -> u8 {
 }
 
 fn remaining_length(packet: &Packet, version: Version) -> Result<usize, EncodeError> {
-    match packet {
-        Packet::Auth(_) if !version.is_v5() => {
-            return Err(EncodeError::Unsupported { field: "AUTH", problem: "exists from MQTT 5.0 on" });
-        }
-        Packet::Publish(publish) => publish::check(publish)?,
-        Packet::Auth(_)
-        | Packet::Connect(_)
-        | Packet::ConnAck(_)
-        | Packet::PubAck(_)
-        | Packet::PubRec(_)
-        | Packet::PubRel(_)
-        | Packet::PubComp(_)
-        | Packet::Subscribe(_)
-        | Packet::SubAck(_)
-        | Packet::Unsubscribe(_)
-        | Packet::UnsubAck(_)
-        | Packet::PingReq
-        | Packet::PingResp
-        | Packet::Disconnect(_) => {}
-    }
+    check::packet(packet, version)?;
     let mut length = Length::default();
     write_body(packet, version, &mut length);
     length.check(0)

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::DecodeError;
-use super::reader::Reader;
+use super::reader::{Reader, bounded};
 use crate::packet::PacketType;
 use crate::property::{PayloadFormat, PropertyId, UserProperties};
 use crate::{QoS, Text, TopicName};
@@ -78,6 +78,7 @@ impl Properties {
                 let field = "subscription identifier";
                 let value = block.variable_byte_integer(field)?;
                 nonzero(field, value, "3.8.2.1.2")?;
+                bounded("subscription identifiers", self.subscription_ids.len())?;
                 self.subscription_ids.push(value);
             }
             P::SessionExpiryInterval => self.session_expiry = Some(block.u32("session expiry interval")?),
@@ -140,6 +141,7 @@ impl Properties {
                 self.retain_available = Some(boolean(block, "retain available", "3.2.2.3.5")?);
             }
             P::UserProperty => {
+                bounded("user properties", self.user_properties.len())?;
                 let name = block.text("user property name")?;
                 self.user_properties.push(name, block.text("user property value")?);
             }

@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use super::properties::{Place, Properties};
 use super::reader::Reader;
 use super::writer::{Length, Sink, as_str};
-use super::{DecodeError, EncodeError};
+use super::{DecodeError, EncodeError, check};
 use crate::packet::{PacketId, PacketType, Publish, PublishProperties};
 use crate::property::{PayloadFormat, PropertyId as P};
 use crate::{QoS, TopicName, Version};
@@ -101,6 +101,7 @@ pub fn encode_publish_head(
     version: Version,
     output: &mut BytesMut,
 ) -> Result<Option<usize>, EncodeError> {
+    check::publish(head, version)?;
     let mut length = Length::default();
     head.write(version, &mut length);
     let fixed = length.bytes;
@@ -129,6 +130,14 @@ impl PublishHead<'_> {
         }
     }
 
+    /// The identifiers that are written.
+    pub(super) fn subscription_ids(&self) -> &[u32] {
+        match self.properties {
+            Some(properties) if self.subscription_ids.is_empty() => &properties.subscription_ids,
+            Some(_) | None => self.subscription_ids,
+        }
+    }
+
     fn write_properties(&self, sink: &mut impl Sink) {
         let none = &PublishProperties::EMPTY;
         let properties = self.properties.unwrap_or(none);
@@ -138,12 +147,7 @@ impl PublishHead<'_> {
         sink.property_text(P::ResponseTopic, properties.response_topic.as_ref().map(TopicName::as_str));
         sink.property_binary(P::CorrelationData, "correlation data", properties.correlation_data.as_deref());
         sink.user_properties(&properties.user_properties);
-        let ids = if self.subscription_ids.is_empty() {
-            &properties.subscription_ids
-        } else {
-            self.subscription_ids
-        };
-        for id in ids {
+        for id in self.subscription_ids() {
             sink.u8(P::SubscriptionIdentifier as u8);
             sink.variable_byte_integer(*id as usize);
         }
@@ -151,16 +155,9 @@ impl PublishHead<'_> {
     }
 }
 
-pub(super) fn check(publish: &Publish) -> Result<(), EncodeError> {
-    if (publish.qos == QoS::AtMostOnce) == publish.packet_id.is_some() {
-        let problem = "must be there exactly when the QoS is above 0";
-        return Err(EncodeError::Unsupported { field: "packet identifier", problem });
-    }
-    Ok(())
-}
-
-pub(super) fn write(publish: &Publish, version: Version, sink: &mut impl Sink) {
-    let head = PublishHead {
+/// The head of a packet that carries its own values.
+pub(super) fn head(publish: &Publish) -> PublishHead<'_> {
+    PublishHead {
         dup: publish.dup,
         qos: publish.qos,
         retain: publish.retain,
@@ -171,7 +168,10 @@ pub(super) fn write(publish: &Publish, version: Version, sink: &mut impl Sink) {
         topic_alias: None,
         subscription_ids: &[],
         payload_len: publish.payload.len(),
-    };
-    head.write(version, sink);
+    }
+}
+
+pub(super) fn write(publish: &Publish, version: Version, sink: &mut impl Sink) {
+    head(publish).write(version, sink);
     sink.put(&publish.payload);
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use bytes::{Buf, Bytes};
 
-use super::DecodeError;
+use super::{DecodeError, LIST_MAX};
 use crate::packet::PacketId;
 use crate::{Text, TopicFilter, TopicName};
 
@@ -79,6 +79,11 @@ impl Reader {
         let id = self.u16(field)?;
         NonZeroU16::new(id).ok_or(DecodeError::Value { field, value: 0, clause: "MQTT-2.2.1-3" })
     }
+}
+
+/// Whether a list of `count` entries may have one more.
+pub(super) const fn bounded(field: &'static str, count: usize) -> Result<(), DecodeError> {
+    if count < LIST_MAX { Ok(()) } else { Err(DecodeError::TooMany { field, count_max: LIST_MAX }) }
 }
 
 /// A variable byte integer that is longer than four bytes or than it needs to be.

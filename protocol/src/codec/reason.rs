@@ -13,8 +13,9 @@ pub(super) fn read(reader: &mut Reader, packet: PacketType) -> Result<ReasonCode
         .ok_or(DecodeError::ReasonCode { packet, code })
 }
 
-/// Whether the standard lists the reason code for the packet.
-fn allowed(packet: PacketType, reason: ReasonCode) -> bool {
+/// Whether the standard lists the reason code for the packet: in 2.4 or in the section of the packet, which
+/// differ in 0x8C for DISCONNECT.
+pub(crate) fn allowed(packet: PacketType, reason: ReasonCode) -> bool {
     use ReasonCode as R;
     match packet {
         PacketType::ConnAck => {
@@ -62,7 +63,7 @@ fn allowed(packet: PacketType, reason: ReasonCode) -> bool {
         ),
         PacketType::Disconnect => matches!(
             reason.byte(),
-            0x00 | 0x04 | 0x80..=0x83 | 0x87 | 0x89 | 0x8B | 0x8D..=0x90 | 0x93..=0xA2
+            0x00 | 0x04 | 0x80..=0x83 | 0x87 | 0x89 | 0x8B..=0x90 | 0x93..=0xA2
         ),
         PacketType::Auth => matches!(reason, R::Success | R::ContinueAuthentication | R::ReAuthenticate),
         PacketType::Connect

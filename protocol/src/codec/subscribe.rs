@@ -2,7 +2,7 @@
 
 use super::acknowledge::read_properties;
 use super::properties::{Place, Properties};
-use super::reader::Reader;
+use super::reader::{Reader, bounded};
 use super::writer::{Fields, Sink, put_properties};
 use super::{DecodeError, reason};
 use crate::packet::{
@@ -29,6 +29,7 @@ pub(super) fn decode_subscribe(body: &mut Reader, version: Version) -> Result<Su
     };
     let mut subscriptions = Vec::new();
     while !body.is_empty() {
+        bounded("topic filters", subscriptions.len())?;
         let filter = body.topic_filter("topic filter")?;
         let options = body.u8("subscription options")?;
         let subscription = decode_options(Subscription::new(filter, QoS::AtMostOnce), options, version)?;
@@ -47,9 +48,10 @@ fn decode_options(
 ) -> Result<Subscription, DecodeError> {
     let value = u32::from(options);
     let field = "subscription options";
-    let reserved = if version.is_v5() { 0xC0 } else { 0xFC };
+    let (reserved, clause) =
+        if version.is_v5() { (0xC0, "MQTT-3.8.3-5") } else { (0xFC, "3.1.1: MQTT-3.8.3-4") };
     if options & reserved != 0 {
-        return Err(DecodeError::Value { field, value, clause: "MQTT-3.8.3-5" });
+        return Err(DecodeError::Value { field, value, clause });
     }
     let qos = QoS::from_bits(options & 0b11).ok_or(DecodeError::Forbidden {
         field: "subscription QoS",
@@ -109,6 +111,7 @@ pub(super) fn decode_suback(body: &mut Reader, version: Version) -> Result<SubAc
         ReasonProperties::default()
     };
     let mut reasons = Vec::new();
+    // A reason code takes one byte here as on the wire: no bound of its own.
     while !body.is_empty() {
         let reason = reason::read(body, PacketType::SubAck)?;
         if !version.is_v5() && !matches!(reason.byte(), 0..=2 | 0x80) {
@@ -117,7 +120,7 @@ pub(super) fn decode_suback(body: &mut Reader, version: Version) -> Result<SubAc
         reasons.push(reason);
     }
     if reasons.is_empty() {
-        return Err(nothing("SUBACK payload", "MQTT-3.9.3-1"));
+        return Err(nothing("SUBACK payload", "MQTT-3.9.3-2"));
     }
     Ok(SubAck { packet_id, reasons, properties })
 }
@@ -143,6 +146,7 @@ pub(super) fn decode_unsubscribe(body: &mut Reader, version: Version) -> Result<
     };
     let mut filters = Vec::new();
     while !body.is_empty() {
+        bounded("topic filters", filters.len())?;
         filters.push(body.topic_filter("topic filter")?);
     }
     if filters.is_empty() {
@@ -172,7 +176,7 @@ pub(super) fn decode_unsuback(body: &mut Reader, version: Version) -> Result<Uns
         reasons.push(reason::read(body, PacketType::UnsubAck)?);
     }
     if reasons.is_empty() {
-        return Err(nothing("UNSUBACK payload", "MQTT-3.11.3-1"));
+        return Err(nothing("UNSUBACK payload", "MQTT-3.11.3-2"));
     }
     Ok(UnsubAck { packet_id, reasons, properties })
 }

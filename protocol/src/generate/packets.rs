@@ -2,17 +2,23 @@
 
 use std::num::NonZeroU16;
 
+use bytes::Bytes;
+
 use super::Random;
+use crate::codec::allowed_reason;
 use crate::packet::{
     Auth, AuthProperties, ConnAck, ConnAckProperties, Connect, ConnectProperties, Disconnect,
-    DisconnectProperties, Packet, PacketId, Publish, PublishAck, PublishProperties, ReasonProperties,
-    RetainHandling, SubAck, Subscribe, SubscribeProperties, Subscription, UnsubAck, Unsubscribe,
-    UnsubscribeProperties, Will, WillProperties,
+    DisconnectProperties, Packet, PacketId, PacketType, Publish, PublishAck, PublishProperties,
+    ReasonProperties, RetainHandling, SubAck, Subscribe, SubscribeProperties, Subscription, UnsubAck,
+    Unsubscribe, UnsubscribeProperties, Will, WillProperties,
 };
 use crate::property::PayloadFormat;
 use crate::{QoS, ReasonCode, TopicName, Version};
 
 const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+
+const SUBACK_BEFORE_V5: [ReasonCode; 4] =
+    [ReasonCode::Success, ReasonCode::GrantedQoS1, ReasonCode::GrantedQoS2, ReasonCode::UnspecifiedError];
 
 /// A valid packet of the version: encoding and decoding it gives it back.
 pub fn packet(random: &mut Random, version: Version) -> Packet {
@@ -21,16 +27,19 @@ pub fn packet(random: &mut Random, version: Version) -> Packet {
         0 => Packet::Connect(Box::new(connect(random, version))),
         1 => Packet::ConnAck(Box::new(connack(random, version))),
         2 => Packet::Publish(publish(random, is_v5)),
-        3 => Packet::PubAck(ack(random, is_v5, &[0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99])),
-        4 => Packet::PubRec(ack(random, is_v5, &[0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99])),
-        5 => Packet::PubRel(ack(random, is_v5, &[0x00, 0x92])),
-        6 => Packet::PubComp(ack(random, is_v5, &[0x00, 0x92])),
+        3 => Packet::PubAck(ack(random, is_v5, PacketType::PubAck)),
+        4 => Packet::PubRec(ack(random, is_v5, PacketType::PubRec)),
+        5 => Packet::PubRel(ack(random, is_v5, PacketType::PubRel)),
+        6 => Packet::PubComp(ack(random, is_v5, PacketType::PubComp)),
         7 => Packet::Subscribe(subscribe(random, is_v5)),
         8 => {
-            let codes: &[u8] =
-                if is_v5 { &[0, 1, 2, 0x80, 0x87, 0x8F, 0x97, 0x9E] } else { &[0, 1, 2, 0x80] };
-            let reasons = reasons(random, codes);
-            Packet::SubAck(SubAck { packet_id: packet_id(random), reasons, properties: why(random, is_v5) })
+            let packet_id = packet_id(random);
+            let reasons = if is_v5 {
+                reasons(random, PacketType::SubAck)
+            } else {
+                (0..=random.below(4)).map(|_| random.pick(&SUBACK_BEFORE_V5)).collect()
+            };
+            Packet::SubAck(SubAck { packet_id, reasons, properties: why(random, is_v5) })
         }
         9 => {
             let filters = (0..=random.below(3)).map(|_| random.topic_filter()).collect();
@@ -39,7 +48,7 @@ pub fn packet(random: &mut Random, version: Version) -> Packet {
             Packet::Unsubscribe(Unsubscribe { packet_id: packet_id(random), filters, properties })
         }
         10 => {
-            let reasons = if is_v5 { reasons(random, &[0x00, 0x11, 0x80, 0x87, 0x8F]) } else { Vec::new() };
+            let reasons = if is_v5 { reasons(random, PacketType::UnsubAck) } else { Vec::new() };
             Packet::UnsubAck(UnsubAck {
                 packet_id: packet_id(random),
                 reasons,
@@ -112,7 +121,7 @@ fn will(random: &mut Random, is_v5: bool) -> Will {
 
 fn connack(random: &mut Random, version: Version) -> ConnAck {
     let reason = if version.is_v5() {
-        reason(random, &[0x00, 0x80, 0x84, 0x8A, 0x8C, 0x95, 0x9D, 0x9F])
+        reason(random, PacketType::ConnAck)
     } else {
         ReasonCode::from_connect_return_code(random.below(6) as u8).unwrap_or_default()
     };
@@ -155,8 +164,17 @@ fn publish(random: &mut Random, is_v5: bool) -> Publish {
         retain: random.one_in(3),
         topic: if is_aliased && random.one_in(2) { TopicName::ALIASED } else { random.topic_name() },
         packet_id: (qos > QoS::AtMostOnce).then(|| packet_id(random)),
-        payload: random.bytes(200),
+        payload: payload(random),
         properties: properties.map(Box::new),
+    }
+}
+
+/// Mostly short; at times long enough for each length of a remaining length but the longest.
+fn payload(random: &mut Random) -> Bytes {
+    match random.below(64) {
+        0 => Bytes::from(vec![random.byte(); 2_097_152]),
+        1..=4 => Bytes::from(vec![random.byte(); 16_384]),
+        _ => random.bytes(200),
     }
 }
 
@@ -173,8 +191,8 @@ fn publish_properties(random: &mut Random) -> Option<PublishProperties> {
     })
 }
 
-fn ack(random: &mut Random, is_v5: bool, codes: &[u8]) -> PublishAck {
-    let reason = if is_v5 { reason(random, codes) } else { ReasonCode::Success };
+fn ack(random: &mut Random, is_v5: bool, packet: PacketType) -> PublishAck {
+    let reason = if is_v5 { reason(random, packet) } else { ReasonCode::Success };
     PublishAck { packet_id: packet_id(random), reason, properties: why(random, is_v5) }
 }
 
@@ -210,7 +228,7 @@ fn disconnect(random: &mut Random, is_v5: bool) -> Disconnect {
     if !is_v5 {
         return Disconnect::new(ReasonCode::Success);
     }
-    let reason = reason(random, &[0x00, 0x04, 0x80, 0x81, 0x8B, 0x8D, 0x8E, 0x98, 0xA2]);
+    let reason = reason(random, PacketType::Disconnect);
     let properties = DisconnectProperties {
         session_expiry: random.maybe(|random| random.bits() as u32),
         reason_string: random.maybe(Random::text),
@@ -227,7 +245,7 @@ fn auth(random: &mut Random) -> Auth {
         reason_string: random.maybe(Random::text),
         user_properties: random.user_properties(),
     };
-    Auth { reason: reason(random, &[0x00, 0x18, 0x19]), properties }
+    Auth { reason: reason(random, PacketType::Auth), properties }
 }
 
 fn why(random: &mut Random, is_v5: bool) -> ReasonProperties {
@@ -249,10 +267,13 @@ fn subscription_id(random: &mut Random) -> u32 {
     random.below(268_435_455) as u32 + 1
 }
 
-fn reason(random: &mut Random, codes: &[u8]) -> ReasonCode {
-    ReasonCode::from_byte(random.pick(codes)).unwrap_or_default()
+/// Any reason code that the packet may carry in version 5.
+fn reason(random: &mut Random, packet: PacketType) -> ReasonCode {
+    let may_stand = |reason: &ReasonCode| allowed_reason(packet, *reason);
+    let reasons: Vec<ReasonCode> = (0..=0xFF).filter_map(ReasonCode::from_byte).filter(may_stand).collect();
+    random.pick(&reasons)
 }
 
-fn reasons(random: &mut Random, codes: &[u8]) -> Vec<ReasonCode> {
-    (0..=random.below(4)).map(|_| reason(random, codes)).collect()
+fn reasons(random: &mut Random, packet: PacketType) -> Vec<ReasonCode> {
+    (0..=random.below(4)).map(|_| reason(random, packet)).collect()
 }

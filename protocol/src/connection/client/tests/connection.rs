@@ -162,7 +162,9 @@ fn disconnect_is_the_last_packet() {
 
 #[test]
 fn a_server_that_breaks_a_rule_hears_why() {
-    let auth = Auth { reason: ReasonCode::ContinueAuthentication, properties: AuthProperties::default() };
+    let method = Some(Text::try_from("method").unwrap());
+    let properties = AuthProperties { authentication_method: method, ..AuthProperties::default() };
+    let auth = Auth { reason: ReasonCode::ContinueAuthentication, properties };
     let suback =
         SubAck { packet_id: id(9), reasons: vec![ReasonCode::Success], properties: Default::default() };
     let violations = [
