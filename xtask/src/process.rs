@@ -14,7 +14,7 @@ use crate::step::say;
 /// Lines of a failed program's output that are shown; an error's cause stands in the last few.
 const TAIL_LINES: usize = 30;
 /// How often a long silent program gets a sign of life.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
+const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
 /// How often a program with a time limit is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 

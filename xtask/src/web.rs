@@ -22,6 +22,10 @@ pub(crate) const APP: &str = "hearth-frontend";
 const SOURCES: &[&str] =
     &["index.html", "Trunk.toml", "Cargo.toml", "Cargo.lock", ".cargo", "frontend", "protocol", "api"];
 
+/// What trunk tells. Its minifier warns that it does not know the `as default` that wasm-bindgen writes; the script is then
+/// served as it was written, 8 kB with brotli.
+const TRUNK_LOG: &str = "error,trunk=info,trunk::processing::minify=error";
+
 /// Stands in for wasm-opt: hands the wasm on as it is.
 const NO_WASM_OPT: &str = r#"#!/bin/sh
 if [ "$1" = --version ]; then echo "wasm-opt version 0"; exit; fi
@@ -66,6 +70,9 @@ impl WebTools {
         let mut trunk = self.command(workspace, "trunk")?;
         // Trunk reads a boolean there, and some systems set the variable to 1.
         trunk.env_remove("NO_COLOR").arg("--skip-version-check").arg("--offline=true");
+        if std::env::var_os("RUST_LOG").is_none() {
+            trunk.env("RUST_LOG", TRUNK_LOG);
+        }
         Ok(trunk)
     }
 
