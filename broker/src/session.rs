@@ -31,15 +31,20 @@ pub(crate) struct Session {
     window: u16,
     /// Seconds that it outlives its connection; `u32::MAX` is for ever.
     pub(crate) expiry_seconds: u32,
-    pub(crate) will: Option<Box<Will>>,
-    /// When the will of a connection that is gone goes out.
-    pub(crate) will_at: Option<Time>,
+    pub(crate) will: Option<Box<LastWill>>,
     /// When a session without a connection ends.
     pub(crate) expires_at: Option<Time>,
     /// When the shard's timers come to this session next.
     pub(crate) timer_at: Option<Time>,
     /// Bounds that the client was told of on this connection.
     pub(crate) limits_told: LimitSet,
+}
+
+/// The will of a connection.
+pub(crate) struct LastWill {
+    pub(crate) will: Will,
+    /// When it goes out, once the connection is gone.
+    pub(crate) due: Option<Time>,
 }
 
 /// Messages under way, and those that wait to be.
@@ -87,7 +92,6 @@ impl Session {
             window: u16::MAX,
             expiry_seconds: 0,
             will: None,
-            will_at: None,
             expires_at: None,
             timer_at: None,
             limits_told: LimitSet::EMPTY,
@@ -96,6 +100,11 @@ impl Session {
 
     pub(crate) const fn id(&self, index: u32) -> SessionId {
         SessionId { index, generation: self.serial as u32 }
+    }
+
+    /// When the will of a connection that is gone goes out.
+    pub(crate) fn will_due(&self) -> Option<Time> {
+        self.will.as_ref()?.due
     }
 
     /// What is under way, if there was ever anything.

@@ -119,12 +119,14 @@ impl Shard {
         session.end_connection();
         let expiry = life(session.expiry_seconds);
         session.expires_at = expiry.map(|life| now.saturating_add(life));
-        let delay = session.will.as_ref().map(|will| will.properties.delay.unwrap_or(0));
+        let delay = session.will.as_ref().map(|last| last.will.properties.delay.unwrap_or(0));
         if let Some(delay) = delay.filter(|delay| *delay > 0 && session.expiry_seconds > 0) {
             let at = now.saturating_add(Duration::from_secs(u64::from(delay)));
             // It goes out with the end of the session at the latest (3.1.3.2.2).
             let at = session.expires_at.map_or(at, |expires_at| at.min(expires_at));
-            session.will_at = Some(at);
+            if let Some(last) = &mut session.will {
+                last.due = Some(at);
+            }
         } else {
             self.publish_will(now, index);
         }
@@ -148,13 +150,13 @@ impl Shard {
     /// Publishes the will, if there is one, to whom its owner may publish now.
     pub(super) fn publish_will(&mut self, now: Time, index: u32) {
         let session = &mut self.sessions[index];
-        session.will_at = None;
-        let Some(will) = session.will.take() else { return };
+        let Some(last) = session.will.take() else { return };
+        let will = last.will;
         if self.shared.access.publish(&session.client_id, &will.topic) == Decision::Deny {
             self.count_drop(DropReason::Denied);
             return;
         }
-        let message = Arc::new(Message::of_will(*will, session.serial, now));
+        let message = Arc::new(Message::of_will(will, session.serial, now));
         self.publish_message(now, &message);
     }
 }

@@ -14,7 +14,7 @@ use crate::effect::{Effect, EndReason, Event};
 use crate::ids::ConnectionId;
 use crate::limits::LimitSet;
 use crate::message::detached_will;
-use crate::session::Session;
+use crate::session::{LastWill, Session};
 
 impl Shard {
     pub(super) fn on_connect(&mut self, now: Time, id: ConnectionId, connect: &Connect) {
@@ -125,7 +125,8 @@ impl Shard {
         let Some(id) = session.connection.and_then(|index| self.connection_id(index)) else { return };
         let session = &mut self.sessions[session_index];
         let goes_on = !clean_start && session.expiry_seconds > 0;
-        let is_delayed = session.will.as_ref().is_some_and(|will| will.properties.delay.unwrap_or(0) > 0);
+        let is_delayed =
+            session.will.as_ref().is_some_and(|last| last.will.properties.delay.unwrap_or(0) > 0);
         if goes_on && is_delayed {
             // The session is taken up before the delay is over [MQTT-3.1.3-9].
             session.will = None;
@@ -153,8 +154,8 @@ impl Shard {
         session.expiry_seconds = session_expiry(connect).min(expiry_max);
         session.expires_at = None;
         // A will that waited for its delay is not published: the session goes on [MQTT-3.1.3-9].
-        session.will_at = None;
-        session.will = connect.will.as_ref().map(|will| Box::new(detached_will(will)));
+        let will = connect.will.as_ref().map(detached_will);
+        session.will = will.map(|will| Box::new(LastWill { will, due: None }));
     }
 
     /// Seconds of keep-alive that are granted; a bound that is not the widest one replaces 0 too.

@@ -100,7 +100,7 @@ impl Shard {
     /// Sees to it that somebody looks at a session without a connection when something of it is due.
     pub(super) fn watch_session(&mut self, now: Time, index: u32) {
         let session = &mut self.sessions[index];
-        let Some(at) = session.will_at.into_iter().chain(session.expires_at).min() else { return };
+        let Some(at) = session.will_due().into_iter().chain(session.expires_at).min() else { return };
         // One timer for the nearest deadline is enough: it finds out about the others.
         if session.timer_at.is_none_or(|timer_at| at < timer_at) {
             let id = session.id(index);
@@ -118,7 +118,7 @@ impl Shard {
         if session.connection.is_some() {
             return;
         }
-        if session.will_at.is_some_and(|at| at <= now) {
+        if session.will_due().is_some_and(|at| at <= now) {
             self.publish_will(now, id.index);
         }
         if self.sessions[id.index].expires_at.is_some_and(|at| at <= now) {
