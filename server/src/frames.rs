@@ -223,10 +223,9 @@ impl Frames {
         let own = written.min(self.pending.len());
         if own < self.pending.len() {
             self.pending.drain(..own);
-        } else if self.pending.capacity() > HEADER_BYTES_MAX {
-            self.pending = Vec::new();
         } else {
-            self.pending.clear();
+            // A connection at rest holds nothing; a header's few bytes are cheap to ask for again.
+            self.pending = Vec::new();
         }
         let payload = (written - own).min(self.owed);
         self.owed -= payload;
