@@ -1,4 +1,4 @@
-//! Counts what the client allocates for each message once it has warmed up: nothing.
+//! Counts what is allocated: nothing for a message on its way, and never more than the bytes at hand account for.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use hearth_protocol::codec::{decode, encode};
 use hearth_protocol::connection::{Client, ClientEvent, ClientOptions};
+use hearth_protocol::generate::malformed_input;
 use hearth_protocol::packet::{ConnAck, ConnAckProperties, Packet, Publish, PublishAck};
 use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicName, Version};
 
@@ -16,19 +17,20 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static LARGEST: Cell<usize> = const { Cell::new(0) };
 }
 
 // SAFETY: every call goes to the system's allocator as it came; a counter of the own thread is all that is added.
 #[expect(unsafe_code, reason = "an allocator is the only place that sees every allocation")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        count(layout.size());
         // SAFETY: the caller keeps the contract, which is the same.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        count(size);
         // SAFETY: the caller keeps the contract, which is the same.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -37,6 +39,11 @@ unsafe impl GlobalAlloc for Counting {
         // SAFETY: the caller keeps the contract, which is the same.
         unsafe { System.dealloc(pointer, layout) }
     }
+}
+
+fn count(size: usize) {
+    ALLOCATIONS.with(|count| count.set(count.get() + 1));
+    LARGEST.with(|largest| largest.set(largest.get().max(size)));
 }
 
 #[global_allocator]
@@ -166,5 +173,67 @@ fn a_warm_client_receives_without_allocating() {
         (1..=1_000).for_each(|number| flow.receive(qos, number));
         let count = allocations(|| (1..=10_000).for_each(|number| flow.receive(qos, number)));
         assert_eq!(count, 0, "{qos:?}");
+    }
+}
+
+#[test]
+fn a_publish_without_properties_is_read_and_written_without_allocating() {
+    for version in [Version::V31, Version::V311, Version::V5] {
+        let publish = Publish {
+            dup: false,
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            topic: TopicName::try_from("home/kitchen/temperature").unwrap(),
+            packet_id: Some(7.try_into().unwrap()),
+            payload: Bytes::from_static(b"21.5"),
+            properties: None,
+        };
+        let mut wire = BytesMut::with_capacity(1 << 16);
+        let packet = Packet::Publish(publish);
+        assert_eq!(allocations(|| (0..1_000).for_each(|_| encode(&packet, version, &mut wire).unwrap())), 0);
+        // The first slice makes the buffer a shared one.
+        decode(&mut wire, version, usize::MAX).unwrap().unwrap();
+        let count = allocations(|| {
+            (1..1_000).for_each(|_| drop(decode(&mut wire, version, usize::MAX).unwrap().unwrap()));
+        });
+        assert_eq!((count, wire.len()), (0, 0), "MQTT {version}");
+    }
+}
+
+#[test]
+fn lengths_that_promise_what_does_not_come_allocate_nothing_for_it() {
+    // Packets of 64 MiB, blocks of properties of 16 MiB, strings and data of 65,535 bytes: and then nothing.
+    let table: [&[u8]; 8] = [
+        b"\x30\x80\x80\x80\x20\x00\x01t",
+        b"\x10\x80\x80\x80\x20\x00\x04MQTT",
+        b"\x82\x80\x80\x80\x20\x00\x01\x00\x00\x01a\x00",
+        b"\x30\x06\xff\xffhome",
+        b"\x30\x08\x00\x01t\xff\xff\xff\x07\x26",
+        b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\xff\xffa",
+        b"\x82\x05\x00\x01\x00\xff\xff",
+        b"\x90\x07\x00\x01\xff\xff\xff\x07\x00",
+    ];
+    for bytes in table {
+        LARGEST.with(|largest| largest.set(0));
+        let mut input = BytesMut::from(bytes);
+        // Refused or waiting for more: no packet comes of it.
+        assert!(!matches!(decode(&mut input, Version::V5, usize::MAX), Ok(Some(_))), "{bytes:02x?}");
+        let largest = LARGEST.with(Cell::get);
+        assert!(largest < 1_024, "{bytes:02x?} made the decoder ask for {largest} bytes");
+    }
+}
+
+#[test]
+fn damaged_bytes_allocate_in_proportion_to_their_number() {
+    for number in 0..20_000 {
+        let bytes = malformed_input(13, number);
+        let mut input = BytesMut::from(&bytes[..]);
+        LARGEST.with(|largest| largest.set(0));
+        while let Ok(Some(packet)) = decode(&mut input, Version::V5, usize::MAX) {
+            drop(packet);
+        }
+        let largest = LARGEST.with(Cell::get);
+        // A list of the smallest entries takes tens of times its bytes; a boxed packet takes its own size.
+        assert!(largest <= 1_024 + 64 * bytes.len(), "input {number}: {largest} for {} bytes", bytes.len());
     }
 }
