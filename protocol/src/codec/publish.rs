@@ -121,6 +121,10 @@ impl PublishHead<'_> {
             sink.u16(packet_id.get());
         }
         if version.is_v5() {
+            if self.has_no_properties() {
+                sink.u8(0);
+                return;
+            }
             let mut length = Length::default();
             self.write_properties(&mut length);
             sink.variable_byte_integer(length.bytes);
@@ -128,6 +132,14 @@ impl PublishHead<'_> {
                 self.write_properties(sink);
             }
         }
+    }
+
+    /// Whether the block of properties is empty without a look at each of them, as it is in most messages.
+    const fn has_no_properties(&self) -> bool {
+        self.properties.is_none()
+            && self.message_expiry.is_none()
+            && self.topic_alias.is_none()
+            && self.subscription_ids.is_empty()
     }
 
     /// The identifiers that are written.
