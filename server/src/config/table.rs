@@ -41,8 +41,9 @@ const STRING_BYTES: u64 = 65_535;
 /// Far beyond any machine; keeps sums of a few of them inside 64 bits.
 const LARGE: u64 = 1 << 40;
 
-/// Shards at most: each pair of them shares a ring, so their memory grows with the square.
-const SHARDS_MAX: u16 = 256;
+/// Shards at most: as many as the broker has names for. Each pair of them shares a ring, so their memory grows with
+/// the square.
+const SHARDS_MAX: u16 = hearth_broker::ShardCount::MAX;
 
 /// Every setting, in the order of the reference.
 pub static SETTINGS: &[Setting] = &[

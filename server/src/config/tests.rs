@@ -115,7 +115,7 @@ fn an_unknown_variable_is_named_with_the_nearest_known_one() {
 #[test]
 fn a_value_that_does_not_fit_is_named_with_its_place() {
     for (text, expected) in [
-        ("shards = 0", "line 1: shards: 0 is out of bounds; write a number from 1 to 256"),
+        ("shards = 0", "line 1: shards: 0 is out of bounds; write a number from 1 to 64"),
         ("shards = -3", "-3 is out of bounds"),
         ("shards = 99999999999999999999", "this is a number that is too large"),
         ("shards = 1.5", "this is a number with a fraction; write a whole number"),
