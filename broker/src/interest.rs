@@ -77,6 +77,11 @@ impl Interest {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts.iter().all(|count| count.load(Ordering::SeqCst) == 0)
+    }
+
     /// The shards other than `own` that may have a subscriber.
     pub(crate) fn shards_for(&self, topic: &TopicName, own: ShardId) -> ShardSet {
         if self.counts.is_empty() {

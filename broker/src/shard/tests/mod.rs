@@ -1,5 +1,6 @@
 //! Whole brokers in memory: shards, clients and a clock that stands still until it is moved.
 
+mod chaos;
 mod delivery;
 mod limits;
 mod oracle;
@@ -221,15 +222,17 @@ impl Broker {
     }
 
     fn hang_up(&mut self, wire: Wire) {
+        self.closed.insert(wire);
         self.shards[wire.0].handle_closed(self.now, wire.1);
         self.run();
     }
 
     /// The peer reads again.
     fn unstall(&mut self, wire: Wire) {
-        self.stalled.remove(&wire);
-        self.flush(wire);
-        self.run();
+        if self.stalled.remove(&wire) && !self.closed.contains(&wire) {
+            self.flush(wire);
+            self.run();
+        }
     }
 
     /// A counter of all shards together.
