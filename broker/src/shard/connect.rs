@@ -106,8 +106,9 @@ impl Shard {
     /// The client's session, and whether it was there before. A connection that it has is ended first
     /// [MQTT-3.1.4-3].
     fn take_session(&mut self, now: Time, connect: &Connect, client_id: Text) -> (u32, bool) {
-        if let Some(session) = self.sessions.find(&client_id) {
-            self.take_over(now, session, connect.clean_start);
+        let connection = self.sessions.find(&client_id).and_then(|session| self.sessions[session].connection);
+        if let Some(id) = connection.and_then(|index| self.connection_id(index)) {
+            self.end_connection(now, id, EndReason::TakenOver);
         }
         if let Some(session) = self.sessions.find(&client_id) {
             if !connect.clean_start {
@@ -118,20 +119,6 @@ impl Shard {
         self.serial_next += 1;
         let session = Session::new(self.serial_next, client_id, connect.version);
         (self.sessions.insert(session), false)
-    }
-
-    fn take_over(&mut self, now: Time, session_index: u32, clean_start: bool) {
-        let session = &mut self.sessions[session_index];
-        let Some(id) = session.connection.and_then(|index| self.connection_id(index)) else { return };
-        let session = &mut self.sessions[session_index];
-        let goes_on = !clean_start && session.expiry_seconds > 0;
-        let is_delayed =
-            session.will.as_ref().is_some_and(|last| last.will.properties.delay.unwrap_or(0) > 0);
-        if goes_on && is_delayed {
-            // The session is taken up before the delay is over [MQTT-3.1.3-9].
-            session.will = None;
-        }
-        self.end_connection(now, id, EndReason::TakenOver);
     }
 
     fn attach(&mut self, now: Time, id: ConnectionId, session_index: u32, connect: &Connect) {

@@ -329,3 +329,17 @@ fn an_answer_that_is_larger_than_the_client_takes_ends_the_connection() {
     assert!(broker.closed.contains(&wire));
     assert_eq!(broker.count(|stats| stats.sessions as u64), 0);
 }
+
+#[test]
+fn a_message_that_the_client_refuses_makes_room_for_the_next() {
+    let mut broker = Broker::new(2);
+    let publisher = broker.client(options("p"));
+    let wire = broker.connected(resume("s", 1));
+    broker.send(wire, V5, [subscribe(1, &["a"], QoS::ExactlyOnce)]);
+    for payload in ["1", "2"] {
+        broker.publish(publisher, message("a", payload, QoS::ExactlyOnce));
+    }
+    assert_eq!(publishes(&broker.received(wire, V5)), [(1, false, &b"1"[..])]);
+    broker.send(wire, V5, [Packet::PubRec(PublishAck::new(packet_id(1), ReasonCode::QuotaExceeded))]);
+    assert_eq!(publishes(&broker.received(wire, V5)), [(2, false, &b"2"[..])]);
+}
