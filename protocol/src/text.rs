@@ -167,6 +167,18 @@ mod tests {
     }
 
     #[test]
+    fn strings_of_two_bytes_are_taken_when_they_are_utf8_without_nul() {
+        for pair in 0..=u16::MAX {
+            // Behind enough plain bytes to come to the end of a wide step, and alone.
+            for before in ["", "sixteen bytes of"] {
+                let bytes = [before.as_bytes(), &pair.to_be_bytes()].concat();
+                let is_good = std::str::from_utf8(&bytes).is_ok_and(|text| !text.contains('\0'));
+                assert_eq!(Text::from_bytes(Bytes::from(bytes)).is_ok(), is_good, "{before}{pair:#06x}");
+            }
+        }
+    }
+
+    #[test]
     fn the_longest_string_has_65535_bytes() {
         assert_eq!(Text::try_from("x".repeat(65_535)).unwrap().len(), Text::BYTES_MAX);
         assert_eq!(Text::try_from("x".repeat(65_536)), Err(TextError::TooLong(65_536)));

@@ -68,6 +68,34 @@ fn what_the_decoder_takes_of_damaged_bytes_it_can_write_and_take_again() {
 }
 
 #[test]
+fn a_packet_written_for_another_version_is_one_of_that_version_or_refused() {
+    let (mut written, mut refused) = (0, 0);
+    for seed in 0..10_000 {
+        let random = &mut Random::new(seed);
+        let (of, version) = (random.pick(&VERSIONS), random.pick(&VERSIONS));
+        let packet = packet(random, of);
+        // A CONNECT is written for the version that it names.
+        if matches!(packet, Packet::Connect(_)) {
+            continue;
+        }
+        let mut bytes = BytesMut::new();
+        if encode(&packet, version, &mut bytes).is_err() {
+            assert!(bytes.is_empty(), "seed {seed}");
+            refused += 1;
+            continue;
+        }
+        written += 1;
+        let first = bytes.clone();
+        let read = decode(&mut bytes, version, usize::MAX).unwrap().unwrap();
+        assert_eq!(read.packet_type(), packet.packet_type(), "seed {seed}");
+        let mut again = BytesMut::new();
+        encode(&read, version, &mut again).unwrap();
+        assert_eq!(again, first, "seed {seed}: {packet:?}");
+    }
+    assert!(written > 5_000 && refused > 100, "{written} written, {refused} refused: both are needed");
+}
+
+#[test]
 fn no_bytes_make_either_side_of_a_connection_panic() {
     for number in 0..30_000 {
         let input = malformed_input(11, number);
