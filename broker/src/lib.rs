@@ -22,6 +22,7 @@ mod sessions;
 mod shard;
 mod shared;
 mod stats;
+mod system;
 
 pub use access::{Access, AllowAll, Decision};
 pub use connection::{Peer, Transport};

@@ -15,6 +15,7 @@ use crate::ids::ConnectionId;
 use crate::limits::LimitSet;
 use crate::message::detached_will;
 use crate::session::{LastWill, Session};
+use crate::system::is_reserved;
 
 impl Shard {
     pub(super) fn on_connect(&mut self, now: Time, id: ConnectionId, connect: &Connect) {
@@ -96,7 +97,7 @@ impl Shard {
                 let detail = "will topic: access rules refuse this client to publish to it";
                 Err(ProtocolError::new(ReasonCode::NotAuthorized, detail))
             }
-            Some(will) if will.topic.as_str().starts_with("$SYS") => {
+            Some(will) if is_reserved(&will.topic) => {
                 Err(ProtocolError::new(ReasonCode::TopicNameInvalid, "will topic: $SYS is the broker's own"))
             }
             Some(_) | None => Ok(()),

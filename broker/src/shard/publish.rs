@@ -13,6 +13,7 @@ use crate::effect::{DropReason, Effect, Event, Forward};
 use crate::ids::ConnectionId;
 use crate::limits::Limit;
 use crate::message::Message;
+use crate::system::is_reserved;
 
 impl Shard {
     pub(super) fn on_publish(&mut self, now: Time, id: ConnectionId, session: u32, publish: &Publish) {
@@ -75,7 +76,7 @@ impl Shard {
             return ReasonCode::TopicNameInvalid;
         }
         let publisher = &self.sessions[session];
-        if topic.starts_with("$SYS/") || topic == "$SYS" {
+        if is_reserved(&publish.topic) {
             self.count_drop(DropReason::ReservedTopic);
             return ReasonCode::NotAuthorized;
         }

@@ -1,0 +1,8 @@
+//! The topics that are the broker's own.
+
+use hearth_protocol::TopicName;
+
+/// Whether only the broker publishes to a topic: `$SYS` and what is below it (MQTT 5.0, 4.7.2).
+pub(crate) fn is_reserved(topic: &TopicName) -> bool {
+    topic.levels().next() == Some("$SYS")
+}
