@@ -134,13 +134,18 @@ impl Session {
         flow.resends = VecDeque::new();
         flow.replays.retain_mut(Replay::pause);
         flow.queue.keep_acknowledged();
-        if flow.outbound.is_empty()
-            && flow.inbound.is_empty()
-            && flow.replays.is_empty()
-            && flow.queue.is_empty()
-        {
-            self.flow = None;
-        }
+        self.forget_flow();
+    }
+
+    /// Gives the memory back when nothing is under way or waits. Not after every message, which would have to ask
+    /// for it again.
+    pub(crate) fn forget_flow(&mut self) {
+        self.flow.take_if(|flow| {
+            flow.outbound.is_empty()
+                && flow.inbound.is_empty()
+                && flow.replays.is_empty()
+                && flow.queue.is_empty()
+        });
     }
 
     /// Whether a QoS 1 or 2 message may go out now, with no other to let pass first.

@@ -33,6 +33,7 @@ impl Shard {
         self.answer(now, id, &Packet::SubAck(suback));
         if self.connection(id).is_some() {
             self.send_queue(now, session);
+            self.sessions[session].forget_flow();
         }
     }
 
