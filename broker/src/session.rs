@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use hearth_protocol::packet::{PacketId, Will};
-use hearth_protocol::session::{Inbound, Outbound, Redelivery};
+use hearth_protocol::packet::Will;
+use hearth_protocol::session::{Inbound, Outbound};
 use hearth_protocol::{QoS, Text, Time, Version};
 
 use crate::delivery::Delivery;
@@ -51,8 +51,6 @@ pub(crate) struct LastWill {
 pub(crate) struct Flow {
     /// QoS 1 and 2 messages to the client.
     pub(crate) outbound: Outbound<Delivery>,
-    /// What of `outbound` the connection has yet to send again, in order.
-    resends: VecDeque<Resend>,
     /// QoS 2 messages from the client.
     pub(crate) inbound: Inbound,
     /// Retained messages to the client. While there are any, everything else waits behind them, so that an older
@@ -60,7 +58,6 @@ pub(crate) struct Flow {
     replays: VecDeque<Replay>,
     /// Messages to the client behind those of `outbound` and `replays`.
     pub(crate) queue: Queue,
-    window: u16,
 }
 
 /// What there is to be sent of retained messages.
@@ -71,13 +68,6 @@ pub(crate) enum NextReplayed {
     Message(Delivery),
     /// Something, for which there is no room under way.
     Waits,
-}
-
-/// A packet that a new connection has to send again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Resend {
-    Publish(PacketId),
-    PubRel(PacketId),
 }
 
 impl Session {
@@ -122,16 +112,13 @@ impl Session {
     pub(crate) fn begin_connection(&mut self, window: u16) {
         self.window = window;
         if let Some(flow) = &mut self.flow {
-            flow.window = window;
-            flow.outbound.set_window(window);
-            flow.resends = flow.outbound.redeliver().map(Resend::of).collect();
+            flow.outbound.handle_resume(window);
         }
     }
 
     /// The connection has ended: what only it could use is forgotten.
     pub(crate) fn end_connection(&mut self) {
         let Some(flow) = &mut self.flow else { return };
-        flow.resends = VecDeque::new();
         flow.replays.retain_mut(Replay::pause);
         flow.queue.keep_acknowledged();
         self.forget_flow();
@@ -153,7 +140,7 @@ impl Session {
         self.flow.as_ref().is_none_or(|flow| {
             flow.queue.is_empty()
                 && flow.replays.is_empty()
-                && flow.resends.is_empty()
+                && !flow.outbound.is_redelivering()
                 && flow.outbound.has_room()
         })
     }
@@ -168,11 +155,9 @@ impl Flow {
     const fn new(window: u16) -> Self {
         Self {
             outbound: Outbound::new(window),
-            resends: VecDeque::new(),
             inbound: Inbound::new(),
             replays: VecDeque::new(),
             queue: Queue::new(),
-            window,
         }
     }
 
@@ -200,36 +185,5 @@ impl Flow {
         }
         self.replays = VecDeque::new();
         NextReplayed::None
-    }
-
-    /// What has to be sent again next, when it may [MQTT-3.3.4-9].
-    pub(crate) fn next_resend(&self) -> Option<Resend> {
-        let under_way = self.outbound.inflight_len() - self.resends.len();
-        match self.resends.front() {
-            Some(Resend::Publish(_)) if under_way >= usize::from(self.window) => None,
-            other => other.copied(),
-        }
-    }
-
-    /// It is sent, or needs to be no more.
-    pub(crate) fn pop_resend(&mut self) {
-        self.resends.pop_front();
-        if self.resends.is_empty() {
-            self.resends = VecDeque::new();
-        }
-    }
-
-    /// Whether something has to be sent again before anything new.
-    pub(crate) fn is_resending(&self) -> bool {
-        !self.resends.is_empty()
-    }
-}
-
-impl Resend {
-    const fn of(redelivery: Redelivery<'_, Delivery>) -> Self {
-        match redelivery {
-            Redelivery::Publish { packet_id, .. } => Self::Publish(packet_id),
-            Redelivery::PubRel { packet_id } => Self::PubRel(packet_id),
-        }
     }
 }

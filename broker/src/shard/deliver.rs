@@ -1,6 +1,7 @@
 //! Messages to sessions: sent at once, or kept until there is room.
 
 use hearth_protocol::packet::{Packet, PacketId, PublishAck};
+use hearth_protocol::session::Redelivery;
 use hearth_protocol::{QoS, Time};
 
 use super::{Shard, mark_dirty};
@@ -8,7 +9,7 @@ use crate::delivery::{Delivery, Outgoing};
 use crate::effect::{DropReason, Event};
 use crate::encoding::Form;
 use crate::router::{Route, Target};
-use crate::session::{NextReplayed, Resend};
+use crate::session::NextReplayed;
 
 /// What became of a message here.
 #[derive(Clone, Copy, Debug, Default)]
@@ -144,7 +145,7 @@ impl Shard {
         let encoded = self.encodings.encode(outgoing, form, now).filter(|encoded| encoded.len() <= size_max);
         let Some(encoded) = encoded else {
             self.count_drop(DropReason::PacketTooLarge);
-            self.forget(session, qos, packet_id);
+            self.forget(session, packet_id);
             return;
         };
         encoded.write(self.outputs.lend(&mut place.output), qos, packet_id, dup);
@@ -153,13 +154,9 @@ impl Shard {
     }
 
     /// Ends the flow of a message that cannot be sent.
-    fn forget(&mut self, session: u32, qos: QoS, packet_id: Option<PacketId>) {
+    fn forget(&mut self, session: u32, packet_id: Option<PacketId>) {
         let Some(packet_id) = packet_id else { return };
-        let outbound = &mut self.sessions[session].flow_mut().outbound;
-        let known = match qos {
-            QoS::ExactlyOnce => outbound.handle_pubrec_failed(packet_id).is_ok(),
-            QoS::AtMostOnce | QoS::AtLeastOnce => outbound.handle_puback(packet_id).is_ok(),
-        };
+        let known = self.sessions[session].flow_mut().outbound.abandon(packet_id).is_ok();
         debug_assert!(known, "the identifier was given out for this message");
     }
 
@@ -172,10 +169,16 @@ impl Shard {
                 return;
             }
             let flow = self.sessions[index].flow_mut();
-            if flow.is_resending() {
-                let Some(resend) = flow.next_resend() else { return };
-                self.resend(now, connection, index, resend);
+            if let Some(redelivery) = flow.outbound.poll_redelivery() {
+                let (packet_id, delivery) = match redelivery {
+                    Redelivery::Publish { packet_id, message, .. } => (packet_id, Some(message.clone())),
+                    Redelivery::PubRel { packet_id } => (packet_id, None),
+                };
+                self.redeliver(now, connection, index, packet_id, delivery);
                 continue;
+            }
+            if flow.outbound.is_redelivering() {
+                return;
             }
             match flow.next_replayed(&self.shared.retained, now) {
                 NextReplayed::Waits => return,
@@ -195,21 +198,19 @@ impl Shard {
         }
     }
 
-    fn resend(&mut self, now: Time, connection: u32, index: u32, resend: Resend) {
-        let flow = self.sessions[index].flow_mut();
-        flow.pop_resend();
-        match resend {
-            Resend::PubRel(packet_id) => {
-                if let Some(id) = self.connection_id(connection) {
-                    self.send(id, &Packet::PubRel(PublishAck::success(packet_id)));
-                }
-            }
-            // A client that acknowledges from memory, before it is sent again, has had it.
-            Resend::Publish(packet_id) => {
-                if let Some(delivery) = flow.outbound.message(packet_id).cloned() {
-                    self.write_delivery(now, connection, index, &delivery, Some(packet_id), true);
-                }
-            }
+    /// Sends a PUBLISH again, or the PUBREL of one that the client has taken over [MQTT-4.4.0-1].
+    fn redeliver(
+        &mut self,
+        now: Time,
+        connection: u32,
+        index: u32,
+        packet_id: PacketId,
+        delivery: Option<Delivery>,
+    ) {
+        if let Some(delivery) = delivery {
+            self.write_delivery(now, connection, index, &delivery, Some(packet_id), true);
+        } else if let Some(id) = self.connection_id(connection) {
+            self.send(id, &Packet::PubRel(PublishAck::success(packet_id)));
         }
     }
 

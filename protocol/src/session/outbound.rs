@@ -244,12 +244,9 @@ impl<M> Outbound<M> {
         Redelivery::of(&self.flights[place], self.id_at(place))
     }
 
-    /// What a new connection must send again, in order and all at once.
-    pub fn redeliver(&self) -> impl Iterator<Item = Redelivery<'_, M>> {
-        self.flights
-            .iter()
-            .enumerate()
-            .filter_map(|(place, flight)| Redelivery::of(flight, self.id_at(place)))
+    /// Whether `poll_redelivery` has more to give, now or when an acknowledgement makes room.
+    pub const fn is_redelivering(&self) -> bool {
+        self.unsent_pubrels > 0 || self.unsent_publishes > 0
     }
 
     /// Forgets everything and hands back, in order, the messages that got neither PUBACK nor PUBREC.
