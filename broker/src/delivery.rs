@@ -9,7 +9,7 @@ use hearth_protocol::packet::{Publish, PublishProperties};
 use hearth_protocol::{QoS, Time, TopicName};
 
 use crate::message::{Message, expires_at};
-use crate::router::Route;
+use crate::router::{Group, Route};
 
 /// A message that waits for one session or is under way to it.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Delivery {
     /// The retain flag that the client sees.
     pub(crate) retain: bool,
     pub(crate) ids: SubscriptionIds,
+    /// The group of which the session is the member whose turn it was.
+    pub(crate) group: Option<Arc<Group>>,
 }
 
 /// The subscription identifiers of one delivery, ascending. One takes no memory of its own.

@@ -8,6 +8,7 @@ use hearth_protocol::{ReasonCode, Text, Version};
 use crate::connection::Transport;
 use crate::ids::{ConnectionId, ShardId};
 use crate::message::Message;
+use crate::router::{Choice, Group};
 
 /// Something for the driver to do.
 #[derive(Debug)]
@@ -30,6 +31,18 @@ pub enum Effect {
 pub enum Forward {
     /// A message to deliver to the shard's own sessions.
     Message(Arc<Message>),
+    /// A message for one of the shard's sessions, whose turn it is in its group.
+    Shared(Box<Assigned>),
+}
+
+/// A message with the member of a group that is to get it.
+#[derive(Clone, Debug)]
+pub struct Assigned {
+    pub(crate) message: Arc<Message>,
+    pub(crate) group: Arc<Group>,
+    pub(crate) choice: Choice,
+    /// How often it was passed on because a member had no room.
+    pub(crate) hops: u8,
 }
 
 impl Forward {
@@ -37,6 +50,7 @@ impl Forward {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Message(message) => message.bytes(),
+            Self::Shared(assigned) => assigned.message.bytes(),
         }
     }
 }

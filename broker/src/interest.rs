@@ -59,6 +59,11 @@ impl Interest {
         self.generation.load(Ordering::SeqCst)
     }
 
+    /// Makes every shard work its routes out anew: what they depend on beside this table has changed.
+    pub(crate) fn renew_routes(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// A subscription with this pattern has come.
     pub(crate) fn add(&self, shard: ShardId, pattern: &str) {
         if let Some(count) = self.count(shard, pattern)

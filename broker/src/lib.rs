@@ -26,7 +26,7 @@ mod system;
 
 pub use access::{Access, AllowAll, Decision};
 pub use connection::{Peer, Transport};
-pub use effect::{DropReason, Effect, EndReason, Event, Forward};
+pub use effect::{Assigned, DropReason, Effect, EndReason, Event, Forward};
 pub use ids::{ConnectionId, ShardCount, ShardId};
 pub use limits::Limits;
 pub use message::Message;

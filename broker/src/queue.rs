@@ -47,6 +47,22 @@ impl Queue {
         Some(delivery)
     }
 
+    /// Takes out what is wanted, in order.
+    pub(crate) fn extract(&mut self, is_wanted: impl Fn(&Delivery) -> bool) -> Vec<Delivery> {
+        if !self.deliveries.iter().any(&is_wanted) {
+            return Vec::new();
+        }
+        let mut taken = Vec::new();
+        for delivery in std::mem::take(self).deliveries {
+            if is_wanted(&delivery) {
+                taken.push(delivery);
+            } else {
+                self.push(delivery);
+            }
+        }
+        taken
+    }
+
     /// The connection is gone: QoS 0 messages mean nothing to the next one.
     pub(crate) fn keep_acknowledged(&mut self) {
         self.deliveries.retain(|delivery| delivery.qos > QoS::AtMostOnce);

@@ -1,10 +1,11 @@
 //! What the broker holds for a client, with or without a connection.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use hearth_protocol::packet::Will;
 use hearth_protocol::session::{Inbound, Outbound};
-use hearth_protocol::{QoS, Text, Time, Version};
+use hearth_protocol::{QoS, Text, Time, TopicFilter, Version};
 
 use crate::delivery::Delivery;
 use crate::ids::SessionId;
@@ -12,7 +13,7 @@ use crate::limits::LimitSet;
 use crate::queue::Queue;
 use crate::replay::Replay;
 use crate::retained::RetainedStore;
-use crate::router::{Place, Places};
+use crate::router::{Availability, Group, Place, Places, Room};
 
 /// The state of a session (MQTT 5.0, 4.1).
 pub(crate) struct Session {
@@ -25,6 +26,8 @@ pub(crate) struct Session {
     pub(crate) connection: Option<u32>,
     /// Where its subscriptions are.
     pub(crate) subscriptions: Places,
+    /// Its shared subscriptions, if it ever had one.
+    pub(crate) shares: Option<Box<Shares>>,
     /// Messages under way; most sessions never have one that is acknowledged.
     flow: Option<Box<Flow>>,
     /// How many QoS 1 and 2 messages may be under way to the client at once; never 0.
@@ -38,6 +41,12 @@ pub(crate) struct Session {
     pub(crate) timer_at: Option<Time>,
     /// Bounds that the client was told of on this connection.
     pub(crate) limits_told: LimitSet,
+}
+
+/// The groups that a session is a member of.
+pub(crate) struct Shares {
+    pub(crate) availability: Arc<Availability>,
+    pub(crate) groups: Vec<Arc<Group>>,
 }
 
 /// The will of a connection.
@@ -78,6 +87,7 @@ impl Session {
             version,
             connection: None,
             subscriptions: Places::None,
+            shares: None,
             flow: None,
             window: u16::MAX,
             expiry_seconds: 0,
@@ -95,6 +105,12 @@ impl Session {
     /// When the will of a connection that is gone goes out.
     pub(crate) fn will_due(&self) -> Option<Time> {
         self.will.as_ref()?.due
+    }
+
+    /// How many subscriptions it has, shared ones included.
+    pub(crate) fn subscriptions_len(&self) -> usize {
+        let shared = self.shares.as_ref().map_or(0, |shares| shares.groups.len());
+        self.subscriptions.as_slice().len() + shared
     }
 
     /// What is under way, if there was ever anything.
@@ -135,6 +151,14 @@ impl Session {
         });
     }
 
+    /// Takes out what the session got as a member of such a group; see [`Flow::take_shared`].
+    pub(crate) fn take_shared(&mut self, is_wanted: impl Fn(&Group) -> bool) -> Vec<Delivery> {
+        let Some(flow) = &mut self.flow else { return Vec::new() };
+        let taken = flow.take_shared(is_wanted);
+        self.forget_flow();
+        taken
+    }
+
     /// Whether a QoS 1 or 2 message may go out now, with no other to let pass first.
     pub(crate) fn is_clear(&self) -> bool {
         self.flow.as_ref().is_none_or(|flow| {
@@ -151,6 +175,17 @@ impl Session {
     }
 }
 
+impl Shares {
+    pub(crate) fn new(room: Room) -> Self {
+        Self { availability: Arc::new(Availability::new(room)), groups: Vec::new() }
+    }
+
+    /// Where the group of a filter stands.
+    pub(crate) fn find(&self, filter: &TopicFilter) -> Option<usize> {
+        self.groups.iter().position(|group| group.filter() == filter)
+    }
+}
+
 impl Flow {
     const fn new(window: u16) -> Self {
         Self {
@@ -159,6 +194,15 @@ impl Flow {
             replays: VecDeque::new(),
             queue: Queue::new(),
         }
+    }
+
+    /// Takes out, in order, what the session got as a member of a group and others may get in its place: what waits, and
+    /// of what is under way QoS 1; QoS 2 is this client's once it was sent [MQTT-4.8.2-4], [MQTT-4.8.2-5].
+    fn take_shared(&mut self, is_wanted: impl Fn(&Group) -> bool) -> Vec<Delivery> {
+        let is_wanted = |delivery: &Delivery| delivery.group.as_ref().is_some_and(|group| is_wanted(group));
+        let mut taken = self.outbound.extract(|qos, delivery| qos == QoS::AtLeastOnce && is_wanted(delivery));
+        taken.extend(self.queue.extract(is_wanted));
+        taken
     }
 
     /// Sends the retained messages of a subscription, in place of what is left of an earlier time.

@@ -9,11 +9,13 @@ use crate::ids::{ShardCount, ShardId};
 use crate::interest::Interest;
 use crate::limits::Limits;
 use crate::retained::RetainedStore;
+use crate::router::Groups;
 
 /// Shared by the shards of one broker.
 pub struct Shared {
     pub(crate) limits: Limits,
     pub(crate) interest: Interest,
+    pub(crate) groups: Groups,
     pub(crate) retained: RetainedStore,
     pub(crate) access: Box<dyn Access>,
     shard_count: ShardCount,
@@ -42,6 +44,7 @@ impl Shared {
     ) -> Self {
         Self {
             interest: Interest::new(shard_count, hash_key[1]),
+            groups: Groups::new(hash_key[1]),
             retained: RetainedStore::new(limits.retained_messages_max, limits.retained_bytes_max),
             access,
             limits,

@@ -2,7 +2,7 @@
 
 use crate::effect::DropReason;
 
-/// Counters of one shard; they only rise, but for the three that say how many there are now.
+/// Counters of one shard; they only rise, but for the four that say how many there are now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Open connections now.
@@ -11,6 +11,8 @@ pub struct Stats {
     pub sessions: usize,
     /// Subscriptions now.
     pub subscriptions: usize,
+    /// Shared ones among them.
+    pub shared_subscriptions: usize,
     /// PUBLISH packets that came in, by QoS.
     pub published: [u64; 3],
     /// Messages put into an output, by QoS.

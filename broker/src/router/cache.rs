@@ -1,12 +1,13 @@
 //! Routes of topics that were published lately.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 use hearth_protocol::TopicName;
 
-use super::Target;
+use super::{Group, Target};
 use crate::interest::ShardSet;
 
 /// The targets of a topic.
@@ -17,6 +18,8 @@ pub(crate) struct Route {
     pub(crate) targets: Vec<Target>,
     /// Subscription identifiers of all targets, in the targets' order.
     pub(crate) ids: Vec<u32>,
+    /// Groups of the whole broker of which one member each gets the message.
+    pub(crate) groups: Vec<Arc<Group>>,
     /// Other shards that may have targets.
     pub(crate) shards: ShardSet,
 }
@@ -29,7 +32,7 @@ impl Route {
 
     /// What it counts in the cache, in topics of ordinary size: a target takes a tenth of what a topic does.
     fn weight(&self) -> usize {
-        1 + self.targets.len() / 10
+        1 + (self.targets.len() + self.groups.len()) / 10
     }
 }
 

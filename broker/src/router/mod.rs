@@ -1,6 +1,7 @@
 //! Who gets a message: the shard's subscriptions and the other shards'.
 
 mod cache;
+mod group;
 mod subscribers;
 mod trie;
 
@@ -9,11 +10,12 @@ use std::rc::Rc;
 use hearth_protocol::{QoS, TopicFilter, TopicName};
 
 pub(crate) use cache::Route;
+pub(crate) use group::{Availability, Choice, Group, Groups, Room};
 
 use crate::ids::ShardId;
 use crate::interest::Interest;
 use cache::Cache;
-use trie::Trie;
+use trie::{Trie, Walk};
 
 /// What a subscription asks for, beside its filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,7 @@ impl Places {
 pub(crate) struct Router {
     shard: ShardId,
     trie: Trie,
+    walk: Walk,
     cache: Cache,
     /// Changes whenever a subscription does.
     generation: u64,
@@ -97,7 +100,8 @@ pub(crate) struct Router {
 
 impl Router {
     pub(crate) fn new(shard: ShardId, seed: u64, cache_max: usize) -> Self {
-        Self { shard, trie: Trie::new(seed), cache: Cache::new(cache_max, seed), generation: 0 }
+        let (trie, cache) = (Trie::new(seed), Cache::new(cache_max, seed));
+        Self { shard, trie, walk: Walk::default(), cache, generation: 0 }
     }
 
     /// Subscriptions now.
@@ -137,15 +141,16 @@ impl Router {
     }
 
     /// Who gets a message of this topic.
-    pub(crate) fn route(&mut self, interest: &Interest, topic: &TopicName) -> Rc<Route> {
+    pub(crate) fn route(&mut self, interest: &Interest, groups: &Groups, topic: &TopicName) -> Rc<Route> {
         let generations = (self.generation, interest.generation());
         if let Some(route) = self.cache.find(topic, generations) {
             return route;
         }
         let topic = topic.detached();
         let shards = interest.shards_for(&topic, self.shard);
-        let mut route = Route { topic: Some(topic.clone()), shards, ..Route::default() };
-        self.trie.matches(&topic, &mut route);
+        let groups = groups.matches(&topic, &mut self.walk);
+        let mut route = Route { topic: Some(topic.clone()), groups, shards, ..Route::default() };
+        self.trie.matches(&topic, &mut self.walk, &mut route);
         let route = Rc::new(route);
         self.cache.insert(topic, generations, Rc::clone(&route));
         route

@@ -17,7 +17,11 @@ pub(super) struct Trie {
     children: HashTable<u32>,
     subscriptions: usize,
     hash: FixedState,
-    /// Memory of the walk, kept between calls.
+}
+
+/// Memory of a walk, kept for the next one.
+#[derive(Default)]
+pub(super) struct Walk {
     stack: Vec<(u32, usize)>,
     found: Vec<Subscriber>,
 }
@@ -46,8 +50,6 @@ impl Trie {
             children: HashTable::new(),
             subscriptions: 0,
             hash: FixedState::with_seed(seed),
-            stack: Vec::new(),
-            found: Vec::new(),
         }
     }
 
@@ -98,30 +100,30 @@ impl Trie {
     }
 
     /// Puts the sessions whose filters match into the route, each once.
-    pub(super) fn matches(&mut self, topic: &TopicName, route: &mut Route) {
+    pub(super) fn matches(&self, topic: &TopicName, walk: &mut Walk, route: &mut Route) {
         let levels: Vec<&str> = topic.levels().collect();
         // Wildcards in the first level do not match names that begin with `$` [MQTT-4.7.2-1].
         let is_reserved = topic.as_str().starts_with('$');
-        self.stack.push((ROOT, 0));
-        while let Some((index, depth)) = self.stack.pop() {
+        walk.stack.push((ROOT, 0));
+        while let Some((index, depth)) = walk.stack.pop() {
             let node = &self.nodes[index as usize];
             let has_wildcards = !(is_reserved && index == ROOT);
             if has_wildcards && node.rest != ROOT {
-                self.found.extend_from_slice(self.nodes[node.rest as usize].subscribers.as_slice());
+                walk.found.extend_from_slice(self.nodes[node.rest as usize].subscribers.as_slice());
             }
             let Some(level) = levels.get(depth) else {
-                self.found.extend_from_slice(node.subscribers.as_slice());
+                walk.found.extend_from_slice(node.subscribers.as_slice());
                 continue;
             };
             if has_wildcards && node.plus != ROOT {
-                self.stack.push((node.plus, depth + 1));
+                walk.stack.push((node.plus, depth + 1));
             }
             if let Some(child) = self.literal_child(index, level) {
-                self.stack.push((child, depth + 1));
+                walk.stack.push((child, depth + 1));
             }
         }
-        merge(&mut self.found, route);
-        self.found.clear();
+        merge(&mut walk.found, route);
+        walk.found.clear();
     }
 
     fn child(&self, parent: u32, level: &str) -> Option<u32> {
@@ -316,7 +318,7 @@ mod tests {
                 }
                 let topic = random.topic();
                 let mut route = Route::default();
-                trie.matches(&topic, &mut route);
+                trie.matches(&topic, &mut Walk::default(), &mut route);
                 let targets: Vec<u32> = route.targets.iter().map(|target| target.session).collect();
                 let mut expected: Vec<u32> = naive
                     .iter()
@@ -347,7 +349,7 @@ mod tests {
             trie.insert(&TopicFilter::try_from(filter).unwrap(), 7, options);
         }
         let mut route = Route::default();
-        trie.matches(&TopicName::try_from("a/b").unwrap(), &mut route);
+        trie.matches(&TopicName::try_from("a/b").unwrap(), &mut Walk::default(), &mut route);
         assert_eq!(route.targets.len(), 1);
         assert_eq!(route.targets[0].qos, QoS::ExactlyOnce);
         assert_eq!(route.ids_of(&route.targets[0]), [1, 3]);

@@ -13,6 +13,7 @@ use crate::connection::Connection;
 use crate::effect::{DropReason, Effect, EndReason, Event};
 use crate::ids::ConnectionId;
 use crate::message::Message;
+use crate::router::Group;
 
 impl Shard {
     /// The transport has ended.
@@ -133,6 +134,9 @@ impl Shard {
         if self.sessions[index].expiry_seconds == 0 {
             self.end_session(now, index);
         } else {
+            self.tell_room(index);
+            let others = self.sessions[index].take_shared(Group::has_connected);
+            self.pass_on(now, others);
             self.watch_session(now, index);
         }
     }
@@ -140,11 +144,16 @@ impl Shard {
     /// Forgets a session and its subscriptions. A will that still waits goes out.
     pub(super) fn end_session(&mut self, now: Time, index: u32) {
         self.publish_will(now, index);
-        let session = self.sessions.remove(index);
+        let mut session = self.sessions.remove(index);
         for place in session.subscriptions.as_slice() {
             self.router.unsubscribe(&self.shared.interest, *place, index);
         }
+        for group in session.shares.iter().flat_map(|shares| &shares.groups) {
+            self.leave(session.id(index), group);
+        }
+        let others = session.take_shared(|_| true);
         self.event(Event::SessionEnded { client_id: session.client_id });
+        self.pass_on(now, others);
     }
 
     /// Publishes the will, if there is one, to whom its owner may publish now.

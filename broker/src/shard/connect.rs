@@ -144,6 +144,7 @@ impl Shard {
         // A will that waited for its delay is not published: the session goes on [MQTT-3.1.3-9].
         let will = connect.will.as_ref().map(detached_will);
         session.will = will.map(|will| Box::new(LastWill { will, due: None }));
+        self.tell_room(session_index);
     }
 
     /// Seconds of keep-alive that are granted; a bound that is not the widest one replaces 0 too.
@@ -171,7 +172,6 @@ impl Shard {
                 assigned_client_id: is_assigned.then(|| session.client_id.clone()),
                 topic_alias_maximum: Some(limits.topic_alias_max),
                 server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
-                shared_subscription_available: Some(false),
                 ..ConnAckProperties::default()
             };
         }

@@ -1,5 +1,7 @@
 //! Messages to sessions: sent at once, or kept until there is room.
 
+use std::sync::Arc;
+
 use hearth_protocol::packet::{Packet, PacketId, PublishAck};
 use hearth_protocol::session::Redelivery;
 use hearth_protocol::{QoS, Time};
@@ -8,7 +10,7 @@ use super::{Shard, mark_dirty};
 use crate::delivery::{Delivery, Outgoing};
 use crate::effect::{DropReason, Event};
 use crate::encoding::Form;
-use crate::router::{Route, Target};
+use crate::router::{Choice, Group, Route, Target};
 use crate::session::NextReplayed;
 
 /// What became of a message here.
@@ -29,6 +31,8 @@ struct Addressed<'a> {
     qos: QoS,
     retain: bool,
     ids: &'a [u32],
+    /// The group whose member the session is, where that is why.
+    group: Option<&'a Arc<Group>>,
 }
 
 impl<'a> Addressed<'a> {
@@ -39,6 +43,7 @@ impl<'a> Addressed<'a> {
             qos: target.qos.min(outgoing.qos),
             retain: outgoing.retain && target.retain_as_published,
             ids: route.ids_of(target),
+            group: None,
         }
     }
 
@@ -49,6 +54,7 @@ impl<'a> Addressed<'a> {
             qos: self.qos,
             retain: self.retain,
             ids: self.ids.into(),
+            group: self.group.cloned(),
         }
     }
 }
@@ -65,6 +71,7 @@ impl Shard {
             let addressed = Addressed::new(outgoing, route, target);
             let is_taken = match addressed.qos {
                 QoS::AtMostOnce => {
+                    // A client that is away or does not read loses it; its publisher is not to be told.
                     self.deliver_at_most_once(now, addressed);
                     true
                 }
@@ -76,21 +83,46 @@ impl Shard {
         delivered
     }
 
-    fn deliver_at_most_once(&mut self, now: Time, addressed: Addressed<'_>) {
+    /// Gives a message to the member of a group that was chosen; whether it was sent or waits.
+    pub(super) fn deliver_shared(
+        &mut self,
+        now: Time,
+        group: &Arc<Group>,
+        choice: Choice,
+        outgoing: &Outgoing<'_>,
+    ) -> bool {
+        let Choice { session, options, .. } = choice;
+        let id = [options.id];
+        let addressed = Addressed {
+            outgoing,
+            session: session.index,
+            qos: options.qos.min(outgoing.qos),
+            retain: outgoing.retain && options.retain_as_published,
+            ids: if options.id == 0 { &[] } else { &id },
+            group: Some(group),
+        };
+        match addressed.qos {
+            QoS::AtMostOnce => self.deliver_at_most_once(now, addressed),
+            QoS::AtLeastOnce | QoS::ExactlyOnce => self.deliver_acknowledged(now, addressed),
+        }
+    }
+
+    /// Whether the session got it, or it waits behind retained messages.
+    fn deliver_at_most_once(&mut self, now: Time, addressed: Addressed<'_>) -> bool {
         let session = &self.sessions[addressed.session];
-        let Some(connection) = session.connection else { return };
+        let Some(connection) = session.connection else { return false };
         if session.is_replaying() {
             // Behind the retained messages, one of which may be older than this.
-            self.enqueue(addressed);
-            return;
+            return self.enqueue(addressed);
         }
         let place = &mut self.connections[connection as usize];
         if place.output_len() >= self.shared.limits.output_bytes_max {
             let was_dropping = std::mem::replace(&mut place.is_dropping, true);
             self.on_dropped(addressed.session, DropReason::OutputFull, was_dropping);
-            return;
+            return false;
         }
         self.write(now, connection, addressed, None, false);
+        true
     }
 
     /// Whether the session took it: under way, or waiting.
@@ -138,7 +170,7 @@ impl Shard {
         packet_id: Option<PacketId>,
         dup: bool,
     ) {
-        let Addressed { outgoing, qos, retain, ids, session } = addressed;
+        let Addressed { outgoing, qos, retain, ids, session, group: _ } = addressed;
         let form = Form { version: self.sessions[session].version, qos, retain, ids };
         let place = &mut self.connections[connection as usize];
         let size_max = place.packet_size_max();
@@ -160,8 +192,14 @@ impl Shard {
         debug_assert!(known, "the identifier was given out for this message");
     }
 
-    /// Sends what waits for a session, as far as its connection has room: first what has to be sent again.
+    /// Sends what waits for a session, as far as its connection has room.
     pub(super) fn send_queue(&mut self, now: Time, index: u32) {
+        self.send_waiting(now, index);
+        self.tell_room(index);
+    }
+
+    /// What has to be sent again goes first.
+    fn send_waiting(&mut self, now: Time, index: u32) {
         let Some(connection) = self.sessions[index].connection else { return };
         let output_bytes_max = self.shared.limits.output_bytes_max;
         while self.connections[connection as usize].output_len() < output_bytes_max {
@@ -238,9 +276,9 @@ impl Shard {
     ) {
         self.encodings.clear();
         let outgoing = Outgoing::of_message(&delivery.message);
-        let Delivery { qos, retain, ids, .. } = delivery;
-        let addressed =
-            Addressed { outgoing: &outgoing, session, qos: *qos, retain: *retain, ids: ids.as_slice() };
+        let Delivery { qos, retain, ids, group, .. } = delivery;
+        let (ids, group) = (ids.as_slice(), group.as_ref());
+        let addressed = Addressed { outgoing: &outgoing, session, qos: *qos, retain: *retain, ids, group };
         self.write(now, connection, addressed, packet_id, dup);
     }
 

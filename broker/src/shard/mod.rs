@@ -5,6 +5,7 @@ mod close;
 mod connect;
 mod deliver;
 mod publish;
+mod share;
 mod subscribe;
 mod timers;
 
@@ -52,6 +53,8 @@ pub struct Shard {
     encodings: Encodings,
     outputs: Outputs,
     stats: Stats,
+    /// Shared subscriptions of the sessions here.
+    shared_subscriptions: usize,
 }
 
 impl Shard {
@@ -73,6 +76,7 @@ impl Shard {
             encodings: Encodings::default(),
             outputs: Outputs::default(),
             stats: Stats::default(),
+            shared_subscriptions: 0,
         }
     }
 
@@ -112,6 +116,7 @@ impl Shard {
     pub fn handle_forward(&mut self, now: Time, forward: Forward) {
         match forward {
             Forward::Message(message) => self.deliver_forwarded(now, &message),
+            Forward::Shared(assigned) => self.take_assigned(now, &assigned),
         }
     }
 
@@ -173,7 +178,12 @@ impl Shard {
 
     /// What has been counted.
     pub fn stats(&self) -> Stats {
-        Stats { sessions: self.sessions.len(), subscriptions: self.router.len(), ..self.stats.clone() }
+        Stats {
+            sessions: self.sessions.len(),
+            subscriptions: self.router.len() + self.shared_subscriptions,
+            shared_subscriptions: self.shared_subscriptions,
+            ..self.stats.clone()
+        }
     }
 
     fn on_packet(&mut self, now: Time, id: ConnectionId, packet: Packet) {

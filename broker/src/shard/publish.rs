@@ -114,9 +114,14 @@ impl Shard {
 
     /// Delivers to the sessions here and tells the other shards.
     fn route(&mut self, now: Time, outgoing: Outgoing<'_>) -> ReasonCode {
-        let route = self.router.route(&self.shared.interest, outgoing.topic);
+        let route = self.router.route(&self.shared.interest, &self.shared.groups, outgoing.topic);
         let outgoing = outgoing.on_route(&route);
-        let delivered = self.deliver(now, &route, &outgoing);
+        let mut delivered = self.deliver(now, &route, &outgoing);
+        for group in &route.groups {
+            let is_taken = self.dispatch(now, group, &outgoing, 0);
+            delivered.taken += usize::from(is_taken);
+            delivered.refused += usize::from(!is_taken);
+        }
         for to in route.shards.iter() {
             self.stats.forwarded += 1;
             self.effects.push_back(Effect::Forward { to, forward: Forward::Message(outgoing.message()) });
@@ -131,7 +136,7 @@ impl Shard {
     }
 
     pub(super) fn deliver_forwarded(&mut self, now: Time, message: &Arc<Message>) {
-        let route = self.router.route(&self.shared.interest, &message.topic);
+        let route = self.router.route(&self.shared.interest, &self.shared.groups, &message.topic);
         // What becomes of it here is counted here; its publisher was answered on its own shard.
         let _delivered = self.deliver(now, &route, &Outgoing::of_message(message));
     }

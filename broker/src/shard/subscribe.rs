@@ -3,7 +3,7 @@
 use hearth_protocol::packet::{
     Packet, ReasonProperties, RetainHandling, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe,
 };
-use hearth_protocol::{QoS, ReasonCode, Time};
+use hearth_protocol::{QoS, ReasonCode, Time, TopicFilter};
 
 use super::Shard;
 use crate::access::Decision;
@@ -49,13 +49,7 @@ impl Shard {
         for filter in &unsubscribe.filters {
             reasons.push(if is_too_many {
                 ReasonCode::ImplementationSpecificError
-            } else if let Some(place) = self.router.find(filter, session) {
-                let owner = &mut self.sessions[session];
-                owner.subscriptions.remove(place);
-                if owner.is_replaying() {
-                    owner.flow_mut().end_replay(place);
-                }
-                self.router.unsubscribe(&self.shared.interest, place, session);
+            } else if self.remove(session, filter) {
                 ReasonCode::Success
             } else {
                 ReasonCode::NoSubscriptionExisted
@@ -64,6 +58,34 @@ impl Shard {
         let properties = ReasonProperties::default();
         let unsuback = UnsubAck { packet_id: unsubscribe.packet_id, reasons, properties };
         self.answer(now, id, &Packet::UnsubAck(unsuback));
+    }
+
+    /// Ends a subscription; whether there was one.
+    fn remove(&mut self, session: u32, filter: &TopicFilter) -> bool {
+        let owner = &mut self.sessions[session];
+        if filter.shared().is_some() {
+            let id = owner.id(session);
+            let Some(shares) = &mut owner.shares else { return false };
+            let Some(place) = shares.find(filter) else { return false };
+            let group = shares.groups.swap_remove(place);
+            self.leave(id, &group);
+            return true;
+        }
+        let Some(place) = self.router.find(filter, session) else { return false };
+        owner.subscriptions.remove(place);
+        if owner.is_replaying() {
+            owner.flow_mut().end_replay(place);
+        }
+        self.router.unsubscribe(&self.shared.interest, place, session);
+        true
+    }
+
+    fn has_subscription(&self, session: u32, filter: &TopicFilter) -> bool {
+        if filter.shared().is_some() {
+            let shares = self.sessions[session].shares.as_ref();
+            return shares.is_some_and(|shares| shares.find(filter).is_some());
+        }
+        self.router.find(filter, session).is_some()
     }
 
     fn is_too_many(&mut self, session: u32, filters: usize) -> bool {
@@ -77,17 +99,14 @@ impl Shard {
     /// Why a subscription is not taken.
     fn objection(&mut self, session_index: u32, subscription: &Subscription) -> Option<ReasonCode> {
         let filter = &subscription.filter;
-        if filter.shared().is_some() {
-            return Some(ReasonCode::SharedSubscriptionsNotSupported);
-        }
         let limits = &self.shared.limits;
         let session = &self.sessions[session_index];
         if let Some(limit) = limits.exceeded_by_topic(filter.as_str()) {
             self.limited(session_index, limit);
             return Some(ReasonCode::TopicFilterInvalid);
         }
-        let is_full = session.subscriptions.as_slice().len() >= limits.subscriptions_per_session_max;
-        if is_full && self.router.find(filter, session_index).is_none() {
+        let is_full = session.subscriptions_len() >= limits.subscriptions_per_session_max;
+        if is_full && !self.has_subscription(session_index, filter) {
             self.limited(session_index, Limit::Subscriptions);
             return Some(ReasonCode::QuotaExceeded);
         }
@@ -98,6 +117,11 @@ impl Shard {
     /// Enters a subscription, and its retained messages where it wants them [MQTT-3.3.1-9]; they go out after
     /// SUBACK, as there is room.
     fn enter(&mut self, session_index: u32, subscription: &Subscription, id: u32) {
+        if subscription.filter.shared().is_some() {
+            // Retained messages are for subscriptions that are not shared (4.8.2).
+            self.join(session_index, subscription, id);
+            return;
+        }
         let options = SubscriptionOptions {
             qos: subscription.qos,
             no_local: subscription.no_local,

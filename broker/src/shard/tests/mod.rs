@@ -6,6 +6,7 @@ mod limits;
 mod oracle;
 mod retained;
 mod sessions;
+mod shared;
 mod wills;
 mod wire;
 

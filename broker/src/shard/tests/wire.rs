@@ -243,7 +243,7 @@ fn connack_says_what_was_granted() {
     assert_eq!(properties.receive_maximum, Some(20));
     assert_eq!(properties.packet_size_max, Some(5000));
     assert_eq!(properties.topic_alias_maximum, Some(3));
-    assert_eq!(properties.shared_subscription_available, Some(false));
+    assert_eq!(properties.shared_subscription_available, None, "which means that they are");
     assert_eq!(properties.assigned_client_id.as_deref(), Some("assigned"));
     assert_eq!(properties.maximum_qos, None);
 }
@@ -255,9 +255,9 @@ fn suback_names_what_became_of_each_filter_in_the_words_of_its_version() {
     use ReasonCode as R;
     let v5 = vec![
         R::GrantedQoS1,
-        R::SharedSubscriptionsNotSupported,
-        R::TopicFilterInvalid,
         R::GrantedQoS1,
+        R::TopicFilterInvalid,
+        R::QuotaExceeded,
         R::QuotaExceeded,
         R::GrantedQoS1,
     ];

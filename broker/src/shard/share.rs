@@ -1,0 +1,150 @@
+//! Shared subscriptions: one member of a group gets a message (MQTT 5.0, 4.8.2).
+
+use std::sync::Arc;
+
+use hearth_protocol::packet::Subscription;
+use hearth_protocol::{QoS, Time};
+
+use super::Shard;
+use crate::delivery::{Delivery, Outgoing};
+use crate::effect::{Assigned, DropReason, Effect, Forward};
+use crate::ids::SessionId;
+use crate::router::{Choice, Group, Room, SubscriptionOptions};
+use crate::session::Shares;
+
+/// How often a message may be passed on between shards because the members that were chosen had no room any more.
+/// Each time one of them is known to be full, so that more than this takes members that fill up as fast.
+const HOPS_MAX: u8 = 8;
+
+impl Shard {
+    /// Enters a session into a group, or changes what it asked for.
+    pub(super) fn join(&mut self, index: u32, subscription: &Subscription, id: u32) {
+        let room = self.room_of(index, 0);
+        let session = &mut self.sessions[index];
+        let choice = Choice {
+            shard: self.id,
+            session: session.id(index),
+            options: SubscriptionOptions {
+                qos: subscription.qos,
+                no_local: false,
+                retain_as_published: subscription.retain_as_published,
+                id,
+            },
+        };
+        let shares = session.shares.get_or_insert_with(|| Box::new(Shares::new(room)));
+        let (group, is_new) = self.shared.groups.join(&subscription.filter, choice, &shares.availability);
+        if shares.find(&subscription.filter).is_none() {
+            shares.groups.push(group);
+            self.shared_subscriptions += 1;
+        }
+        if is_new {
+            self.shared.interest.renew_routes();
+        }
+    }
+
+    /// Takes a session out of a group.
+    pub(super) fn leave(&mut self, session: SessionId, group: &Group) {
+        self.shared_subscriptions -= 1;
+        if self.shared.groups.leave(group, self.id, session) {
+            self.shared.interest.renew_routes();
+        }
+    }
+
+    /// Gives a message to one member of a group; whether there was one that took it.
+    pub(super) fn dispatch(
+        &mut self,
+        now: Time,
+        group: &Arc<Group>,
+        outgoing: &Outgoing<'_>,
+        hops: u8,
+    ) -> bool {
+        // A member that takes nothing is known to be full after it was asked: each is asked once at most.
+        for _ in 0..=group.len() {
+            let Some(choice) = group.choose(outgoing.qos) else { return false };
+            if choice.shard != self.id {
+                self.stats.forwarded += 1;
+                let (message, group) = (outgoing.message(), Arc::clone(group));
+                let forward = Forward::Shared(Box::new(Assigned { message, group, choice, hops }));
+                self.effects.push_back(Effect::Forward { to: choice.shard, forward });
+                return true;
+            }
+            if self.give(now, group, choice, outgoing) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A message for a member that another shard has chosen.
+    pub(super) fn take_assigned(&mut self, now: Time, assigned: &Assigned) {
+        let Assigned { message, group, choice, hops } = assigned;
+        let outgoing = Outgoing::of_message(message);
+        self.encodings.clear();
+        if self.give(now, group, *choice, &outgoing) {
+            return;
+        }
+        if *hops >= HOPS_MAX || !self.dispatch(now, group, &outgoing, hops + 1) {
+            self.count_drop(DropReason::QueueFull);
+        }
+    }
+
+    /// Gives a message to a session of this shard, if it takes it now.
+    fn give(&mut self, now: Time, group: &Arc<Group>, choice: Choice, outgoing: &Outgoing<'_>) -> bool {
+        let index = choice.session.index;
+        if self.sessions.get_mut(index).is_none_or(|session| session.id(index) != choice.session) {
+            return false;
+        }
+        let qos = choice.options.qos.min(outgoing.qos);
+        let room = self.room_of(index, outgoing.payload.len() + outgoing.topic.as_str().len());
+        let is_taken = match qos {
+            QoS::AtMostOnce => room <= Room::Busy,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => room <= Room::Away,
+        };
+        let is_taken = is_taken && self.deliver_shared(now, group, choice, outgoing);
+        if is_taken {
+            self.tell_room(index);
+        } else if let Some(shares) = &self.sessions[index].shares {
+            // What it had room for a moment ago may be larger than the room.
+            shares.availability.set(room.max(Room::Away));
+        }
+        is_taken
+    }
+
+    /// Passes on what a session cannot be asked to acknowledge any more, or has not been sent yet.
+    pub(super) fn pass_on(&mut self, now: Time, deliveries: Vec<Delivery>) {
+        for delivery in deliveries {
+            let Some(group) = &delivery.group else { continue };
+            if delivery.message.is_expired(now) {
+                self.count_drop(DropReason::Expired);
+                continue;
+            }
+            self.encodings.clear();
+            let outgoing = Outgoing::of_message(&delivery.message);
+            if !self.dispatch(now, group, &outgoing, 0) && group.len() > 0 {
+                self.count_drop(DropReason::QueueFull);
+            }
+        }
+    }
+
+    /// What the session can take now, for a message of so many bytes.
+    fn room_of(&self, index: u32, bytes: usize) -> Room {
+        let (session, limits) = (&self.sessions[index], &self.shared.limits);
+        let has_room = session.flow().is_none_or(|flow| {
+            flow.queue.has_room(bytes, limits.queued_messages_max, limits.queued_bytes_max)
+        });
+        let output_len = session.connection.map(|at| self.connections[at as usize].output_len());
+        match output_len {
+            Some(len) if len < limits.output_bytes_max && session.is_clear() => Room::Ready,
+            Some(_) if has_room => Room::Busy,
+            None if has_room => Room::Away,
+            Some(_) | None => Room::Full,
+        }
+    }
+
+    /// Lets all shards know what a member of groups can take now.
+    pub(super) fn tell_room(&mut self, index: u32) {
+        if let Some(shares) = &self.sessions[index].shares {
+            shares.availability.set(self.room_of(index, 0));
+        }
+    }
+}
