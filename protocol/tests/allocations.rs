@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use hearth_protocol::codec::{decode, encode};
-use hearth_protocol::connection::{Client, ClientEvent, ClientOptions};
+use hearth_protocol::connection::{Client, ClientEvent, ClientOptions, OutboundAliases, TopicNaming};
 use hearth_protocol::generate::malformed_input;
 use hearth_protocol::packet::{ConnAck, ConnAckProperties, Packet, Publish, PublishAck};
 use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicName, Version};
@@ -236,4 +236,27 @@ fn damaged_bytes_allocate_in_proportion_to_their_number() {
         // A list of the smallest entries takes tens of times its bytes; a boxed packet takes its own size.
         assert!(largest <= 1_024 + 64 * bytes.len(), "input {number}: {largest} for {} bytes", bytes.len());
     }
+}
+
+#[test]
+fn aliases_of_known_and_unknown_topics_allocate_nothing_once_the_table_stands() {
+    let topics: Vec<String> = (0..100).map(|number| format!("home/room/{number:03}")).collect();
+    let mut aliases = OutboundAliases::new(u16::MAX, 16);
+    let mut name_all = || {
+        let (mut known, mut unknown) = (0, 0);
+        for (place, topic) in topics.iter().enumerate() {
+            for _ in 0..=place % 4 {
+                match aliases.name(topic) {
+                    TopicNaming::Alias(_) => known += 1,
+                    TopicNaming::TopicAndAlias(_) | TopicNaming::Topic => unknown += 1,
+                }
+            }
+        }
+        (known, unknown)
+    };
+    name_all();
+    let before = ALLOCATIONS.with(Cell::get);
+    let (known, unknown) = name_all();
+    assert_eq!(ALLOCATIONS.with(Cell::get), before);
+    assert!(known > 0 && unknown > 0);
 }

@@ -6,6 +6,7 @@ pub mod client;
 mod error;
 pub mod server;
 
+pub use alias::{OutboundAliases, TopicNaming};
 pub use backoff::Backoff;
 pub use client::{Client, ClientEvent, ClientOptions, PublishError, RequestError, Token};
 pub use error::ProtocolError;
