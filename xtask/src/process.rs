@@ -1,7 +1,7 @@
 //! Running other programs, so that a failure is one sentence with the command and the end of its output.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write, stdout};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -39,6 +39,20 @@ pub(crate) fn run_openly(command: &mut Command) -> Result<()> {
         bail!("`{}` failed ({status}); its output is above", shown(command));
     }
     Ok(())
+}
+
+/// As `run_openly`, and `on_line` sees each line of standard output too; whether the program ended well.
+pub(crate) fn run_watched(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<bool> {
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;
+    let output = child.stdout.take().context("the output of a program cannot be read")?;
+    let mut reader = BufReader::new(output);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        stdout().write_all(&line)?;
+        on_line(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    Ok(child.wait()?.success())
 }
 
 /// Runs a program silently and gives its standard output.

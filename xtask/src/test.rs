@@ -6,14 +6,13 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead, BufReader, Write, stdout};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::pins::WASM_TARGET;
-use crate::process::{run_openly, shown};
+use crate::process::{run_openly, run_watched};
 use crate::programs::{self, CHROMEDRIVER};
 use crate::step::step;
 use crate::test_clients::TestClients;
@@ -58,21 +57,9 @@ pub(crate) fn test(workspace: &Workspace, filters: &[OsString]) -> Result<()> {
     Ok(())
 }
 
-/// Runs a test command, passes its output on and adds up its summaries; whether it ended well.
+/// Runs a test command and adds up its summaries; whether it ended well.
 fn run_counted(command: &mut Command, tally: &mut Tally) -> Result<bool> {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start `{}`", shown(command)))?;
-    let output = child.stdout.take().context("the output of the tests cannot be read")?;
-    let mut reader = BufReader::new(output);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line)? > 0 {
-        stdout().write_all(&line)?;
-        tally.add(&String::from_utf8_lossy(&line));
-        line.clear();
-    }
-    Ok(child.wait()?.success())
+    run_watched(command, |line| tally.add(line))
 }
 
 impl Tally {
