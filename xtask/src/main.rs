@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who started it")]
 
 mod check;
+mod conformance;
 mod debian;
 mod dev;
 mod distro_rust;
@@ -37,6 +38,8 @@ Hearth's chores. Each sets up what it needs and is not there yet, in pinned vers
     cargo xtask build                the release program, web app inside
     cargo xtask dev [-- ARGUMENTS]   the server, and the web app rebuilt and reloaded at every change
     cargo xtask check                format, lints, docs, licences and advisories, web app
+    cargo xtask conformance          every clause of MQTT 3.1.1 and 5.0 against its tests, into docs/conformance.md;
+                                     with --check only whether that page is what the tests' markers say
     cargo xtask size                 bytes of the web app's first load, and which crate they come from
     cargo xtask measure              resident memory and start time of the release program
     cargo xtask clean-tools          remove the tools that xtask installed
@@ -63,7 +66,7 @@ fn obey(arguments: Vec<OsString>) -> Result<()> {
         rest.remove(0);
     }
     let chore = chore.to_string_lossy().into_owned();
-    if !matches!(chore.as_str(), "run" | "test" | "dev") && !rest.is_empty() {
+    if !matches!(chore.as_str(), "run" | "test" | "dev" | "conformance") && !rest.is_empty() {
         bail!("`cargo xtask {chore}` takes no arguments, but was given {rest:?}");
     }
     match chore.as_str() {
@@ -72,6 +75,7 @@ fn obey(arguments: Vec<OsString>) -> Result<()> {
         "build" => server::build_for_release(&Workspace::find()?),
         "dev" => dev::dev(&Workspace::find()?, &rest),
         "check" => check::check(&Workspace::find()?),
+        "conformance" => conformance::conformance(&Workspace::find()?, &rest),
         "size" => size::size(&Workspace::find()?),
         "measure" => measure::measure(&Workspace::find()?),
         "clean-tools" => tools::clean(&Workspace::find()?),
