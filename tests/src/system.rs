@@ -13,6 +13,7 @@ mod accessibility;
 mod broken_rules;
 mod broker_tcp;
 mod browser;
+mod conformance;
 mod delivery;
 mod device;
 mod hearth;
