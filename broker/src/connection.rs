@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use hearth_protocol::Text;
-use hearth_protocol::connection::server::ServerConnection;
+use hearth_protocol::connection::server::{PeerTerms, ServerConnection};
 
+use crate::authentication::{Applicant, Authentication, Purpose};
 use crate::output::Output;
 
 /// Who is on the other end.
@@ -35,6 +36,8 @@ pub(crate) struct Connection {
     pub(crate) peer: Option<Box<Peer>>,
     /// Index of the session, once CONNECT was accepted.
     pub(crate) session: Option<u32>,
+    /// While the client has to show who it is, and as long as it may show it again.
+    pub(crate) authentication: Option<Box<Authentication>>,
     /// Lent while there is something to write; see [`Outputs`](crate::output::Outputs).
     pub(crate) output: Option<Box<Output>>,
     pub(crate) is_dirty: bool,
@@ -52,6 +55,23 @@ impl Connection {
 
     /// Largest packet that the client takes.
     pub(crate) fn packet_size_max(&self) -> usize {
-        self.protocol.peer().map_or(usize::MAX, |peer| peer.packet_size_max)
+        match (self.protocol.peer(), self.applicant()) {
+            (Some(peer), _) => peer.packet_size_max,
+            (None, Some(applicant)) => PeerTerms::of(&applicant.connect).packet_size_max,
+            (None, None) => usize::MAX,
+        }
+    }
+
+    /// The CONNECT that waits to be accepted.
+    pub(crate) fn applicant(&self) -> Option<&Applicant> {
+        match &self.authentication.as_ref()?.pending.as_ref()?.purpose {
+            Purpose::Admission(applicant) => Some(applicant),
+            Purpose::Renewal { .. } => None,
+        }
+    }
+
+    /// Whether nothing that the client sends is looked at before its CONNECT is accepted or refused.
+    pub(crate) fn is_held(&self) -> bool {
+        self.applicant().is_some_and(|applicant| applicant.connect.properties.authentication_method.is_none())
     }
 }

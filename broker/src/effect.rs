@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use hearth_protocol::{ReasonCode, Text, Version};
 
+use crate::access::Identity;
+use crate::authentication::AuthRequest;
 use crate::connection::Transport;
 use crate::ids::{ConnectionId, ShardId};
 use crate::message::Message;
@@ -21,6 +23,13 @@ pub enum Effect {
         to: ShardId,
         /// What.
         forward: Forward,
+    },
+    /// Find out who a client is, and call [`Shard::handle_authenticated`](crate::Shard::handle_authenticated).
+    Authenticate {
+        /// Whose answer it is.
+        connection: ConnectionId,
+        /// What is to be found out.
+        request: Box<AuthRequest>,
     },
     /// Something for log and counters.
     Event(Event),
@@ -62,6 +71,8 @@ pub enum Event {
     Connected {
         /// Its id.
         client_id: Text,
+        /// Who it is.
+        identity: Identity,
         /// Its version.
         version: Version,
         /// Where it comes from.
@@ -70,6 +81,11 @@ pub enum Event {
         transport: Transport,
         /// Whether it found its session.
         session_present: bool,
+    },
+    /// An open connection has shown again who it is.
+    Reauthenticated {
+        /// Its client id.
+        client_id: Text,
     },
     /// A CONNECT was answered with a refusal.
     Refused {
@@ -124,6 +140,11 @@ pub enum EndReason {
         /// The code that it was told.
         reason: ReasonCode,
         /// Which rule.
+        detail: String,
+    },
+    /// The client was to show again who it is, and did not.
+    NotAuthorized {
+        /// What was wrong.
         detail: String,
     },
     /// The broker stops.

@@ -4,6 +4,7 @@
 //! share a [`Shared`], which no step of the delivery to a live subscriber writes to.
 
 mod access;
+mod authentication;
 mod connection;
 mod delivery;
 mod effect;
@@ -24,7 +25,8 @@ mod shared;
 mod stats;
 mod system;
 
-pub use access::{Access, AllowAll, Decision};
+pub use access::{Access, Admission, AllowAll, Decision, Identity, Subject};
+pub use authentication::{AuthRequest, AuthStep, Evidence, Exchange};
 pub use connection::{Peer, Transport};
 pub use effect::{Assigned, DropReason, Effect, EndReason, Event, Forward};
 pub use ids::{ConnectionId, ShardCount, ShardId};

@@ -8,6 +8,9 @@ pub struct Limits {
     pub packet_bytes_max: usize,
     /// Longest client identifier. 256: more than any device uses, and ids are held for each session.
     pub client_id_bytes_max: usize,
+    /// User name with password, or the data of an authentication method, in one packet. 8 KiB: the tokens of identity
+    /// providers fit, and they are held for clients that nobody knows yet.
+    pub credentials_bytes_max: usize,
     /// Longest topic name or filter. 4,096: paths of real plants stay below 300.
     pub topic_bytes_max: usize,
     /// Most levels of a topic name or filter. 128: matching costs a step for each.
@@ -104,6 +107,7 @@ impl Default for Limits {
         Self {
             packet_bytes_max: 16 << 20,
             client_id_bytes_max: 256,
+            credentials_bytes_max: 8 << 10,
             topic_bytes_max: 4096,
             topic_levels_max: 128,
             subscriptions_per_session_max: 10_000,

@@ -7,6 +7,7 @@ use hearth_protocol::packet::Will;
 use hearth_protocol::session::{Inbound, Outbound};
 use hearth_protocol::{QoS, Text, Time, TopicFilter, Version};
 
+use crate::access::{Identity, Subject};
 use crate::delivery::Delivery;
 use crate::ids::SessionId;
 use crate::limits::LimitSet;
@@ -20,6 +21,8 @@ pub(crate) struct Session {
     /// Unique in the broker: the shard's number in the upper 16 bits. Messages name their publisher by it.
     pub(crate) serial: u64,
     pub(crate) client_id: Text,
+    /// Whom it belongs to, from its first connection on.
+    pub(crate) identity: Identity,
     /// Of the connection, or of the last one.
     pub(crate) version: Version,
     /// Index of the connection.
@@ -80,10 +83,11 @@ pub(crate) enum NextReplayed {
 }
 
 impl Session {
-    pub(crate) const fn new(serial: u64, client_id: Text, version: Version) -> Self {
+    pub(crate) const fn new(serial: u64, client_id: Text, identity: Identity, version: Version) -> Self {
         Self {
             serial,
             client_id,
+            identity,
             version,
             connection: None,
             subscriptions: Places::None,
@@ -100,6 +104,11 @@ impl Session {
 
     pub(crate) const fn id(&self, index: u32) -> SessionId {
         SessionId { index, generation: self.serial as u32 }
+    }
+
+    /// Its client as access rules see it.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject { client_id: &self.client_id, identity: &self.identity }
     }
 
     /// When the will of a connection that is gone goes out.

@@ -78,6 +78,7 @@ impl Shard {
             EndReason::KeepAlive => Some(ReasonCode::KeepAliveTimeout),
             EndReason::TakenOver => Some(ReasonCode::SessionTakenOver),
             EndReason::Violation { reason, .. } => Some(disconnect_reason(*reason)),
+            EndReason::NotAuthorized { .. } => Some(ReasonCode::NotAuthorized),
             EndReason::Shutdown => Some(ReasonCode::ServerShuttingDown),
             EndReason::Disconnect(_) | EndReason::Lost => None,
         };
@@ -161,7 +162,7 @@ impl Shard {
         let session = &mut self.sessions[index];
         let Some(last) = session.will.take() else { return };
         let will = last.will;
-        if self.shared.access.publish(&session.client_id, &will.topic) == Decision::Deny {
+        if self.shared.access.publish(session.subject(), &will.topic) == Decision::Deny {
             self.count_drop(DropReason::Denied);
             return;
         }

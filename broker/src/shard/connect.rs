@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use hearth_protocol::connection::ProtocolError;
 use hearth_protocol::connection::server::ServerTerms;
 use hearth_protocol::packet::{ConnAck, ConnAckProperties, Connect, Packet};
@@ -9,7 +10,8 @@ use hearth_protocol::{ReasonCode, Text, Time, Version};
 
 use super::Shard;
 use super::timers::Timer;
-use crate::access::Decision;
+use crate::access::{Admission, Decision, Identity, Subject};
+use crate::authentication::Authentication;
 use crate::effect::{Effect, EndReason, Event};
 use crate::ids::ConnectionId;
 use crate::limits::LimitSet;
@@ -17,20 +19,49 @@ use crate::message::detached_will;
 use crate::session::{LastWill, Session};
 use crate::system::is_reserved;
 
+/// A client on its way in.
+pub(super) struct Entrant<'a> {
+    pub(super) connect: &'a Connect,
+    pub(super) client_id: Text,
+    /// Whether the server chose the client id.
+    pub(super) is_assigned: bool,
+    pub(super) identity: Identity,
+}
+
 impl Shard {
     pub(super) fn on_connect(&mut self, now: Time, id: ConnectionId, connect: &Connect) {
-        let (client_id, is_assigned) = match self.client_id(id, connect) {
+        let checked = self.client_id(id, connect).and_then(|(client_id, is_assigned)| {
+            self.check_connect(connect, &client_id)?;
+            Ok((client_id, is_assigned))
+        });
+        let (client_id, is_assigned) = match checked {
             Ok(chosen) => chosen,
             Err(error) => {
                 return self.refuse(id, Some(connect.version), error.reason, error.detail.to_string());
             }
         };
-        if let Err(error) = self.check_connect(id, connect, &client_id) {
+        // Before CONNECT was accepted the peer is known.
+        let Some(peer) = self.peer(id) else { return };
+        match self.shared.access.connect(peer, connect) {
+            Admission::Allow(identity) => {
+                let entrant = Entrant { connect, client_id, is_assigned, identity };
+                self.admit(now, id, entrant, None);
+            }
+            Admission::Deny { reason, detail } => self.refuse(id, Some(connect.version), reason, detail),
+            Admission::Ask => self.ask_about(id, connect, client_id, is_assigned),
+        }
+    }
+
+    /// Lets a client in whose identity is known; `data` is the last of its authentication.
+    pub(super) fn admit(&mut self, now: Time, id: ConnectionId, entrant: Entrant<'_>, data: Option<Bytes>) {
+        let connect = entrant.connect;
+        if let Err(error) = self.check_entrant(&entrant) {
             return self.refuse(id, Some(connect.version), error.reason, error.detail.to_string());
         }
-        let (session, session_present) = self.take_session(now, connect, client_id);
+        let is_assigned = entrant.is_assigned;
+        let (session, session_present) = self.take_session(now, entrant);
         self.attach(now, id, session, connect);
-        let connack = self.connack(connect, session, session_present, is_assigned);
+        let connack = self.connack(connect, session, session_present, is_assigned, data);
         self.announce(id, session, session_present);
         self.answer(now, id, &Packet::ConnAck(Box::new(connack)));
         if self.connection(id).is_some() {
@@ -63,42 +94,43 @@ impl Shard {
         }
     }
 
-    fn check_connect(
-        &self,
-        id: ConnectionId,
-        connect: &Connect,
-        client_id: &str,
-    ) -> Result<(), ProtocolError> {
+    /// What can be said of a CONNECT without knowing who sent it.
+    fn check_connect(&self, connect: &Connect, client_id: &str) -> Result<(), ProtocolError> {
         if self.shared.shard_of(client_id) != self.id {
             // Two sessions of one id would not know of each other.
             let detail = "client identifier: the connection came to a shard that is not its own";
             return Err(ProtocolError::new(ReasonCode::ImplementationSpecificError, detail));
         }
-        if connect.properties.authentication_method.is_some() {
-            let detail = "authentication method: none is supported (4.12)";
-            return Err(ProtocolError::new(ReasonCode::BadAuthenticationMethod, detail));
-        }
         if self.stats.connections > self.shared.limits.connections_per_shard_max {
             let detail = "more connections than connections_per_shard_max";
             return Err(ProtocolError::new(ReasonCode::QuotaExceeded, detail));
-        }
-        let denied =
-            self.peer(id).is_none_or(|peer| self.shared.access.connect(peer, connect) == Decision::Deny);
-        if denied {
-            return Err(ProtocolError::new(ReasonCode::NotAuthorized, "access rules refuse this client"));
         }
         let will_topic = connect.will.as_ref().map(|will| will.topic.as_str());
         if let Some(limit) = will_topic.and_then(|topic| self.shared.limits.exceeded_by_topic(topic)) {
             let detail = format!("will topic: more than {}", limit.name());
             return Err(ProtocolError::new(ReasonCode::TopicNameInvalid, detail));
         }
+        if connect.will.as_ref().is_some_and(|will| is_reserved(&will.topic)) {
+            let detail = "will topic: $SYS is the broker's own";
+            return Err(ProtocolError::new(ReasonCode::TopicNameInvalid, detail));
+        }
+        Ok(())
+    }
+
+    /// Whether the client may have the session that it asks for, and the will.
+    fn check_entrant(&self, entrant: &Entrant<'_>) -> Result<(), ProtocolError> {
+        let Entrant { connect, client_id, identity, .. } = entrant;
+        let owner = self.sessions.find(client_id).map(|session| &self.sessions[session].identity);
+        if owner.is_some_and(|owner| owner.user_name.is_some() && owner != identity) {
+            // Neither what waits for the other user nor its connection is this one's to take.
+            let detail = "client identifier: its session belongs to another user";
+            return Err(ProtocolError::new(ReasonCode::ClientIdentifierNotValid, detail));
+        }
+        let subject = Subject { client_id, identity };
         match &connect.will {
-            Some(will) if self.shared.access.publish(client_id, &will.topic) == Decision::Deny => {
+            Some(will) if self.shared.access.publish(subject, &will.topic) == Decision::Deny => {
                 let detail = "will topic: access rules refuse this client to publish to it";
                 Err(ProtocolError::new(ReasonCode::NotAuthorized, detail))
-            }
-            Some(will) if is_reserved(&will.topic) => {
-                Err(ProtocolError::new(ReasonCode::TopicNameInvalid, "will topic: $SYS is the broker's own"))
             }
             Some(_) | None => Ok(()),
         }
@@ -106,19 +138,22 @@ impl Shard {
 
     /// The client's session, and whether it was there before. A connection that it has is ended first
     /// [MQTT-3.1.4-3].
-    fn take_session(&mut self, now: Time, connect: &Connect, client_id: Text) -> (u32, bool) {
+    fn take_session(&mut self, now: Time, entrant: Entrant<'_>) -> (u32, bool) {
+        let Entrant { connect, client_id, identity, .. } = entrant;
         let connection = self.sessions.find(&client_id).and_then(|session| self.sessions[session].connection);
         if let Some(id) = connection.and_then(|index| self.connection_id(index)) {
             self.end_connection(now, id, EndReason::TakenOver);
         }
         if let Some(session) = self.sessions.find(&client_id) {
-            if !connect.clean_start {
+            // What an anonymous client has subscribed to is not what a user wants to hear.
+            let is_own = self.sessions[session].identity == identity;
+            if is_own && !connect.clean_start {
                 return (session, true);
             }
             self.end_session(now, session);
         }
         self.serial_next += 1;
-        let session = Session::new(self.serial_next, client_id, connect.version);
+        let session = Session::new(self.serial_next, client_id, identity, connect.version);
         (self.sessions.insert(session), false)
     }
 
@@ -129,6 +164,8 @@ impl Shard {
             ServerTerms { keep_alive: self.keep_alive(connect), topic_alias_maximum: limits.topic_alias_max };
         let Some(connection) = self.connections.get_mut(id.as_index()) else { return };
         connection.session = Some(session_index);
+        let method = connect.properties.authentication_method.as_ref();
+        connection.authentication = method.map(|method| Box::new(Authentication::over(method)));
         connection.protocol.accept(now, connect, terms);
         let receive_maximum = connection.protocol.peer().map_or(u16::MAX, |peer| peer.receive_maximum);
         if let Some(deadline) = connection.protocol.poll_timeout() {
@@ -158,7 +195,14 @@ impl Shard {
         }
     }
 
-    fn connack(&self, connect: &Connect, session: u32, session_present: bool, is_assigned: bool) -> ConnAck {
+    fn connack(
+        &self,
+        connect: &Connect,
+        session: u32,
+        session_present: bool,
+        is_assigned: bool,
+        authentication_data: Option<Bytes>,
+    ) -> ConnAck {
         let mut properties = ConnAckProperties::default();
         if connect.version.is_v5() {
             let limits = &self.shared.limits;
@@ -172,6 +216,8 @@ impl Shard {
                 assigned_client_id: is_assigned.then(|| session.client_id.clone()),
                 topic_alias_maximum: Some(limits.topic_alias_max),
                 server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
+                authentication_method: connect.properties.authentication_method.clone(),
+                authentication_data,
                 ..ConnAckProperties::default()
             };
         }
@@ -186,6 +232,7 @@ impl Shard {
         let session = &self.sessions[session];
         let event = Event::Connected {
             client_id: session.client_id.clone(),
+            identity: session.identity.clone(),
             version: session.version,
             address: peer.address,
             transport: peer.transport,
@@ -202,14 +249,35 @@ impl Shard {
         reason: ReasonCode,
         detail: String,
     ) {
+        let told = Text::try_from(detail.as_str()).ok();
+        self.end_with_connack(id, version, reason, told, detail);
+    }
+
+    /// The same for a client that is not told more than the reason.
+    pub(super) fn turn_away(
+        &mut self,
+        id: ConnectionId,
+        version: Version,
+        reason: ReasonCode,
+        detail: String,
+    ) {
+        self.end_with_connack(id, Some(version), reason, None, detail);
+    }
+
+    fn end_with_connack(
+        &mut self,
+        id: ConnectionId,
+        version: Option<Version>,
+        reason: ReasonCode,
+        told: Option<Text>,
+        detail: String,
+    ) {
         self.stats.refused += 1;
         // A CONNECT of an unknown version is told so in the words of 3.1.1 [MQTT-3.1.2-2].
         let is_answered = version.is_some() || reason == ReasonCode::UnsupportedProtocolVersion;
         if is_answered {
-            let mut properties = ConnAckProperties::default();
-            if version.is_some_and(Version::is_v5) {
-                properties.reason_string = Text::try_from(detail.as_str()).ok();
-            }
+            let reason_string = told.filter(|_| version.is_some_and(Version::is_v5));
+            let properties = ConnAckProperties { reason_string, ..ConnAckProperties::default() };
             let connack = ConnAck { session_present: false, reason, properties };
             self.send(id, &Packet::ConnAck(Box::new(connack)));
         }

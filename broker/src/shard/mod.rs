@@ -1,6 +1,7 @@
 //! One shard: takes bytes and time, gives bytes and effects.
 
 mod acknowledge;
+mod authenticate;
 mod close;
 mod connect;
 mod deliver;
@@ -88,6 +89,7 @@ impl Shard {
             protocol: ServerConnection::new(self.shared.limits.packet_bytes_max),
             peer: Some(Box::new(peer)),
             session: None,
+            authentication: None,
             output: None,
             is_dirty: false,
             is_closed: false,
@@ -134,10 +136,12 @@ impl Shard {
     }
 
     /// Whether more input of a connection should be read: not while its own output is full, so that a client
-    /// that does not read its acknowledgements cannot make the broker hold them.
+    /// that does not read its acknowledgements cannot make the broker hold them; and not before it is known who the
+    /// client is, so that a stranger cannot make the broker hold what it sends behind its CONNECT.
     pub fn wants_input(&self, id: ConnectionId) -> bool {
-        self.connection(id)
-            .is_none_or(|connection| connection.output_len() < self.shared.limits.output_bytes_max)
+        self.connection(id).is_none_or(|connection| {
+            !connection.is_held() && connection.output_len() < self.shared.limits.output_bytes_max
+        })
     }
 
     /// The next connection whose output has grown.
@@ -187,11 +191,9 @@ impl Shard {
     }
 
     fn on_packet(&mut self, now: Time, id: ConnectionId, packet: Packet) {
-        if let Packet::Connect(connect) = packet {
-            return self.on_connect(now, id, &connect);
-        }
-        // Every packet but CONNECT comes to an accepted connection, which has a session.
-        let Some(session) = self.connection(id).and_then(|connection| connection.session) else { return };
+        let Some(session) = self.connection(id).and_then(|connection| connection.session) else {
+            return self.on_early_packet(now, id, packet);
+        };
         match packet {
             Packet::Publish(publish) => self.on_publish(now, id, session, &publish),
             Packet::PubAck(ack) => self.on_puback(now, session, &ack),
@@ -202,15 +204,36 @@ impl Shard {
             Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(now, id, session, &unsubscribe),
             Packet::PingReq => self.answer(now, id, &Packet::PingResp),
             Packet::Disconnect(disconnect) => self.on_disconnect(now, id, session, &disconnect),
-            Packet::Auth(_) => {
-                let detail = "AUTH: no authentication method was agreed on [MQTT-4.12.0-1]";
-                self.on_violation(now, id, &ProtocolError::new(ReasonCode::ProtocolError, detail));
-            }
+            Packet::Auth(auth) => self.on_auth(now, id, &auth),
             // `ServerConnection` lets none of these through.
             Packet::Connect(_)
             | Packet::ConnAck(_)
             | Packet::SubAck(_)
             | Packet::UnsubAck(_)
+            | Packet::PingResp => {}
+        }
+    }
+
+    /// A packet of a client that is not let in yet.
+    fn on_early_packet(&mut self, now: Time, id: ConnectionId, packet: Packet) {
+        match packet {
+            Packet::Connect(connect) => self.on_connect(now, id, &connect),
+            Packet::Auth(auth) => self.on_auth(now, id, &auth),
+            Packet::Disconnect(disconnect) => {
+                self.end_connection(now, id, EndReason::Disconnect(disconnect.reason));
+            }
+            // `ServerConnection` lets none of these through.
+            Packet::ConnAck(_)
+            | Packet::Publish(_)
+            | Packet::PubAck(_)
+            | Packet::PubRec(_)
+            | Packet::PubRel(_)
+            | Packet::PubComp(_)
+            | Packet::Subscribe(_)
+            | Packet::SubAck(_)
+            | Packet::Unsubscribe(_)
+            | Packet::UnsubAck(_)
+            | Packet::PingReq
             | Packet::PingResp => {}
         }
     }

@@ -80,7 +80,7 @@ impl Shard {
             self.count_drop(DropReason::ReservedTopic);
             return ReasonCode::NotAuthorized;
         }
-        if self.shared.access.publish(&publisher.client_id, &publish.topic) == Decision::Deny {
+        if self.shared.access.publish(publisher.subject(), &publish.topic) == Decision::Deny {
             self.count_drop(DropReason::Denied);
             return ReasonCode::NotAuthorized;
         }

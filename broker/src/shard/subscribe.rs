@@ -110,7 +110,7 @@ impl Shard {
             self.limited(session_index, Limit::Subscriptions);
             return Some(ReasonCode::QuotaExceeded);
         }
-        let decision = self.shared.access.subscribe(&session.client_id, filter);
+        let decision = self.shared.access.subscribe(session.subject(), filter);
         (decision == Decision::Deny).then_some(ReasonCode::NotAuthorized)
     }
 

@@ -9,7 +9,8 @@ use super::Shard;
 use crate::effect::EndReason;
 use crate::ids::{ConnectionId, SessionId};
 
-/// How long a transport may be up without CONNECT.
+/// How long a transport may be up before its CONNECT has come and is accepted, and how long an open connection may
+/// take to authenticate again.
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// What a deadline is for. One that has moved or gone is seen when it comes, not before: nothing is searched.
@@ -17,6 +18,8 @@ pub(super) const CONNECT_MAX: Duration = Duration::from_secs(10);
 pub(super) enum Timer {
     /// CONNECT must have come.
     Connect(ConnectionId),
+    /// A client that authenticates again must have done so.
+    Renewal(ConnectionId),
     /// The client must have sent something.
     KeepAlive(ConnectionId),
     /// A will is due, or a session without a connection is over.
@@ -71,6 +74,7 @@ impl Shard {
             for timer in due {
                 match timer {
                     Timer::Connect(id) => self.on_connect_due(id),
+                    Timer::Renewal(id) => self.on_renewal_due(now, id),
                     Timer::KeepAlive(id) => self.on_keep_alive_due(now, id),
                     Timer::Session(id) => self.on_session_due(now, id),
                 }
@@ -79,8 +83,14 @@ impl Shard {
     }
 
     fn on_connect_due(&mut self, id: ConnectionId) {
-        if self.connection(id).is_some_and(|connection| connection.session.is_none()) {
-            let detail = format!("no CONNECT came within {} s (3.1.4)", CONNECT_MAX.as_secs());
+        let Some(connection) = self.connection(id).filter(|connection| connection.session.is_none()) else {
+            return;
+        };
+        let seconds = CONNECT_MAX.as_secs();
+        if connection.applicant().is_some() {
+            self.on_admission_due(id);
+        } else {
+            let detail = format!("no CONNECT came within {seconds} s (3.1.4)");
             self.refuse(id, None, ReasonCode::ProtocolError, detail);
         }
     }

@@ -139,6 +139,11 @@ pub static SETTINGS: &[Setting] = &[
         "More than any device uses, and each session holds one; 23 must always be taken [MQTT-3.1.3-5]."
     ),
     limit!(
+        credentials_bytes_max: usize, Bytes, 64, PACKET_BYTES,
+        "User name with password, or the data of an authentication method, in one packet.",
+        "The tokens of identity providers fit, and they are held for clients that nobody knows yet."
+    ),
+    limit!(
         topic_bytes_max: usize, Bytes, 64, STRING_BYTES,
         "Longest topic name or filter.",
         "The paths of real plants stay below 300 bytes."

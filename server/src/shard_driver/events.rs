@@ -6,9 +6,11 @@ use hearth_broker::{EndReason, Event};
 /// somebody, or refused, is a warning.
 pub(super) fn log(event: &Event) {
     match event {
-        Event::Connected { client_id, version, address, transport, session_present } => {
-            tracing::debug!(%client_id, %version, ?address, ?transport, session_present, "connected");
+        Event::Connected { client_id, identity, version, address, transport, session_present } => {
+            let user = identity.user_name.as_deref();
+            tracing::debug!(%client_id, user, %version, ?address, ?transport, session_present, "connected");
         }
+        Event::Reauthenticated { client_id } => tracing::debug!(%client_id, "authenticated again"),
         Event::Refused { address, reason, detail } => {
             tracing::info!(?address, %reason, %detail, "a CONNECT was refused");
         }
@@ -31,6 +33,9 @@ fn log_end(client_id: &str, end: &EndReason) {
         EndReason::TakenOver => tracing::info!(client_id, "the same client id connected again"),
         EndReason::Violation { reason, detail } => {
             tracing::info!(client_id, %reason, %detail, "the client broke a rule");
+        }
+        EndReason::NotAuthorized { detail } => {
+            tracing::info!(client_id, %detail, "the client is not authorized any more");
         }
         EndReason::Shutdown => tracing::debug!(client_id, "told that the broker stops"),
     }

@@ -19,8 +19,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use hearth_broker::{ConnectionId, Effect, Forward, Limits, Shard};
-use hearth_protocol::Time;
+use hearth_broker::{AuthStep, ConnectionId, Effect, Forward, Limits, Shard};
+use hearth_protocol::{ReasonCode, Time};
 use slab::Slab;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
@@ -288,6 +288,12 @@ impl ShardDriver {
                     }
                 }
                 Effect::Close(id) => self.begin_close(now, id),
+                Effect::Authenticate { connection, .. } => {
+                    // `AllowAll` never asks.
+                    let reason = ReasonCode::ServerUnavailable;
+                    let detail = "nobody is there who could authenticate clients".to_owned();
+                    self.shard.handle_authenticated(now, connection, AuthStep::Deny { reason, detail });
+                }
                 Effect::Event(event) => events::log(&event),
             }
         }

@@ -1,5 +1,6 @@
 //! Whole brokers in memory: shards, clients and a clock that stands still until it is moved.
 
+mod authentication;
 mod chaos;
 mod delivery;
 mod limits;
@@ -10,7 +11,7 @@ mod shared;
 mod wills;
 mod wire;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,8 @@ use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicFilter, TopicName, Versi
 
 use super::Shard;
 use crate::{
-    ConnectionId, DropReason, Effect, Event, Limits, Peer, ShardCount, ShardId, Shared, Stats, Transport,
+    Access, AllowAll, AuthRequest, ConnectionId, DropReason, Effect, Event, Limits, Peer, ShardCount,
+    ShardId, Shared, Stats, Transport,
 };
 
 struct Broker {
@@ -41,6 +43,8 @@ struct Broker {
     stalled: HashSet<Wire>,
     closed: HashSet<Wire>,
     events: Vec<Event>,
+    /// What nobody has answered yet.
+    asked: VecDeque<(Wire, AuthRequest)>,
     now: Time,
 }
 
@@ -53,8 +57,12 @@ impl Broker {
     }
 
     fn with_limits(shards: u16, limits: Limits) -> Self {
+        Self::with_access(shards, limits, AllowAll)
+    }
+
+    fn with_access(shards: u16, limits: Limits, access: impl Access + 'static) -> Self {
         let count = ShardCount::new(NonZeroU16::new(shards).unwrap());
-        let shared = Arc::new(Shared::new(count, limits, [3, 5]));
+        let shared = Arc::new(Shared::with_access(count, limits, [3, 5], Box::new(access)));
         let shards = (0..shards).map(|id| Shard::new(Arc::clone(&shared), ShardId::new(id))).collect();
         let now = Time::from_millis(1000);
         Self {
@@ -67,6 +75,7 @@ impl Broker {
             stalled: HashSet::new(),
             closed: HashSet::new(),
             events: Vec::new(),
+            asked: VecDeque::new(),
             now,
         }
     }
@@ -138,6 +147,9 @@ impl Broker {
                         self.shards[to.as_index()].handle_forward(self.now, forward);
                     }
                     Effect::Close(id) => self.close(shard, id),
+                    Effect::Authenticate { connection, request } => {
+                        self.asked.push_back(((shard, connection), *request));
+                    }
                     Effect::Event(event) => self.events.push(event),
                 }
             }
