@@ -2,14 +2,16 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use hearth_protocol::codec::{decode, encode};
+use hearth_protocol::codec::{decode, encode, frame_len};
 use hearth_protocol::packet::{
     ConnAck, Connect, ConnectProperties, PacketId, PublishAck, Subscribe, SubscribeProperties, Subscription,
+    Unsubscribe, UnsubscribeProperties,
 };
 use hearth_protocol::packet::{Packet, Publish};
-use hearth_protocol::{QoS, Text, TopicFilter, TopicName, Version};
+use hearth_protocol::{QoS, ReasonCode, Text, TopicFilter, TopicName, Version};
 
 use crate::process::PATIENCE;
 
@@ -72,14 +74,23 @@ impl Wire {
             if let Some(packet) = decoded.expect("the broker sends well-formed packets") {
                 return Some(packet);
             }
-            let mut buffer = [0; 16 * 1024];
-            match self.stream.read(&mut buffer) {
-                Ok(0) => return None,
-                Ok(count) => self.input.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
-                Err(error) => panic!("waited for a packet: {error}; of it came {:?}", self.input),
+            if !self.read_more() {
+                return None;
             }
         }
+    }
+
+    /// Reads what is there; false when the broker closed the connection.
+    #[track_caller]
+    fn read_more(&mut self) -> bool {
+        let mut buffer = [0; 16 * 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(count) => self.input.extend_from_slice(&buffer[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return false,
+            Err(error) => panic!("waited for a packet: {error}; of it came {:?}", self.input),
+        }
+        true
     }
 
     /// The next packet, which must be a PUBLISH; its acknowledgement is left to the test.
@@ -111,6 +122,48 @@ impl Wire {
             }
             Ok(_) | Err(_) => bytes,
         }
+    }
+
+    /// The bytes of the next packet.
+    #[track_caller]
+    pub fn next_bytes(&mut self) -> Vec<u8> {
+        loop {
+            let len =
+                frame_len(&self.input, self.version, PACKET_BYTES_MAX).expect("a well-formed fixed header");
+            if let Some(len) = len.filter(|len| *len <= self.input.len()) {
+                return self.input.split_to(len).to_vec();
+            }
+            assert!(self.read_more(), "the broker closed; before that came {:02x?}", self.input);
+        }
+    }
+
+    /// The broker closes the connection. Its last words are this reason; without one it says nothing at all.
+    #[track_caller]
+    pub fn assert_ended_with(&mut self, reason: Option<ReasonCode>, what: &str) {
+        let last = self.wait_for_end();
+        match (&last, reason) {
+            (Some(Packet::Disconnect(disconnect)), Some(reason)) => {
+                assert_eq!(disconnect.reason, reason, "{what}: {disconnect:?}");
+            }
+            (None, None) => {}
+            _ => panic!("{what}: the last words are {reason:?}, not {last:?}"),
+        }
+    }
+
+    /// Nothing came to this client of all that `publisher` sent before: a message that it sends now comes next.
+    #[track_caller]
+    pub fn assert_quiet_after(&mut self, publisher: &mut Self) {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let fence = format!("fence/{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.subscribe(&fence, QoS::AtMostOnce);
+        publisher.send(&Packet::Publish(message(&fence, b"", QoS::AtMostOnce)));
+        assert_eq!(self.next_publish().topic.as_str(), fence);
+        self.send(&Packet::Unsubscribe(Unsubscribe {
+            packet_id: PacketId::MAX,
+            filters: vec![topic_filter(&fence)],
+            properties: UnsubscribeProperties::default(),
+        }));
+        assert!(matches!(self.next(), Packet::UnsubAck(_)));
     }
 
     /// Nothing was on its way before the answer to PINGREQ.

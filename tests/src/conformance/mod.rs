@@ -5,9 +5,18 @@
 //! `tests/conformance`. A test must fail when one of its clauses is broken.
 
 mod broker;
+mod clock;
+mod packets;
 mod raw;
 
+mod acknowledgements;
+mod ordering;
+mod ping;
+mod qos_flows;
+mod redelivery;
 mod strings;
+mod subscribe;
+mod unsubscribe;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
