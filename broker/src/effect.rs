@@ -168,13 +168,42 @@ pub enum DropReason {
     Denied,
     /// There are `retained_messages_max` messages, or `retained_bytes_max` bytes of them.
     RetainedFull,
+    /// The payload is not what its payload format indicator says.
+    PayloadFormat,
 }
 
 impl DropReason {
     /// How many reasons there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = Self::ALL.len();
 
-    pub(crate) const fn as_index(self) -> usize {
+    /// Every one, in the order of their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::OutputFull,
+        Self::QueueFull,
+        Self::PacketTooLarge,
+        Self::Expired,
+        Self::ReservedTopic,
+        Self::Denied,
+        Self::RetainedFull,
+        Self::PayloadFormat,
+    ];
+
+    /// Its name in counters.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OutputFull => "output_full",
+            Self::QueueFull => "queue_full",
+            Self::PacketTooLarge => "packet_too_large",
+            Self::Expired => "expired",
+            Self::ReservedTopic => "reserved_topic",
+            Self::Denied => "denied",
+            Self::RetainedFull => "retained_full",
+            Self::PayloadFormat => "payload_format",
+        }
+    }
+
+    /// For a table by reason.
+    pub const fn as_index(self) -> usize {
         self as usize
     }
 }

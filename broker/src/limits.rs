@@ -1,5 +1,7 @@
 //! What a broker holds and takes at most: each bound with its default and its reason.
 
+use hearth_protocol::ReasonCode;
+
 /// The bounds of a broker. All count what the name says; `bytes` are bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -35,8 +37,24 @@ pub struct Limits {
     pub retained_bytes_max: usize,
     /// Topic aliases that a client may use on one connection. 64: each holds a topic name.
     pub topic_alias_max: u16,
+    /// Highest topic alias that the broker uses towards a client, if the client allows as many. 32: the topics of a
+    /// chatty connection; each is held once more.
+    pub topic_alias_out_max: u16,
+    /// Bytes of names and values of the user properties of one packet. 16 KiB: far above what tracing headers take,
+    /// and they are copied to every subscriber.
+    pub user_property_bytes_max: usize,
+    /// Bytes of topic, payload and properties of a will. 64 KiB: it is held for as long as its client is connected.
+    pub will_bytes_max: usize,
+    /// Wills that one shard holds. 100,000: one for each connection.
+    pub wills_per_shard_max: usize,
     /// Connections of one shard. 100,000: below the file descriptors of a large machine.
     pub connections_per_shard_max: usize,
+    /// Sessions of one shard, connected or not. 1,000,000: clients with ever new ids must not fill the memory within
+    /// the time that sessions are kept.
+    pub sessions_per_shard_max: usize,
+    /// Shortest keep-alive in seconds; a shorter one, but not 0, becomes this in version 5. 1 leaves the client its
+    /// will.
+    pub keep_alive_min_seconds: u16,
     /// Longest keep-alive in seconds that is granted; 0 and more than this become this in version 5.
     /// 65,535 leaves the client its will.
     pub keep_alive_max_seconds: u16,
@@ -62,30 +80,122 @@ impl Limits {
     }
 }
 
-/// A bound that one client can meet again and again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A bound that a client can meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub(crate) enum Limit {
+#[expect(missing_docs, reason = "each stands for the field of `Limits` with its name")]
+pub enum Limit {
+    PacketBytes,
+    ClientIdBytes,
     TopicBytes,
     TopicLevels,
-    FiltersPerPacket,
     Subscriptions,
-    Retained,
+    FiltersPerPacket,
+    Inflight,
+    Queued,
+    RetainedMessages,
+    RetainedBytes,
+    TopicAlias,
+    UserPropertyBytes,
+    WillBytes,
+    Wills,
+    Connections,
+    Sessions,
+    CredentialsBytes,
 }
 
 /// A set of bounds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LimitSet(u8);
+pub(crate) struct LimitSet(u32);
 
 impl Limit {
+    /// Every one, in the order of their numbers.
+    pub const ALL: [Self; 17] = [
+        Self::PacketBytes,
+        Self::ClientIdBytes,
+        Self::TopicBytes,
+        Self::TopicLevels,
+        Self::Subscriptions,
+        Self::FiltersPerPacket,
+        Self::Inflight,
+        Self::Queued,
+        Self::RetainedMessages,
+        Self::RetainedBytes,
+        Self::TopicAlias,
+        Self::UserPropertyBytes,
+        Self::WillBytes,
+        Self::Wills,
+        Self::Connections,
+        Self::Sessions,
+        Self::CredentialsBytes,
+    ];
+
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// For a table by limit.
+    pub const fn as_index(self) -> usize {
+        self as usize
+    }
+
     /// The setting, or the settings, that it stands for.
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
+            Self::PacketBytes => "packet_bytes_max",
+            Self::ClientIdBytes => "client_id_bytes_max",
             Self::TopicBytes => "topic_bytes_max",
             Self::TopicLevels => "topic_levels_max",
-            Self::FiltersPerPacket => "filters_per_packet_max",
             Self::Subscriptions => "subscriptions_per_session_max",
-            Self::Retained => "retained_messages_max or retained_bytes_max",
+            Self::FiltersPerPacket => "filters_per_packet_max",
+            Self::Inflight => "inflight_max",
+            Self::Queued => "queued_messages_max or queued_bytes_max",
+            Self::RetainedMessages => "retained_messages_max",
+            Self::RetainedBytes => "retained_bytes_max",
+            Self::TopicAlias => "topic_alias_max",
+            Self::UserPropertyBytes => "user_property_bytes_max",
+            Self::WillBytes => "will_bytes_max",
+            Self::Wills => "wills_per_shard_max",
+            Self::Connections => "connections_per_shard_max",
+            Self::Sessions => "sessions_per_shard_max",
+            Self::CredentialsBytes => "credentials_bytes_max",
+        }
+    }
+
+    /// What its client is told.
+    pub(crate) const fn detail(self) -> &'static str {
+        match self {
+            Self::PacketBytes => "the packet has more bytes than packet_bytes_max",
+            Self::ClientIdBytes => "client identifier: longer than client_id_bytes_max",
+            Self::TopicBytes => "the topic is longer than topic_bytes_max",
+            Self::TopicLevels => "the topic has more levels than topic_levels_max",
+            Self::Subscriptions => "the session has subscriptions_per_session_max subscriptions",
+            Self::FiltersPerPacket => "the packet has more filters than filters_per_packet_max",
+            Self::Inflight => "more messages are under way than inflight_max",
+            Self::Queued => {
+                "every subscriber has queued_messages_max messages or queued_bytes_max bytes waiting"
+            }
+            Self::RetainedMessages => "there are retained_messages_max retained messages",
+            Self::RetainedBytes => "there are retained_bytes_max bytes of retained messages",
+            Self::TopicAlias => "the topic alias is above topic_alias_max",
+            Self::UserPropertyBytes => "the user properties have more bytes than user_property_bytes_max",
+            Self::WillBytes => "the will has more bytes than will_bytes_max",
+            Self::Wills => "the broker holds wills_per_shard_max wills",
+            Self::Connections => "there are connections_per_shard_max connections",
+            Self::Sessions => "there are sessions_per_shard_max sessions",
+            Self::CredentialsBytes => "the credentials have more bytes than credentials_bytes_max",
+        }
+    }
+
+    /// The bound that a client has met when its connection ends for this reason.
+    pub(crate) const fn of_violation(reason: ReasonCode) -> Option<Self> {
+        if matches!(reason, ReasonCode::PacketTooLarge) {
+            Some(Self::PacketBytes)
+        } else if matches!(reason, ReasonCode::ReceiveMaximumExceeded) {
+            Some(Self::Inflight)
+        } else if matches!(reason, ReasonCode::TopicAliasInvalid) {
+            Some(Self::TopicAlias)
+        } else {
+            None
         }
     }
 }
@@ -119,7 +229,13 @@ impl Default for Limits {
             retained_messages_max: 1_000_000,
             retained_bytes_max: 1 << 30,
             topic_alias_max: 64,
+            topic_alias_out_max: 32,
+            user_property_bytes_max: 16 << 10,
+            will_bytes_max: 64 << 10,
+            wills_per_shard_max: 100_000,
             connections_per_shard_max: 100_000,
+            sessions_per_shard_max: 1_000_000,
+            keep_alive_min_seconds: 1,
             keep_alive_max_seconds: u16::MAX,
             session_expiry_max_seconds: 7 * 24 * 3600,
             topic_cache_max: 16_384,

@@ -24,6 +24,10 @@ impl Queue {
         self.deliveries.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.deliveries.len()
+    }
+
     /// Whether one more message of so many bytes fits.
     pub(crate) fn has_room(&self, bytes: usize, messages_max: usize, bytes_max: usize) -> bool {
         self.deliveries.len() < messages_max && self.bytes + bytes <= bytes_max

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bytes::Bytes;
 use hearth_protocol::{Time, TopicFilter, TopicName};
 
+use crate::limits::Limit;
 use crate::message::Message;
 
 /// Retained messages by topic. The lock is taken by publications with the retain flag and by SUBSCRIBE, and held by
@@ -16,10 +17,6 @@ pub(crate) struct RetainedStore {
     bytes_max: usize,
     content: RwLock<Content>,
 }
-
-/// The store is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full;
 
 /// Where the next page of a filter begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,18 +48,18 @@ impl RetainedStore {
 
     /// Makes this the retained message of its topic, in place of the one before [MQTT-3.3.1-5]; an empty one
     /// removes it [MQTT-3.3.1-6].
-    pub(crate) fn store(&self, message: &Arc<Message>, now: Time) -> Result<(), Full> {
+    pub(crate) fn store(&self, message: &Arc<Message>, now: Time) -> Result<(), Limit> {
         let key = Key::of(&message.topic);
         let mut content = self.write();
         if message.payload.is_empty() {
             content.remove(&key);
             return Ok(());
         }
-        if !self.has_room(&content, &key, message) {
+        if self.exceeded_by(&content, &key, message).is_some() {
             // Expired ones are not looked for as long as there is room.
             content.remove_expired(now);
-            if !self.has_room(&content, &key, message) {
-                return Err(Full);
+            if let Some(limit) = self.exceeded_by(&content, &key, message) {
+                return Err(limit);
             }
         }
         content.insert(key, message);
@@ -96,16 +93,31 @@ impl RetainedStore {
         (found, next)
     }
 
+    /// Whether this is what is retained of a topic.
+    pub(crate) fn has(&self, topic: &TopicName, payload: &[u8]) -> bool {
+        self.read().messages.get(&Key::of(topic)).is_some_and(|message| message.payload == payload)
+    }
+
+    /// Lets go of what has expired; with a look at every message, if there is one.
+    pub(crate) fn remove_expired(&self, now: Time) {
+        self.write().remove_expired(now);
+    }
+
     /// Messages and their bytes.
     pub(crate) fn size(&self) -> (usize, usize) {
         let content = self.read();
         (content.messages.len(), content.bytes)
     }
 
-    fn has_room(&self, content: &Content, key: &Key, message: &Message) -> bool {
+    fn exceeded_by(&self, content: &Content, key: &Key, message: &Message) -> Option<Limit> {
         let (old_messages, old_bytes) = content.messages.get(key).map_or((0, 0), |old| (1, old.bytes()));
-        content.messages.len() - old_messages < self.messages_max
-            && content.bytes - old_bytes + message.bytes() <= self.bytes_max
+        if content.messages.len() - old_messages >= self.messages_max {
+            Some(Limit::RetainedMessages)
+        } else if content.bytes - old_bytes + message.bytes() > self.bytes_max {
+            Some(Limit::RetainedBytes)
+        } else {
+            None
+        }
     }
 
     // A panic ends the process, so that a poisoned lock is never seen; its content would be whole all the same.
@@ -332,13 +344,13 @@ mod tests {
     fn a_full_store_takes_new_values_of_topics_that_it_has() {
         let store = RetainedStore::new(1, 10_000);
         store.store(&message("a", "1"), Time::ZERO).unwrap();
-        assert_eq!(store.store(&message("b", "1"), Time::ZERO), Err(Full));
+        assert_eq!(store.store(&message("b", "1"), Time::ZERO), Err(Limit::RetainedMessages));
         store.store(&message("a", "22"), Time::ZERO).unwrap();
         assert_eq!(store.size(), (1, 3));
         let store = RetainedStore::new(10, 5);
         store.store(&message("a", "1"), Time::ZERO).unwrap();
         store.store(&message("a", "4444"), Time::ZERO).unwrap();
-        assert_eq!(store.store(&message("b", "1"), Time::ZERO), Err(Full));
+        assert_eq!(store.store(&message("b", "1"), Time::ZERO), Err(Limit::RetainedBytes));
     }
 
     #[test]
@@ -350,10 +362,10 @@ mod tests {
         };
         store.store(&expiring("a/b", 10), Time::ZERO).unwrap();
         store.store(&expiring("a/c", 20), Time::ZERO).unwrap();
-        assert_eq!(store.store(&message("d", "x"), Time::from_millis(9_999)), Err(Full));
+        assert_eq!(store.store(&message("d", "x"), Time::from_millis(9_999)), Err(Limit::RetainedMessages));
         store.store(&message("d", "x"), Time::from_millis(10_000)).unwrap();
         assert_eq!(topics(&store, "#"), ["a/c", "d"]);
         assert_eq!(store.size(), (2, 6));
-        assert_eq!(store.store(&message("e", "x"), Time::from_millis(10_000)), Err(Full));
+        assert_eq!(store.store(&message("e", "x"), Time::from_millis(10_000)), Err(Limit::RetainedMessages));
     }
 }

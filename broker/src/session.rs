@@ -205,6 +205,11 @@ impl Flow {
         }
     }
 
+    /// Messages that wait for room or for an acknowledgement.
+    pub(crate) fn waiting(&self) -> usize {
+        self.outbound.inflight_len() + self.queue.len()
+    }
+
     /// Takes out, in order, what the session got as a member of a group and others may get in its place: what waits, and
     /// of what is under way QoS 1; QoS 2 is this client's once it was sent [MQTT-4.8.2-4], [MQTT-4.8.2-5].
     fn take_shared(&mut self, is_wanted: impl Fn(&Group) -> bool) -> Vec<Delivery> {

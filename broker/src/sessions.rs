@@ -7,7 +7,7 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use slab::Slab;
 
-use crate::session::Session;
+use crate::session::{Flow, Session};
 
 /// Sessions, each client id once.
 pub(crate) struct Sessions {
@@ -24,6 +24,11 @@ impl Sessions {
 
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
+    }
+
+    /// Messages that wait, of all sessions.
+    pub(crate) fn waiting(&self) -> usize {
+        self.slab.iter().filter_map(|(_, session)| session.flow()).map(Flow::waiting).sum()
     }
 
     /// The session of a client.

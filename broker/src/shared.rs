@@ -3,17 +3,20 @@
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::quality::FixedState;
+use hearth_protocol::Time;
 
 use crate::access::{Access, AllowAll};
 use crate::ids::{ShardCount, ShardId};
 use crate::interest::Interest;
 use crate::limits::Limits;
+use crate::options::Options;
 use crate::retained::RetainedStore;
 use crate::router::Groups;
 
 /// Shared by the shards of one broker.
 pub struct Shared {
     pub(crate) limits: Limits,
+    pub(crate) options: Options,
     pub(crate) interest: Interest,
     pub(crate) groups: Groups,
     pub(crate) retained: RetainedStore,
@@ -48,10 +51,17 @@ impl Shared {
             retained: RetainedStore::new(limits.retained_messages_max, limits.retained_bytes_max),
             access,
             limits,
+            options: Options::default(),
             shard_count,
             hash: FixedState::with_seed(hash_key[0]),
             hash_seed: hash_key[1],
         }
+    }
+
+    /// The same, with choices other than the default.
+    #[must_use]
+    pub fn with_options(self, options: Options) -> Self {
+        Self { options, ..self }
     }
 
     /// The bounds.
@@ -69,8 +79,10 @@ impl Shared {
         self.shard_count
     }
 
-    /// Retained messages and their bytes now.
-    pub fn retained_size(&self) -> (usize, usize) {
+    /// Retained messages and their bytes now, without those that have expired. It looks at each where there are such:
+    /// for a call every few seconds.
+    pub fn retained_size(&self, now: Time) -> (usize, usize) {
+        self.retained.remove_expired(now);
         self.retained.size()
     }
 

@@ -118,7 +118,7 @@ mod tests {
         let target = Target {
             session: 0,
             qos: hearth_protocol::QoS::AtMostOnce,
-            no_local: false,
+            audience: super::super::Audience::All,
             retain_as_published: false,
             ids_start: 0,
             ids_len: 0,

@@ -34,13 +34,23 @@ pub(crate) struct Target {
     pub(crate) session: u32,
     /// The highest of the matching subscriptions [MQTT-3.3.4-2].
     pub(crate) qos: QoS,
-    /// Set when every matching subscription has it.
-    pub(crate) no_local: bool,
+    pub(crate) audience: Audience,
     /// Set when one of the matching subscriptions has it.
     pub(crate) retain_as_published: bool,
     /// Where its subscription identifiers stand in the route [MQTT-3.3.4-3], [MQTT-3.3.4-5].
     pub(crate) ids_start: u32,
     pub(crate) ids_len: u32,
+}
+
+/// Whose messages a target is for. A session with and without no-local subscriptions to a topic is two targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Anybody's.
+    All,
+    /// All but the session's own: a matching subscription has no local set [MQTT-3.8.3-3].
+    Others,
+    /// The session's own, by the subscriptions without no local.
+    Own,
 }
 
 /// Where the subscriptions with one filter are, for as long as there is one.

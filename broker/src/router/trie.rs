@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use hearth_protocol::{TopicFilter, TopicName};
 
 use super::subscribers::{Subscriber, Subscribers};
-use super::{Place, Route, SubscriptionOptions, Target};
+use super::{Audience, Place, Route, SubscriptionOptions, Target};
 
 /// Filters by level. Walks keep a stack of their own, so that no depth of a topic can exhaust the thread's.
 pub(super) struct Trie {
@@ -224,31 +224,41 @@ fn edge_hash(hash: &FixedState, parent: u32, level: &str) -> u64 {
     hasher.finish()
 }
 
-/// Makes one target of all subscriptions of a session.
+/// Makes one target of all subscriptions of a session, or two where some have no local set.
 fn merge(found: &mut [Subscriber], route: &mut Route) {
     found.sort_unstable_by_key(|subscriber| (subscriber.session, subscriber.options.id));
-    for Subscriber { session, options } in found.iter().copied() {
-        let has_id = options.id != 0;
-        match route.targets.last_mut() {
-            Some(target) if target.session == session => {
-                target.qos = target.qos.max(options.qos);
-                target.no_local &= options.no_local;
-                target.retain_as_published |= options.retain_as_published;
-                target.ids_len += u32::from(has_id);
-            }
-            Some(_) | None => route.targets.push(Target {
-                session,
-                qos: options.qos,
-                no_local: options.no_local,
-                retain_as_published: options.retain_as_published,
-                ids_start: route.ids.len() as u32,
-                ids_len: u32::from(has_id),
-            }),
+    for of_session in found.chunk_by(|one, next| one.session == next.session) {
+        let has_no_local = of_session.iter().any(|subscriber| subscriber.options.no_local);
+        add_target(of_session, if has_no_local { Audience::Others } else { Audience::All }, route);
+        if has_no_local {
+            add_target(of_session, Audience::Own, route);
         }
-        if has_id {
+    }
+}
+
+fn add_target(of_session: &[Subscriber], audience: Audience, route: &mut Route) {
+    let ids_start = route.ids.len() as u32;
+    let mut target: Option<Target> = None;
+    for Subscriber { session, options } in of_session {
+        if audience == Audience::Own && options.no_local {
+            continue;
+        }
+        let target = target.get_or_insert(Target {
+            session: *session,
+            qos: options.qos,
+            audience,
+            retain_as_published: false,
+            ids_start,
+            ids_len: 0,
+        });
+        target.qos = target.qos.max(options.qos);
+        target.retain_as_published |= options.retain_as_published;
+        if options.id != 0 {
+            target.ids_len += 1;
             route.ids.push(options.id);
         }
     }
+    route.targets.extend(target);
 }
 
 #[cfg(test)]

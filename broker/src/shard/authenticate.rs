@@ -14,6 +14,7 @@ use crate::authentication::{
 };
 use crate::effect::{Effect, EndReason, Event};
 use crate::ids::ConnectionId;
+use crate::limits::Limit;
 
 impl Shard {
     /// What the authenticator says about a client that an [`Effect::Authenticate`] asked about. The driver then lets
@@ -77,7 +78,7 @@ impl Shard {
         let bytes_max = self.shared.limits.credentials_bytes_max;
         if evidence.bytes() > bytes_max {
             let detail = format!("credentials: more than credentials_bytes_max, {bytes_max} bytes");
-            self.stats.limited += 1;
+            self.stats.limited[Limit::CredentialsBytes.as_index()] += 1;
             return self.turn_away(id, connect.version, ReasonCode::BadUserNameOrPassword, detail);
         }
         let address = self.peer(id).and_then(|peer| peer.address);
@@ -102,7 +103,7 @@ impl Shard {
         let data = auth.properties.authentication_data.clone();
         if data.as_ref().is_some_and(|data| data.len() > bytes_max) {
             let detail = format!("AUTH: more than credentials_bytes_max, {bytes_max} bytes");
-            self.stats.limited += 1;
+            self.stats.limited[Limit::CredentialsBytes.as_index()] += 1;
             return Err(ProtocolError::new(ReasonCode::NotAuthorized, detail));
         }
         let Some(connection) = self.open_connection(id) else { return Ok(()) };

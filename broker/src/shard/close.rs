@@ -14,6 +14,7 @@ use crate::effect::{DropReason, Effect, EndReason, Event};
 use crate::ids::ConnectionId;
 use crate::message::Message;
 use crate::router::Group;
+use crate::session::LastWill;
 
 impl Shard {
     /// The transport has ended.
@@ -46,10 +47,10 @@ impl Shard {
         &mut self,
         now: Time,
         id: ConnectionId,
-        session: u32,
+        session_index: u32,
         disconnect: &Disconnect,
     ) {
-        let session = &mut self.sessions[session];
+        let session = &mut self.sessions[session_index];
         if let Some(expiry) = disconnect.properties.session_expiry {
             if session.expiry_seconds == 0 && expiry > 0 {
                 let detail = "DISCONNECT: a session expiry above 0 after CONNECT asked for 0 (3.14.2.2.2)";
@@ -64,7 +65,7 @@ impl Shard {
         }
         if disconnect.reason == ReasonCode::Success {
             // An orderly end takes the will back [MQTT-3.14.4-3].
-            session.will = None;
+            self.set_will(session_index, None);
         }
         self.finish(now, id, EndReason::Disconnect(disconnect.reason));
     }
@@ -79,11 +80,15 @@ impl Shard {
             EndReason::TakenOver => Some(ReasonCode::SessionTakenOver),
             EndReason::Violation { reason, .. } => Some(disconnect_reason(*reason)),
             EndReason::NotAuthorized { .. } => Some(ReasonCode::NotAuthorized),
-            EndReason::Shutdown => Some(ReasonCode::ServerShuttingDown),
+            EndReason::Shutdown => Some(match self.shared.options.redirect {
+                Some(_) => self.redirect_reason(),
+                None => ReasonCode::ServerShuttingDown,
+            }),
             EndReason::Disconnect(_) | EndReason::Lost => None,
         };
         if let Some(reason) = reason.filter(|_| is_v5) {
             let mut disconnect = Disconnect::new(reason);
+            disconnect.properties.server_reference = self.server_reference(reason);
             if let EndReason::Violation { detail, .. } = &end {
                 disconnect.properties.reason_string = detail.as_str().try_into().ok();
             }
@@ -117,6 +122,7 @@ impl Shard {
     /// A session goes on without a connection, or ends.
     fn detach(&mut self, now: Time, index: u32) {
         let session = &mut self.sessions[index];
+        self.stats.connected -= 1;
         session.connection = None;
         session.end_connection();
         let expiry = life(session.expiry_seconds);
@@ -157,11 +163,18 @@ impl Shard {
         self.pass_on(now, others);
     }
 
+    /// Gives a session another will; the one that it had.
+    pub(super) fn set_will(&mut self, index: u32, will: Option<Box<LastWill>>) -> Option<Box<LastWill>> {
+        self.wills += usize::from(will.is_some());
+        let before = std::mem::replace(&mut self.sessions[index].will, will);
+        self.wills -= usize::from(before.is_some());
+        before
+    }
+
     /// Publishes the will, if there is one, to whom its owner may publish now.
     pub(super) fn publish_will(&mut self, now: Time, index: u32) {
-        let session = &mut self.sessions[index];
-        let Some(last) = session.will.take() else { return };
-        let will = last.will;
+        let Some(last) = self.set_will(index, None) else { return };
+        let (session, will) = (&self.sessions[index], last.will);
         if self.shared.access.publish(session.subject(), &will.topic) == Decision::Deny {
             self.count_drop(DropReason::Denied);
             return;

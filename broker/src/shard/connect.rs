@@ -5,8 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use hearth_protocol::connection::ProtocolError;
 use hearth_protocol::connection::server::ServerTerms;
-use hearth_protocol::packet::{ConnAck, ConnAckProperties, Connect, Packet};
-use hearth_protocol::{ReasonCode, Text, Time, Version};
+use hearth_protocol::packet::{ConnAck, ConnAckProperties, Connect, Packet, Will};
+use hearth_protocol::property::PayloadFormat;
+use hearth_protocol::{ReasonCode, Text, Time, TopicName, Version};
 
 use super::Shard;
 use super::timers::Timer;
@@ -14,7 +15,7 @@ use crate::access::{Admission, Decision, Identity, Subject};
 use crate::authentication::Authentication;
 use crate::effect::{Effect, EndReason, Event};
 use crate::ids::ConnectionId;
-use crate::limits::LimitSet;
+use crate::limits::{Limit, LimitSet};
 use crate::message::detached_will;
 use crate::session::{LastWill, Session};
 use crate::system::is_reserved;
@@ -36,9 +37,7 @@ impl Shard {
         });
         let (client_id, is_assigned) = match checked {
             Ok(chosen) => chosen,
-            Err(error) => {
-                return self.refuse(id, Some(connect.version), error.reason, error.detail.to_string());
-            }
+            Err(objection) => return self.object(id, connect, objection),
         };
         // Before CONNECT was accepted the peer is known.
         let Some(peer) = self.peer(id) else { return };
@@ -55,8 +54,8 @@ impl Shard {
     /// Lets a client in whose identity is known; `data` is the last of its authentication.
     pub(super) fn admit(&mut self, now: Time, id: ConnectionId, entrant: Entrant<'_>, data: Option<Bytes>) {
         let connect = entrant.connect;
-        if let Err(error) = self.check_entrant(&entrant) {
-            return self.refuse(id, Some(connect.version), error.reason, error.detail.to_string());
+        if let Err(objection) = self.check_entrant(&entrant) {
+            return self.object(id, connect, objection);
         }
         let is_assigned = entrant.is_assigned;
         let (session, session_present) = self.take_session(now, entrant);
@@ -70,11 +69,10 @@ impl Shard {
     }
 
     /// The client id, and whether the server chose it.
-    fn client_id(&self, id: ConnectionId, connect: &Connect) -> Result<(Text, bool), ProtocolError> {
+    fn client_id(&self, id: ConnectionId, connect: &Connect) -> Result<(Text, bool), Objection> {
         let bytes_max = self.shared.limits.client_id_bytes_max;
         if connect.client_id.len() > bytes_max {
-            let detail = format!("client identifier: longer than client_id_bytes_max, {bytes_max} bytes");
-            return Err(ProtocolError::new(ReasonCode::ClientIdentifierNotValid, detail));
+            return Err(Objection::Limit(ReasonCode::ClientIdentifierNotValid, Limit::ClientIdBytes));
         }
         if !connect.client_id.is_empty() {
             return Ok((connect.client_id.detached(), false));
@@ -89,51 +87,121 @@ impl Shard {
             Some(assigned) => Ok((assigned, true)),
             None => {
                 let detail = "client identifier: is empty, and the session is to be kept [MQTT-3.1.3-8]";
-                Err(ProtocolError::new(ReasonCode::ClientIdentifierNotValid, detail))
+                Err(Objection::rule(ReasonCode::ClientIdentifierNotValid, detail))
             }
         }
     }
 
     /// What can be said of a CONNECT without knowing who sent it.
-    fn check_connect(&self, connect: &Connect, client_id: &str) -> Result<(), ProtocolError> {
+    fn check_connect(&self, connect: &Connect, client_id: &str) -> Result<(), Objection> {
         if self.shared.shard_of(client_id) != self.id {
             // Two sessions of one id would not know of each other.
             let detail = "client identifier: the connection came to a shard that is not its own";
-            return Err(ProtocolError::new(ReasonCode::ImplementationSpecificError, detail));
+            return Err(Objection::rule(ReasonCode::ImplementationSpecificError, detail));
         }
-        if self.stats.connections > self.shared.limits.connections_per_shard_max {
-            let detail = "more connections than connections_per_shard_max";
-            return Err(ProtocolError::new(ReasonCode::QuotaExceeded, detail));
+        self.check_room(connect, client_id)?;
+        connect.will.as_ref().map_or(Ok(()), |will| self.check_will(will))
+    }
+
+    /// Whether there is room for one more client, here or at all.
+    fn check_room(&self, connect: &Connect, client_id: &str) -> Result<(), Objection> {
+        let (limits, redirect) = (&self.shared.limits, &self.shared.options.redirect);
+        if redirect.as_ref().is_some_and(|redirect| redirect.is_for_all) {
+            return Err(Objection::rule(
+                self.redirect_reason(),
+                "every client is sent to another server (4.11)",
+            ));
         }
-        let will_topic = connect.will.as_ref().map(|will| will.topic.as_str());
-        if let Some(limit) = will_topic.and_then(|topic| self.shared.limits.exceeded_by_topic(topic)) {
-            let detail = format!("will topic: more than {}", limit.name());
-            return Err(ProtocolError::new(ReasonCode::TopicNameInvalid, detail));
+        let quota = match redirect {
+            Some(_) => self.redirect_reason(),
+            None => ReasonCode::QuotaExceeded,
+        };
+        if self.stats.connections > limits.connections_per_shard_max {
+            return Err(Objection::Limit(quota, Limit::Connections));
         }
-        if connect.will.as_ref().is_some_and(|will| is_reserved(&will.topic)) {
-            let detail = "will topic: $SYS is the broker's own";
-            return Err(ProtocolError::new(ReasonCode::TopicNameInvalid, detail));
+        if self.sessions.len() >= limits.sessions_per_shard_max && self.sessions.find(client_id).is_none() {
+            return Err(Objection::Limit(quota, Limit::Sessions));
+        }
+        if connect.properties.user_properties.bytes() > limits.user_property_bytes_max {
+            return Err(Objection::Limit(ReasonCode::QuotaExceeded, Limit::UserPropertyBytes));
         }
         Ok(())
     }
 
     /// Whether the client may have the session that it asks for, and the will.
-    fn check_entrant(&self, entrant: &Entrant<'_>) -> Result<(), ProtocolError> {
+    fn check_entrant(&self, entrant: &Entrant<'_>) -> Result<(), Objection> {
         let Entrant { connect, client_id, identity, .. } = entrant;
         let owner = self.sessions.find(client_id).map(|session| &self.sessions[session].identity);
         if owner.is_some_and(|owner| owner.user_name.is_some() && owner != identity) {
             // Neither what waits for the other user nor its connection is this one's to take.
             let detail = "client identifier: its session belongs to another user";
-            return Err(ProtocolError::new(ReasonCode::ClientIdentifierNotValid, detail));
+            return Err(Objection::rule(ReasonCode::ClientIdentifierNotValid, detail));
         }
         let subject = Subject { client_id, identity };
         match &connect.will {
             Some(will) if self.shared.access.publish(subject, &will.topic) == Decision::Deny => {
                 let detail = "will topic: access rules refuse this client to publish to it";
-                Err(ProtocolError::new(ReasonCode::NotAuthorized, detail))
+                Err(Objection::rule(ReasonCode::NotAuthorized, detail))
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    fn check_will(&self, will: &Will) -> Result<(), Objection> {
+        let limits = &self.shared.limits;
+        if let Some(limit) = limits.exceeded_by_topic(will.topic.as_str()) {
+            return Err(Objection::Limit(ReasonCode::TopicNameInvalid, limit));
+        }
+        if will.properties.user_properties.bytes() > limits.user_property_bytes_max {
+            return Err(Objection::Limit(ReasonCode::QuotaExceeded, Limit::UserPropertyBytes));
+        }
+        if will_bytes(will) > limits.will_bytes_max {
+            return Err(Objection::Limit(ReasonCode::PacketTooLarge, Limit::WillBytes));
+        }
+        if self.wills >= limits.wills_per_shard_max {
+            return Err(Objection::Limit(ReasonCode::QuotaExceeded, Limit::Wills));
+        }
+        if is_reserved(&will.topic) {
+            let detail = "will topic: $SYS is the broker's own";
+            return Err(Objection::rule(ReasonCode::TopicNameInvalid, detail));
+        }
+        let is_text = will.properties.payload_format == Some(PayloadFormat::Utf8);
+        let is_checked = is_text && self.shared.options.check_payload_format;
+        if is_checked && std::str::from_utf8(&will.payload).is_err() {
+            let detail = "will payload: is not UTF-8, which its payload format indicator says (3.1.3.2.3)";
+            return Err(Objection::rule(ReasonCode::PayloadFormatInvalid, detail));
+        }
+        Ok(())
+    }
+
+    /// Refuses a CONNECT; a bound that was met is counted and told with the client's name.
+    fn object(&mut self, id: ConnectionId, connect: &Connect, objection: Objection) {
+        let (reason, detail) = match objection {
+            Objection::Rule(error) => (error.reason, error.detail.to_string()),
+            Objection::Limit(reason, limit) => {
+                self.stats.limited[limit.as_index()] += 1;
+                // An id that is too long is not for the log.
+                let is_tellable = !matches!(limit, Limit::ClientIdBytes);
+                let client_id = if is_tellable { connect.client_id.detached() } else { Text::EMPTY };
+                self.event(Event::Limited { client_id, limit: limit.name() });
+                (reason, limit.detail().to_owned())
+            }
+        };
+        self.refuse(id, Some(connect.version), reason, detail);
+    }
+
+    /// The code that sends a client elsewhere (4.11).
+    pub(super) fn redirect_reason(&self) -> ReasonCode {
+        match &self.shared.options.redirect {
+            Some(redirect) if redirect.is_permanent => ReasonCode::ServerMoved,
+            Some(_) | None => ReasonCode::UseAnotherServer,
+        }
+    }
+
+    /// The server that goes with a code that sends a client elsewhere.
+    pub(super) fn server_reference(&self, reason: ReasonCode) -> Option<Text> {
+        let is_redirect = matches!(reason, ReasonCode::UseAnotherServer | ReasonCode::ServerMoved);
+        self.shared.options.redirect.as_ref().filter(|_| is_redirect).map(|redirect| redirect.server.clone())
     }
 
     /// The client's session, and whether it was there before. A connection that it has is ended first
@@ -171,6 +239,8 @@ impl Shard {
         if let Some(deadline) = connection.protocol.poll_timeout() {
             self.timers.set(now, deadline, Timer::KeepAlive(id));
         }
+        self.stats.connected += 1;
+        self.stats.accepted += 1;
         let session = &mut self.sessions[session_index];
         session.connection = Some(id.index);
         session.version = connect.version;
@@ -180,19 +250,30 @@ impl Shard {
         session.expires_at = None;
         // A will that waited for its delay is not published: the session goes on [MQTT-3.1.3-9].
         let will = connect.will.as_ref().map(detached_will);
-        session.will = will.map(|will| Box::new(LastWill { will, due: None }));
+        self.set_will(session_index, will.map(|will| Box::new(LastWill { will, due: None })));
         self.tell_room(session_index);
     }
 
-    /// Seconds of keep-alive that are granted; a bound that is not the widest one replaces 0 too.
+    /// Seconds of keep-alive that are granted; an upper bound that is not the widest one replaces 0 too.
     fn keep_alive(&self, connect: &Connect) -> u16 {
-        let max = self.shared.limits.keep_alive_max_seconds;
-        let is_bounded = max < u16::MAX && connect.version.is_v5();
-        if is_bounded && (connect.keep_alive == 0 || connect.keep_alive > max) {
-            max
-        } else {
-            connect.keep_alive
+        let limits = &self.shared.limits;
+        let (min, max) = (limits.keep_alive_min_seconds, limits.keep_alive_max_seconds);
+        match connect.keep_alive {
+            asked if !connect.version.is_v5() => asked,
+            0 if max < u16::MAX => max,
+            0 => 0,
+            asked => asked.max(min).min(max),
         }
+    }
+
+    /// The response information that a client asked for (3.2.2.3.15): a topic that it alone is expected to use.
+    fn response_information(&self, connect: &Connect, client_id: &str) -> Option<Text> {
+        let prefix = &self.shared.options.response_topic;
+        let is_asked = connect.properties.request_response_information == Some(true) && !prefix.is_empty();
+        // A client id may hold what a topic name may not.
+        let is_topic = !client_id.contains(['+', '#']);
+        let topic = (is_asked && is_topic).then(|| format!("{prefix}/{client_id}"))?;
+        Text::try_from(topic).ok()
     }
 
     fn connack(
@@ -215,6 +296,7 @@ impl Shard {
                 packet_size_max: u32::try_from(limits.packet_bytes_max).ok(),
                 assigned_client_id: is_assigned.then(|| session.client_id.clone()),
                 topic_alias_maximum: Some(limits.topic_alias_max),
+                response_information: self.response_information(connect, &session.client_id),
                 server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
                 authentication_method: connect.properties.authentication_method.clone(),
                 authentication_data,
@@ -276,8 +358,12 @@ impl Shard {
         // A CONNECT of an unknown version is told so in the words of 3.1.1 [MQTT-3.1.2-2].
         let is_answered = version.is_some() || reason == ReasonCode::UnsupportedProtocolVersion;
         if is_answered {
-            let reason_string = told.filter(|_| version.is_some_and(Version::is_v5));
-            let properties = ConnAckProperties { reason_string, ..ConnAckProperties::default() };
+            let is_v5 = version.is_some_and(Version::is_v5);
+            let properties = ConnAckProperties {
+                reason_string: told.filter(|_| is_v5),
+                server_reference: self.server_reference(reason).filter(|_| is_v5),
+                ..ConnAckProperties::default()
+            };
             let connack = ConnAck { session_present: false, reason, properties };
             self.send(id, &Packet::ConnAck(Box::new(connack)));
         }
@@ -289,6 +375,30 @@ impl Shard {
             self.effects.push_back(Effect::Close(id));
         }
     }
+}
+
+/// Why a CONNECT is refused.
+enum Objection {
+    Rule(ProtocolError),
+    Limit(ReasonCode, Limit),
+}
+
+impl Objection {
+    fn rule(reason: ReasonCode, detail: &'static str) -> Self {
+        Self::Rule(ProtocolError::new(reason, detail))
+    }
+}
+
+/// What a will takes as long as it is held.
+fn will_bytes(will: &Will) -> usize {
+    let Will { topic, payload, properties, .. } = will;
+    let text = |text: Option<&Text>| text.map_or(0, |text| text.len());
+    topic.as_str().len()
+        + payload.len()
+        + properties.user_properties.bytes()
+        + text(properties.content_type.as_ref())
+        + text(properties.response_topic.as_ref().map(TopicName::as_text))
+        + properties.correlation_data.as_ref().map_or(0, Bytes::len)
 }
 
 /// Seconds that the client wants its session to outlive the connection. Before version 5, Clean Session 1 is

@@ -10,7 +10,7 @@ use super::{Shard, mark_dirty};
 use crate::delivery::{Delivery, Outgoing};
 use crate::effect::{DropReason, Event};
 use crate::encoding::Form;
-use crate::router::{Choice, Group, Route, Target};
+use crate::router::{Audience, Choice, Group, Route, Target};
 use crate::session::NextReplayed;
 
 /// What became of a message here.
@@ -65,8 +65,11 @@ impl Shard {
         let mut delivered = Delivered::default();
         self.encodings.clear();
         for target in &route.targets {
-            if target.no_local && self.sessions[target.session].serial == outgoing.publisher {
-                continue;
+            if target.audience != Audience::All {
+                let is_own = self.sessions[target.session].serial == outgoing.publisher;
+                if is_own != (target.audience == Audience::Own) {
+                    continue;
+                }
             }
             let addressed = Addressed::new(outgoing, route, target);
             let is_taken = match addressed.qos {
@@ -180,8 +183,12 @@ impl Shard {
             self.forget(session, packet_id);
             return;
         };
+        let len = encoded.len();
         encoded.write(self.outputs.lend(&mut place.output), qos, packet_id, dup);
         self.stats.delivered[qos as usize] += 1;
+        self.stats.packets_out += 1;
+        self.stats.bytes_out += len as u64;
+        self.stats.payload_bytes_out += outgoing.payload.len() as u64;
         mark_dirty(&mut self.dirty, place, connection);
     }
 

@@ -20,8 +20,8 @@ use bytes::BytesMut;
 use hearth_protocol::codec;
 use hearth_protocol::connection::ProtocolError;
 use hearth_protocol::connection::server::ServerConnection;
-use hearth_protocol::packet::Packet;
-use hearth_protocol::{ReasonCode, Time, Version};
+use hearth_protocol::packet::{Packet, ReasonProperties};
+use hearth_protocol::{ReasonCode, Text, Time, Version};
 use slab::Slab;
 
 use crate::connection::{Connection, Peer};
@@ -56,6 +56,8 @@ pub struct Shard {
     stats: Stats,
     /// Shared subscriptions of the sessions here.
     shared_subscriptions: usize,
+    /// Wills of the sessions here.
+    wills: usize,
 }
 
 impl Shard {
@@ -78,6 +80,7 @@ impl Shard {
             outputs: Outputs::default(),
             stats: Stats::default(),
             shared_subscriptions: 0,
+            wills: 0,
         }
     }
 
@@ -99,14 +102,20 @@ impl Shard {
         let id = ConnectionId { index: index as u32, generation: self.generation_next };
         self.timers.set(now, now.saturating_add(timers::CONNECT_MAX), Timer::Connect(id));
         self.stats.connections += 1;
+        self.stats.opened += 1;
         id
     }
 
     /// Takes the whole packets off `input` and leaves the start of one that is not whole.
     pub fn handle_input(&mut self, now: Time, id: ConnectionId, input: &mut BytesMut) {
         while let Some(connection) = self.open_connection(id) {
+            let len = input.len();
             match connection.protocol.next_packet(now, input) {
-                Ok(Some(packet)) => self.on_packet(now, id, packet),
+                Ok(Some(packet)) => {
+                    self.stats.packets_in += 1;
+                    self.stats.bytes_in += (len - input.len()) as u64;
+                    self.on_packet(now, id, packet);
+                }
                 Ok(None) => return,
                 Err(error) => self.on_violation(now, id, &error),
             }
@@ -180,12 +189,14 @@ impl Shard {
         self.effects.pop_front()
     }
 
-    /// What has been counted.
+    /// What has been counted. It looks at every session: for a call every few seconds.
     pub fn stats(&self) -> Stats {
         Stats {
             sessions: self.sessions.len(),
             subscriptions: self.router.len() + self.shared_subscriptions,
             shared_subscriptions: self.shared_subscriptions,
+            wills: self.wills,
+            waiting: self.sessions.waiting(),
             ..self.stats.clone()
         }
     }
@@ -242,6 +253,11 @@ impl Shard {
     fn on_violation(&mut self, now: Time, id: ConnectionId, error: &ProtocolError) {
         self.stats.protocol_errors += 1;
         let Some(connection) = self.open_connection(id) else { return };
+        let (session, limit) = (connection.session, Limit::of_violation(error.reason));
+        if let (Some(session), Some(limit)) = (session, limit) {
+            self.limited(session, limit);
+        }
+        let Some(connection) = self.open_connection(id) else { return };
         if connection.session.is_none() {
             let version = connection.protocol.version();
             self.refuse(id, version, error.reason, error.detail.to_string());
@@ -271,6 +287,42 @@ impl Shard {
         Some(ConnectionId { index, generation: connection.generation })
     }
 
+    /// The words for a refusal, where the client wants any (3.1.2.11.7).
+    fn words(&self, id: ConnectionId, detail: &str) -> ReasonProperties {
+        let peer = self.connection(id).and_then(|connection| {
+            let is_v5 = connection.protocol.version().is_some_and(Version::is_v5);
+            connection.protocol.peer().filter(|_| is_v5)
+        });
+        let reason_string = match peer {
+            Some(peer) if peer.request_problem_information => Text::try_from(detail).ok(),
+            Some(_) | None => None,
+        };
+        ReasonProperties { reason_string, ..ReasonProperties::default() }
+    }
+
+    /// As [`Shard::answer`], with the words for a refusal where there is room for them [MQTT-3.4.2-2].
+    fn answer_with(
+        &mut self,
+        now: Time,
+        id: ConnectionId,
+        detail: Option<&str>,
+        packet: impl Fn(ReasonProperties) -> Packet,
+    ) {
+        let words = detail.map_or_else(ReasonProperties::default, |detail| self.words(id, detail));
+        if words.reason_string.is_some() && self.fits(id, &packet(words.clone())) {
+            self.send(id, &packet(words));
+        } else {
+            self.answer(now, id, &packet(ReasonProperties::default()));
+        }
+    }
+
+    /// Whether the client takes a packet of this size.
+    fn fits(&self, id: ConnectionId, packet: &Packet) -> bool {
+        let Some(connection) = self.connection(id) else { return false };
+        let version = connection.protocol.version().unwrap_or(Version::V311);
+        codec::encoded_len(packet, version).is_ok_and(|len| len <= connection.packet_size_max())
+    }
+
     /// Sends what the client is owed. If that is larger than the client takes, the connection ends, since it could
     /// only wait for it in vain.
     fn answer(&mut self, now: Time, id: ConnectionId, packet: &Packet) {
@@ -290,9 +342,13 @@ impl Shard {
         }
         let version = connection.protocol.version().unwrap_or(Version::V311);
         let size_max = connection.packet_size_max();
-        let fits = codec::encoded_len(packet, version).is_ok_and(|len| len <= size_max);
+        let fitting = codec::encoded_len(packet, version).ok().filter(|len| *len <= size_max);
         let output = self.outputs.lend(&mut connection.output);
-        if fits && output.write(|tail| codec::encode(packet, version, tail)).is_ok() {
+        if let Some(len) = fitting
+            && output.write(|tail| codec::encode(packet, version, tail)).is_ok()
+        {
+            self.stats.packets_out += 1;
+            self.stats.bytes_out += len as u64;
             mark_dirty(&mut self.dirty, connection, id.index);
             true
         } else {
@@ -311,7 +367,7 @@ impl Shard {
 
     /// Something of a client was refused because of a bound: counted each time, told once a connection.
     fn limited(&mut self, session: u32, limit: Limit) {
-        self.stats.limited += 1;
+        self.stats.limited[limit.as_index()] += 1;
         let session = &mut self.sessions[session];
         if session.limits_told.insert(limit) {
             let client_id = session.client_id.clone();

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hearth_protocol::connection::ProtocolError;
-use hearth_protocol::packet::{Packet, PacketId, Publish, PublishAck};
-use hearth_protocol::{QoS, ReasonCode, Time};
+use hearth_protocol::packet::{Packet, PacketId, Publish, PublishAck, PublishProperties};
+use hearth_protocol::property::PayloadFormat;
+use hearth_protocol::{QoS, ReasonCode, Time, TopicName};
 
 use super::Shard;
 use crate::access::Decision;
@@ -13,12 +15,14 @@ use crate::effect::{DropReason, Effect, Event, Forward};
 use crate::ids::ConnectionId;
 use crate::limits::Limit;
 use crate::message::Message;
+use crate::refusal::Refusal;
 use crate::system::is_reserved;
 
 impl Shard {
     pub(super) fn on_publish(&mut self, now: Time, id: ConnectionId, session: u32, publish: &Publish) {
         self.stats.published[publish.qos as usize] += 1;
-        let reason = match (publish.qos, publish.packet_id) {
+        self.stats.payload_bytes_in += publish.payload.len() as u64;
+        let outcome = match (publish.qos, publish.packet_id) {
             (QoS::ExactlyOnce, Some(packet_id)) => {
                 let inbound = &mut self.sessions[session].flow_mut().inbound;
                 if !inbound.begin(packet_id) {
@@ -43,70 +47,125 @@ impl Shard {
             }
         };
         if let Some(packet_id) = publish.packet_id {
-            self.acknowledge(id, session, publish.qos, packet_id, reason);
+            self.acknowledge(now, id, session, publish.qos, packet_id, outcome);
         }
     }
 
     /// PUBACK or PUBREC. A refused QoS 2 message is over with its PUBREC (4.3.3).
     fn acknowledge(
         &mut self,
+        now: Time,
         id: ConnectionId,
         session: u32,
         qos: QoS,
         packet_id: PacketId,
-        reason: ReasonCode,
+        outcome: Result<ReasonCode, Refusal>,
     ) {
-        let ack = PublishAck::new(packet_id, reason);
-        if qos == QoS::AtLeastOnce {
-            self.send(id, &Packet::PubAck(ack));
-            return;
-        }
+        let packet = match qos {
+            QoS::AtMostOnce | QoS::AtLeastOnce => Packet::PubAck,
+            QoS::ExactlyOnce => Packet::PubRec,
+        };
+        let refusal = match outcome {
+            Ok(reason) => {
+                self.send(id, &packet(PublishAck::new(packet_id, reason)));
+                return;
+            }
+            Err(refusal) => refusal,
+        };
         let session = &mut self.sessions[session];
-        if reason.is_failure() && session.version.is_v5() {
+        if qos == QoS::ExactlyOnce && session.version.is_v5() {
             session.flow_mut().inbound.release(packet_id);
         }
-        self.send(id, &Packet::PubRec(ack));
+        let reason = refusal.reason;
+        let ack = |properties| packet(PublishAck { packet_id, reason, properties });
+        self.answer_with(now, id, Some(refusal.detail), ack);
     }
 
     /// Decides about a message and passes it on; what its publisher is told.
-    fn take_message(&mut self, now: Time, session: u32, publish: &Publish) -> ReasonCode {
+    fn take_message(&mut self, now: Time, session: u32, publish: &Publish) -> Result<ReasonCode, Refusal> {
         let topic = publish.topic.as_str();
         if let Some(limit) = self.shared.limits.exceeded_by_topic(topic) {
             self.limited(session, limit);
-            return ReasonCode::TopicNameInvalid;
+            return Err(Refusal::limit(ReasonCode::TopicNameInvalid, limit));
+        }
+        if let Some(properties) = &publish.properties {
+            self.check_properties(session, properties, &publish.payload)?;
         }
         let publisher = &self.sessions[session];
         if is_reserved(&publish.topic) {
             self.count_drop(DropReason::ReservedTopic);
-            return ReasonCode::NotAuthorized;
+            return Err(Refusal::new(ReasonCode::NotAuthorized, "$SYS is the broker's own"));
         }
         if self.shared.access.publish(publisher.subject(), &publish.topic) == Decision::Deny {
             self.count_drop(DropReason::Denied);
-            return ReasonCode::NotAuthorized;
+            return Err(Refusal::new(ReasonCode::NotAuthorized, "access rules refuse to publish here"));
         }
         let outgoing = Outgoing::of_packet(publish, publisher.serial, now);
-        if publish.retain && !self.retain(now, &outgoing.message()) {
-            self.limited(session, Limit::Retained);
-            return ReasonCode::QuotaExceeded;
+        if publish.retain
+            && let Err(limit) = self.retain(now, &outgoing.message())
+        {
+            self.limited(session, limit);
+            return Err(Refusal::limit(ReasonCode::QuotaExceeded, limit));
         }
-        self.route(now, outgoing)
+        let reason = self.route(now, outgoing);
+        if reason.is_failure() {
+            self.limited(session, Limit::Queued);
+            return Err(Refusal::limit(reason, Limit::Queued));
+        }
+        Ok(reason)
+    }
+
+    /// What the properties of a message must keep beside the rules of the standard.
+    fn check_properties(
+        &mut self,
+        session: u32,
+        properties: &PublishProperties,
+        payload: &[u8],
+    ) -> Result<(), Refusal> {
+        if properties.user_properties.bytes() > self.shared.limits.user_property_bytes_max {
+            self.limited(session, Limit::UserPropertyBytes);
+            return Err(Refusal::limit(ReasonCode::QuotaExceeded, Limit::UserPropertyBytes));
+        }
+        let is_text = properties.payload_format == Some(PayloadFormat::Utf8);
+        if is_text && self.shared.options.check_payload_format && std::str::from_utf8(payload).is_err() {
+            self.count_drop(DropReason::PayloadFormat);
+            let detail = "the payload is not UTF-8, which its payload format indicator says (3.3.2.3.2)";
+            return Err(Refusal::new(ReasonCode::PayloadFormatInvalid, detail));
+        }
+        Ok(())
+    }
+
+    /// Publishes a retained message of the broker itself; one that is retained already goes to nobody again.
+    pub fn handle_own_message(&mut self, now: Time, topic: TopicName, payload: Bytes) {
+        if self.shared.retained.has(&topic, &payload) {
+            return;
+        }
+        let message = Message {
+            topic,
+            payload,
+            qos: QoS::AtMostOnce,
+            retain: true,
+            properties: None,
+            publisher: 0,
+            expires_at: None,
+        };
+        self.publish_message(now, &Arc::new(message));
     }
 
     /// A message of the broker itself, or for a client that is gone.
     pub(super) fn publish_message(&mut self, now: Time, message: &Arc<Message>) {
-        if message.retain && !self.retain(now, message) {
-            self.event(Event::Limited {
-                client_id: hearth_protocol::Text::EMPTY,
-                limit: Limit::Retained.name(),
-            });
+        if message.retain
+            && let Err(limit) = self.retain(now, message)
+        {
+            self.event(Event::Limited { client_id: hearth_protocol::Text::EMPTY, limit: limit.name() });
         }
         self.route(now, Outgoing::of_message(message));
     }
 
-    /// Whether the store took it. Stored before anybody is looked up: see `interest`.
-    fn retain(&mut self, now: Time, message: &Arc<Message>) -> bool {
-        let stored = self.shared.retained.store(message, now).is_ok();
-        if !stored {
+    /// Puts a message into the retained store, before anybody is looked up: see `interest`.
+    fn retain(&mut self, now: Time, message: &Arc<Message>) -> Result<(), Limit> {
+        let stored = self.shared.retained.store(message, now);
+        if stored.is_err() {
             self.count_drop(DropReason::RetainedFull);
         }
         stored

@@ -1,36 +1,42 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
 use hearth_protocol::packet::{
-    Packet, ReasonProperties, RetainHandling, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe,
+    Packet, RetainHandling, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe,
 };
+use hearth_protocol::property::UserProperties;
 use hearth_protocol::{QoS, ReasonCode, Time, TopicFilter};
 
 use super::Shard;
 use crate::access::Decision;
 use crate::ids::ConnectionId;
 use crate::limits::Limit;
+use crate::refusal::Refusal;
 use crate::replay::Replay;
 use crate::router::SubscriptionOptions;
 
 impl Shard {
     pub(super) fn on_subscribe(&mut self, now: Time, id: ConnectionId, session: u32, subscribe: &Subscribe) {
-        let is_too_many = self.is_too_many(session, subscribe.subscriptions.len());
+        let refused = self.refusal_of_all(
+            session,
+            subscribe.subscriptions.len(),
+            &subscribe.properties.user_properties,
+        );
         let subscription_id = subscribe.properties.subscription_id.unwrap_or(0);
         let mut reasons = Vec::with_capacity(subscribe.subscriptions.len());
+        let mut detail = None;
         for subscription in &subscribe.subscriptions {
-            let reason = match self.objection(session, subscription) {
-                _ if is_too_many => ReasonCode::QuotaExceeded,
-                Some(reason) => reason,
-                None => {
-                    self.enter(session, subscription, subscription_id);
-                    granted(subscription.qos)
-                }
-            };
-            reasons.push(reason);
+            let refusal = refused.or_else(|| self.refusal(session, subscription));
+            reasons.push(refusal.map_or(granted(subscription.qos), |refusal| refusal.reason));
+            match refusal {
+                // The words are one text for all filters: those of the first that was refused.
+                Some(refusal) => detail = detail.or(Some(refusal.detail)),
+                None => self.enter(session, subscription, subscription_id),
+            }
         }
-        let properties = ReasonProperties::default();
-        let suback = SubAck { packet_id: subscribe.packet_id, reasons, properties };
-        self.answer(now, id, &Packet::SubAck(suback));
+        let packet_id = subscribe.packet_id;
+        self.answer_with(now, id, detail, |properties| {
+            Packet::SubAck(SubAck { packet_id, reasons: reasons.clone(), properties })
+        });
         if self.connection(id).is_some() {
             self.send_queue(now, session);
             self.sessions[session].forget_flow();
@@ -44,10 +50,12 @@ impl Shard {
         session: u32,
         unsubscribe: &Unsubscribe,
     ) {
-        let is_too_many = self.is_too_many(session, unsubscribe.filters.len());
+        let refused =
+            self.refusal_of_all(session, unsubscribe.filters.len(), &unsubscribe.properties.user_properties);
         let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
         for filter in &unsubscribe.filters {
-            reasons.push(if is_too_many {
+            reasons.push(if refused.is_some() {
+                // UNSUBACK has no code for a quota (3.11.3).
                 ReasonCode::ImplementationSpecificError
             } else if self.remove(session, filter) {
                 ReasonCode::Success
@@ -55,9 +63,10 @@ impl Shard {
                 ReasonCode::NoSubscriptionExisted
             });
         }
-        let properties = ReasonProperties::default();
-        let unsuback = UnsubAck { packet_id: unsubscribe.packet_id, reasons, properties };
-        self.answer(now, id, &Packet::UnsubAck(unsuback));
+        let packet_id = unsubscribe.packet_id;
+        self.answer_with(now, id, refused.map(|refusal| refusal.detail), |properties| {
+            Packet::UnsubAck(UnsubAck { packet_id, reasons: reasons.clone(), properties })
+        });
     }
 
     /// Ends a subscription; whether there was one.
@@ -88,30 +97,42 @@ impl Shard {
         self.router.find(filter, session).is_some()
     }
 
-    fn is_too_many(&mut self, session: u32, filters: usize) -> bool {
-        let is_too_many = filters > self.shared.limits.filters_per_packet_max;
-        if is_too_many {
-            self.limited(session, Limit::FiltersPerPacket);
-        }
-        is_too_many
+    /// Why no filter of a packet is taken.
+    fn refusal_of_all(
+        &mut self,
+        session: u32,
+        filters: usize,
+        user_properties: &UserProperties,
+    ) -> Option<Refusal> {
+        let limits = &self.shared.limits;
+        let limit = if filters > limits.filters_per_packet_max {
+            Limit::FiltersPerPacket
+        } else if user_properties.bytes() > limits.user_property_bytes_max {
+            Limit::UserPropertyBytes
+        } else {
+            return None;
+        };
+        self.limited(session, limit);
+        Some(Refusal::limit(ReasonCode::QuotaExceeded, limit))
     }
 
     /// Why a subscription is not taken.
-    fn objection(&mut self, session_index: u32, subscription: &Subscription) -> Option<ReasonCode> {
+    fn refusal(&mut self, session_index: u32, subscription: &Subscription) -> Option<Refusal> {
         let filter = &subscription.filter;
         let limits = &self.shared.limits;
         let session = &self.sessions[session_index];
         if let Some(limit) = limits.exceeded_by_topic(filter.as_str()) {
             self.limited(session_index, limit);
-            return Some(ReasonCode::TopicFilterInvalid);
+            return Some(Refusal::limit(ReasonCode::TopicFilterInvalid, limit));
         }
         let is_full = session.subscriptions_len() >= limits.subscriptions_per_session_max;
         if is_full && !self.has_subscription(session_index, filter) {
             self.limited(session_index, Limit::Subscriptions);
-            return Some(ReasonCode::QuotaExceeded);
+            return Some(Refusal::limit(ReasonCode::QuotaExceeded, Limit::Subscriptions));
         }
         let decision = self.shared.access.subscribe(session.subject(), filter);
-        (decision == Decision::Deny).then_some(ReasonCode::NotAuthorized)
+        let denied = Refusal::new(ReasonCode::NotAuthorized, "access rules refuse this filter");
+        (decision == Decision::Deny).then_some(denied)
     }
 
     /// Enters a subscription, and its retained messages where it wants them [MQTT-3.3.1-9]; they go out after

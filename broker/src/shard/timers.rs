@@ -132,6 +132,7 @@ impl Shard {
             self.publish_will(now, id.index);
         }
         if self.sessions[id.index].expires_at.is_some_and(|at| at <= now) {
+            self.stats.sessions_expired += 1;
             self.end_session(now, id.index);
         } else {
             self.watch_session(now, id.index);

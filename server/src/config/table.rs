@@ -199,9 +199,39 @@ pub static SETTINGS: &[Setting] = &[
         "Each holds a topic name for as long as the connection lasts."
     ),
     limit!(
+        topic_alias_out_max: u16, Count, 0, 65_535,
+        "Highest topic alias that Hearth uses towards a client, if the client allows as many.",
+        "The topics of a chatty connection; each is held once more."
+    ),
+    limit!(
+        user_property_bytes_max: usize, Bytes, 0, PACKET_BYTES,
+        "Bytes of names and values of the user properties of one packet.",
+        "Far above what tracing headers take, and every subscriber gets a copy."
+    ),
+    limit!(
+        will_bytes_max: usize, Bytes, 0, PACKET_BYTES,
+        "Bytes of topic, payload and properties of a will.",
+        "A will is held for as long as its client is connected."
+    ),
+    limit!(
+        wills_per_shard_max: usize, Count, 0, LARGE,
+        "Wills that one shard holds.",
+        "One for each connection."
+    ),
+    limit!(
         connections_per_shard_max: usize, Count, 1, LARGE,
         "Connections of one shard.",
         "Below the open files of a large machine."
+    ),
+    limit!(
+        sessions_per_shard_max: usize, Count, 1, LARGE,
+        "Sessions of one shard, connected or not.",
+        "Clients with ever new ids must not fill the memory within the time that sessions are kept."
+    ),
+    limit!(
+        keep_alive_min_seconds: u16, Seconds, 1, 65_535,
+        "Shortest keep-alive that a client may have; in version 5 a shorter one becomes this.",
+        "The shortest there is: it leaves the choice to the client."
     ),
     limit!(
         keep_alive_max_seconds: u16, Seconds, 1, 65_535,

@@ -139,3 +139,25 @@ fn what_is_the_brokers_own_cannot_be_published_to() {
     let reason = broker.publish(publisher, message("$SYS/x", "x", QoS::AtLeastOnce));
     assert_eq!(reason, Some(ReasonCode::NotAuthorized));
 }
+
+#[test]
+fn no_local_keeps_only_its_own_subscription_from_the_clients_own_messages() {
+    let mut broker = Broker::new(1);
+    let client = broker.client(options("c"));
+    let quiet = Subscription { no_local: true, ..filter("a/#", QoS::ExactlyOnce) };
+    broker.subscribe_with_id(client, quiet, Some(7));
+    broker.subscribe_with_id(client, filter("a/b", QoS::AtLeastOnce), Some(8));
+    let other = broker.client(options("o"));
+    let ids = |messages: Vec<Publish>| -> Vec<(QoS, Vec<u32>)> {
+        messages.into_iter().map(|got| (got.qos, got.properties.unwrap().subscription_ids)).collect()
+    };
+    for (publisher, topic, expected) in [
+        (client, "a/b", vec![(QoS::AtLeastOnce, vec![8])]),
+        (client, "a/c", vec![]),
+        (other, "a/b", vec![(QoS::ExactlyOnce, vec![7, 8])]),
+        (other, "a/c", vec![(QoS::ExactlyOnce, vec![7])]),
+    ] {
+        broker.publish(publisher, message(topic, "x", QoS::ExactlyOnce));
+        assert_eq!(ids(broker.messages(client)), expected, "{topic}");
+    }
+}

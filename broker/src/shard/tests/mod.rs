@@ -2,6 +2,7 @@
 
 mod authentication;
 mod chaos;
+mod choices;
 mod delivery;
 mod limits;
 mod oracle;
@@ -27,8 +28,8 @@ use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicFilter, TopicName, Versi
 
 use super::Shard;
 use crate::{
-    Access, AllowAll, AuthRequest, ConnectionId, DropReason, Effect, Event, Limits, Peer, ShardCount,
-    ShardId, Shared, Stats, Transport,
+    Access, AllowAll, AuthRequest, ConnectionId, DropReason, Effect, Event, Limit, Limits, Options, Peer,
+    ShardCount, ShardId, Shared, Stats, Transport,
 };
 
 struct Broker {
@@ -57,12 +58,21 @@ impl Broker {
     }
 
     fn with_limits(shards: u16, limits: Limits) -> Self {
-        Self::with_access(shards, limits, AllowAll)
+        Self::with(shards, limits, Options::default(), AllowAll)
+    }
+
+    fn with_options(shards: u16, limits: Limits, options: Options) -> Self {
+        Self::with(shards, limits, options, AllowAll)
     }
 
     fn with_access(shards: u16, limits: Limits, access: impl Access + 'static) -> Self {
+        Self::with(shards, limits, Options::default(), access)
+    }
+
+    fn with(shards: u16, limits: Limits, options: Options, access: impl Access + 'static) -> Self {
         let count = ShardCount::new(NonZeroU16::new(shards).unwrap());
-        let shared = Arc::new(Shared::with_access(count, limits, [3, 5], Box::new(access)));
+        let shared = Shared::with_access(count, limits, [3, 5], Box::new(access)).with_options(options);
+        let shared = Arc::new(shared);
         let shards = (0..shards).map(|id| Shard::new(Arc::clone(&shared), ShardId::new(id))).collect();
         let now = Time::from_millis(1000);
         Self {
@@ -255,6 +265,10 @@ impl Broker {
 
     fn dropped(&self, reason: DropReason) -> u64 {
         self.count(|stats| stats.dropped[reason.as_index()])
+    }
+
+    fn limited(&self, limit: Limit) -> u64 {
+        self.count(|stats| stats.limited[limit.as_index()])
     }
 
     fn subscribe(&mut self, client: usize, subscription: Subscription) -> ReasonCode {

@@ -162,6 +162,10 @@ fn three_shards_do_what_a_list_of_subscriptions_would_do() {
             subscriptions as u64,
             "seed {seed}"
         );
-        assert_eq!(scenario.broker.shared.retained_size().0, scenario.retained.len(), "seed {seed}");
+        assert_eq!(
+            scenario.broker.shared.retained_size(scenario.broker.now).0,
+            scenario.retained.len(),
+            "seed {seed}"
+        );
     }
 }
