@@ -24,6 +24,8 @@ pub struct Peer {
 pub enum Transport {
     /// TCP.
     Tcp,
+    /// A unix socket.
+    Unix,
     /// WebSocket, binary frames.
     WebSocket,
 }

@@ -36,8 +36,8 @@ pub enum Refusal {
     name = "hearth",
     version,
     about = "MQTT broker and smart-home panel in one program.",
-    after_help = "ADDR is a port (this machine only), an address with a port (0.0.0.0:1883: every network) or `none`; \
-                  it may be given several times.\nEvery setting has a variable and a key of the file too: see \
+    after_help = "ADDR is a port (this machine only), an address with a port (0.0.0.0:1883: every network), a unix socket \
+                  (unix:/run/hearth.sock) or `none`; it may be given several times.\nEvery setting has a variable and a key of the file too: see \
                   docs/settings.md.",
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true
@@ -49,7 +49,7 @@ struct CommandLine {
     /// Keep what outlives the process in this folder [default: hearth-data]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
-    /// Serve MQTT over TCP here [default: localhost:1883]
+    /// Serve MQTT here [default: localhost:1883]
     #[arg(long, value_name = "ADDR")]
     mqtt: Vec<String>,
     /// Serve the web app here, with MQTT over WebSocket at /mqtt [default: localhost:8080]
@@ -175,6 +175,7 @@ fn sentence(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ListenAddress;
 
     const MACHINE: Machine = Machine { cores: 3, has_ipv6_loopback: true };
 
@@ -219,9 +220,10 @@ mod tests {
              --log hearth=debug --demo",
         );
         assert_eq!(config.data.to_str(), Some("/var/lib/hearth"));
-        assert_eq!(config.mqtt, ["0.0.0.0:1883".parse().unwrap(), "[::]:1883".parse().unwrap()]);
+        let tcp = |address: &str| ListenAddress::Tcp(address.parse().unwrap());
+        assert_eq!(config.mqtt, [tcp("0.0.0.0:1883"), tcp("[::]:1883")]);
         assert_eq!(config.http, []);
-        assert_eq!(config.ws, ["127.0.0.1:0".parse().unwrap()]);
+        assert_eq!(config.ws, [tcp("127.0.0.1:0")]);
         assert_eq!((config.shards, config.log.as_str(), config.demo), (2, "hearth=debug", true));
     }
 

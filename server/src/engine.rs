@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
 use crate::shard_driver::{self, HandOver, Inbox, Seat, ShardDriver};
+use crate::socket::Detached;
 
 /// Gives connections to the shards; cheap to clone.
 #[derive(Clone, Debug)]
@@ -42,12 +43,11 @@ struct ShardThread {
 /// A connection as the door has it.
 #[derive(Debug)]
 pub(crate) struct Arrival {
-    /// Non-blocking, and watched by no runtime any more.
-    pub(crate) socket: std::net::TcpStream,
+    pub(crate) socket: Detached,
     /// Everything that was read from it.
     pub(crate) bytes: Bytes,
     /// Where it comes from.
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Option<SocketAddr>,
     /// How its bytes are framed.
     pub(crate) transport: Transport,
     /// Its place at the door.
@@ -105,10 +105,10 @@ impl Engine {
             }
         };
         let is_websocket = match transport {
-            Transport::Tcp => false,
+            Transport::Tcp | Transport::Unix => false,
             Transport::WebSocket => true,
         };
-        let peer = Peer { address: Some(address), transport, assigned_client_id };
+        let peer = Peer { address, transport, assigned_client_id };
         self.inboxes[shard.as_index()].open(HandOver { socket, bytes, peer, is_websocket, permit });
     }
 

@@ -14,6 +14,7 @@ mod run;
 mod server;
 mod shard_driver;
 mod shutdown;
+mod socket;
 
 pub use listener::{BindError, Kind};
 pub use run::run;

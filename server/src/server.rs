@@ -11,7 +11,7 @@ use hearth_api::ListenerKind;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::config::{AllowedOrigins, Config};
+use crate::config::{AllowedOrigins, Config, ListenAddress};
 use crate::demo;
 use crate::engine::{Engine, Shards};
 use crate::http::{self, Status};
@@ -30,12 +30,12 @@ pub struct Server {
 }
 
 /// A listener that is ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listening {
     /// What it serves.
     pub kind: Kind,
     /// Where; never port 0.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
 }
 
 /// Why a broker did not start.
@@ -80,7 +80,7 @@ impl Server {
             [(Kind::Mqtt, &config.mqtt), (Kind::Http, &config.http), (Kind::Ws, &config.ws)]
         {
             for address in addresses {
-                bound.push(Bound::bind(kind, *address)?);
+                bound.push(Bound::bind(kind, address, config.unix_permissions).await?);
             }
         }
         let limits = config.limits.clone();
@@ -102,23 +102,27 @@ impl Server {
             server.serve(bound, &services);
         }
         if config.demo {
-            let mqtt = server.listening.iter().find(|listening| listening.kind == Kind::Mqtt);
-            demo::spawn(mqtt.map(|listening| listening.address), &server.tasks, &server.stop);
+            demo::spawn(server.tcp_address(Kind::Mqtt), &server.tasks, &server.stop);
         }
         Ok(server)
     }
 
     fn serve(&self, bound: Bound, services: &Services) {
-        let Bound { kind, listener, .. } = bound;
+        let Bound { kind, acceptor, .. } = bound;
         let router = match kind {
             Kind::Mqtt => {
-                self.tasks.spawn(listener::tcp::serve(listener, services.door.clone()));
+                self.tasks.spawn(listener::mqtt::serve(acceptor, services.door.clone()));
                 return;
             }
             Kind::Http => services.http.clone(),
             Kind::Ws => services.ws.clone(),
         };
-        self.tasks.spawn(listener::http::serve(listener, router, self.tasks.clone(), self.stop.clone()));
+        self.tasks.spawn(listener::http::serve(acceptor, router, self.tasks.clone(), self.stop.clone()));
+    }
+
+    /// The first address of TCP where a kind is served.
+    fn tcp_address(&self, kind: Kind) -> Option<SocketAddr> {
+        self.listening.iter().filter(|listening| listening.kind == kind).find_map(|it| it.address.tcp())
     }
 
     /// The listeners, in the order of the settings.
@@ -138,7 +142,7 @@ impl Server {
 
 impl Listening {
     fn of(bound: &Bound) -> Self {
-        Self { kind: bound.kind, address: bound.address }
+        Self { kind: bound.kind, address: bound.address.clone() }
     }
 }
 

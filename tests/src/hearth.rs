@@ -14,11 +14,18 @@ use crate::process::{Ended, Process};
 pub struct Hearth {
     process: Process,
     listeners: Vec<Listener>,
+    unix_sockets: Vec<PathBuf>,
     // Dropped last: the process may still write there while it ends.
     _data: TempDir,
 }
 
 /// One `listening` line.
+enum ReadyLine {
+    Tcp(Listener),
+    Unix(PathBuf),
+}
+
+/// A listener of TCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     pub kind: String,
@@ -85,7 +92,12 @@ impl Hearth {
         self.address("ws")
     }
 
-    /// Every listener in the order of its line.
+    /// The first unix socket.
+    pub fn unix_socket(&self) -> &Path {
+        self.unix_sockets.first().expect("the broker listens on a unix socket")
+    }
+
+    /// Every listener of TCP in the order of its line.
     pub fn listeners(&self) -> &[Listener] {
         &self.listeners
     }
@@ -99,6 +111,13 @@ impl Hearth {
     pub fn open_files(&self) -> Option<usize> {
         let folder = format!("/proc/{}/fd", self.process.id());
         std::fs::read_dir(folder).ok().map(Iterator::count)
+    }
+
+    /// Ends the broker as a crash does.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        self.process.signal(Signal::KILL);
+        self.process.wait();
     }
 
     /// Asks the broker to stop, as a service manager does, and waits until it did.
@@ -154,7 +173,7 @@ impl HearthCommand {
             if is_listener && argument != "none" {
                 self.listener_count += 1;
             }
-            is_listener = ["--mqtt", "--http", "--ws"].contains(&argument);
+            is_listener = ["--mqtt", "--http", "--ws", "--one"].contains(&argument);
         }
         self
     }
@@ -178,10 +197,14 @@ impl HearthCommand {
         self.command.arg("--data").arg(data.path());
         let process = Process::start("hearth", &mut self.command);
         let mut cursor = 0;
-        let listeners = (0..self.listener_count)
-            .map(|_| process.wait_for_line(&mut cursor, "a `listening` line", Listener::from_line))
-            .collect();
-        Hearth { process, listeners, _data: data }
+        let (mut listeners, mut unix_sockets) = (Vec::new(), Vec::new());
+        for _ in 0..self.listener_count {
+            match process.wait_for_line(&mut cursor, "a `listening` line", ReadyLine::read) {
+                ReadyLine::Tcp(listener) => listeners.push(listener),
+                ReadyLine::Unix(path) => unix_sockets.push(path),
+            }
+        }
+        Hearth { process, listeners, unix_sockets, _data: data }
     }
 
     /// Runs the command to its end.
@@ -191,11 +214,14 @@ impl HearthCommand {
     }
 }
 
-impl Listener {
+impl ReadyLine {
     /// Reads `listening KIND ADDRESS`.
-    fn from_line(line: &str) -> Option<Self> {
+    fn read(line: &str) -> Option<Self> {
         let (kind, address) = line.strip_prefix("listening ")?.split_once(' ')?;
-        Some(Self { kind: kind.to_owned(), address: address.parse().ok()? })
+        if let Some(path) = address.strip_prefix("unix:") {
+            return Some(Self::Unix(PathBuf::from(path)));
+        }
+        Some(Self::Tcp(Listener { kind: kind.to_owned(), address: address.parse().ok()? }))
     }
 }
 

@@ -26,6 +26,8 @@ mod process;
 mod reverse_proxy;
 mod settings;
 mod subscriptions;
+#[cfg(unix)]
+mod unix_socket;
 mod web_app;
 mod web_layout;
 mod web_page;

@@ -31,9 +31,10 @@ fn example_command(info: Option<&Info>) -> String {
     let href = document::href();
     let host = host_name(&href);
     let host = if host.is_empty() { "localhost" } else { host };
-    let listener =
-        info.and_then(|info| info.listeners.iter().find(|listener| listener.kind == ListenerKind::Mqtt));
-    let port = match listener.and_then(|listener| port(&listener.address)) {
+    let listeners = info.map(|info| info.listeners.as_slice()).unwrap_or_default();
+    let mut mqtt = listeners.iter().filter(|listener| listener.kind == ListenerKind::Mqtt);
+    // A unix socket has no port, and no page is on its machine for sure.
+    let port = match mqtt.find_map(|listener| port(&listener.address)) {
         None | Some(MQTT_PORT) => String::new(),
         Some(port) => format!(" -p {port}"),
     };

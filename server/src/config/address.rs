@@ -1,15 +1,59 @@
 //! Where a listener listens, as a person types it.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use super::Machine;
 
 /// The forms that are understood, for error messages.
 const FORMS: &str = "write a port (1883), an address with a port (192.168.1.5:1883, [::1]:1883, localhost:1883, \
-                     or 0.0.0.0:1883 for every network), or `none`";
+                     or 0.0.0.0:1883 for every network), a unix socket (unix:/run/hearth.sock), or `none`";
+
+/// What a unix socket begins with.
+const UNIX: &str = "unix:";
+
+/// Where a listener listens; the text is what a person types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// A port of TCP.
+    Tcp(SocketAddr),
+    /// A unix socket, by the path of its file.
+    Unix(PathBuf),
+}
+
+impl ListenAddress {
+    /// The address of TCP, where it is one.
+    pub const fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Whether each time it is asked for it is another one.
+    fn is_any_port(&self) -> bool {
+        self.tcp().is_some_and(|address| address.port() == 0)
+    }
+}
+
+impl From<SocketAddr> for ListenAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(formatter),
+            Self::Unix(path) => write!(formatter, "{UNIX}{}", path.display()),
+        }
+    }
+}
 
 /// Addresses of the items together; no item or a single `none` means nowhere.
-pub(super) fn parse_all(machine: &Machine, items: &[String]) -> Result<Vec<SocketAddr>, String> {
+pub(super) fn parse_all(machine: &Machine, items: &[String]) -> Result<Vec<ListenAddress>, String> {
     if let [only] = items
         && is_none(only)
     {
@@ -22,7 +66,7 @@ pub(super) fn parse_all(machine: &Machine, items: &[String]) -> Result<Vec<Socke
         }
         for address in parse(machine, item)? {
             // Typed twice in two forms is one listener; port 0 asks for a new port each time.
-            if address.port() == 0 || !addresses.contains(&address) {
+            if address.is_any_port() || !addresses.contains(&address) {
                 addresses.push(address);
             }
         }
@@ -31,11 +75,12 @@ pub(super) fn parse_all(machine: &Machine, items: &[String]) -> Result<Vec<Socke
 }
 
 /// The text that [`parse_all`] reads back.
-pub(super) fn show(addresses: &[SocketAddr]) -> String {
+pub(super) fn show(addresses: &[ListenAddress]) -> String {
     match addresses {
         [] => "\"none\"".to_owned(),
         addresses => {
-            let items: Vec<String> = addresses.iter().map(|address| format!("\"{address}\"")).collect();
+            let items: Vec<String> =
+                addresses.iter().map(|address| toml::Value::from(address.to_string()).to_string()).collect();
             format!("[{}]", items.join(", "))
         }
     }
@@ -45,10 +90,13 @@ fn is_none(item: &str) -> bool {
     item.trim() == "none"
 }
 
-fn parse(machine: &Machine, item: &str) -> Result<Vec<SocketAddr>, String> {
+fn parse(machine: &Machine, item: &str) -> Result<Vec<ListenAddress>, String> {
     let item = item.trim();
+    if let Some(path) = item.strip_prefix(UNIX) {
+        return unix(path).map(|address| vec![address]);
+    }
     if let Ok(address) = item.parse::<SocketAddr>() {
-        return Ok(vec![address]);
+        return Ok(vec![address.into()]);
     }
     if !item.is_empty() && item.bytes().all(|byte| byte.is_ascii_digit()) {
         return port(item, item).map(|port| machine.loopback(port));
@@ -69,6 +117,17 @@ fn parse(machine: &Machine, item: &str) -> Result<Vec<SocketAddr>, String> {
         return Err(format!("`{item}` is no address; {FORMS}"));
     }
     Err(format!("`{host}` in `{item}` is not an IP address; {FORMS}"))
+}
+
+fn unix(path: &str) -> Result<ListenAddress, String> {
+    if !cfg!(unix) {
+        return Err(format!("`{UNIX}{path}` needs unix sockets, which this system does not have; {FORMS}"));
+    }
+    if path.is_empty() {
+        return Err(format!("`{UNIX}` has no path; {FORMS}"));
+    }
+    // `unix:///run/hearth.sock` is how a URL writes it.
+    Ok(ListenAddress::Unix(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
 }
 
 fn port(item: &str, digits: &str) -> Result<u16, String> {
@@ -103,6 +162,9 @@ mod tests {
             (&["0"], "127.0.0.1:0"),
             (&["none"], ""),
             (&[], ""),
+            (&["unix:/run/hearth.sock"], "unix:/run/hearth.sock"),
+            (&["unix:///run/hearth.sock"], "unix:/run/hearth.sock"),
+            (&["unix:hearth.sock", "1883", "unix:hearth.sock"], "unix:hearth.sock 127.0.0.1:1883 [::1]:1883"),
         ] {
             assert_eq!(parsed(&MACHINE, items).unwrap(), expected, "{items:?}");
         }
@@ -138,6 +200,7 @@ mod tests {
             (&["[::1:1883"], "`[::1:1883` has no port"),
             (&[":1883"], "`:1883` is no address"),
             (&["none", "1883"], "`none` stands beside"),
+            (&["unix:"], "`unix:` has no path"),
         ] {
             let error = parsed(&MACHINE, items).unwrap_err();
             assert!(error.starts_with(expected), "{items:?}: {error}");
@@ -148,5 +211,6 @@ mod tests {
     fn what_is_shown_can_be_read_back() {
         assert_eq!(show(&MACHINE.loopback(1883)), r#"["127.0.0.1:1883", "[::1]:1883"]"#);
         assert_eq!(show(&[]), "\"none\"");
+        assert_eq!(show(&[ListenAddress::Unix("a b".into())]), r#"["unix:a b"]"#);
     }
 }

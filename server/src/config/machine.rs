@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+use super::ListenAddress;
+
 /// Shards that a machine gets by default at most. Each costs a thread and a ring to each other one; beyond this
 /// a person who knows the load should choose.
 const DEFAULT_SHARDS_MAX: usize = 32;
@@ -27,10 +29,10 @@ impl Machine {
 
     /// Both loopback addresses as far as they are there, so that `localhost` reaches the listener whichever it
     /// means. With port 0 only the first: two sockets would get two ports, and nobody could tell them apart.
-    pub fn loopback(&self, port: u16) -> Vec<SocketAddr> {
-        let mut addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
+    pub fn loopback(&self, port: u16) -> Vec<ListenAddress> {
+        let mut addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()];
         if self.has_ipv6_loopback && port != 0 {
-            addresses.push(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
+            addresses.push(SocketAddr::from((Ipv6Addr::LOCALHOST, port)).into());
         }
         addresses
     }

@@ -16,11 +16,11 @@ mod table;
 mod typed;
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use hearth_broker::Limits;
 
+pub use address::ListenAddress;
 pub use error::ConfigError;
 pub use machine::Machine;
 pub use origin::AllowedOrigins;
@@ -40,11 +40,13 @@ pub struct Config {
     /// Whether the simulated home runs.
     pub demo: bool,
     /// Where MQTT over TCP listens; empty: nowhere.
-    pub mqtt: Vec<SocketAddr>,
+    pub mqtt: Vec<ListenAddress>,
     /// Where the web app is served; empty: nowhere.
-    pub http: Vec<SocketAddr>,
+    pub http: Vec<ListenAddress>,
     /// Where MQTT over WebSocket is served at any path; empty: nowhere.
-    pub ws: Vec<SocketAddr>,
+    pub ws: Vec<ListenAddress>,
+    /// Permissions of the files of unix sockets.
+    pub unix_permissions: u32,
     /// Other sites whose pages may connect through an `http` listener.
     pub http_allowed_origins: AllowedOrigins,
     /// Sites whose pages may connect through a `ws` listener.
@@ -64,6 +66,7 @@ impl Config {
             mqtt: machine.loopback(1883),
             http: machine.loopback(8080),
             ws: machine.loopback(9001),
+            unix_permissions: 0o660,
             http_allowed_origins: AllowedOrigins::default(),
             ws_allowed_origins: AllowedOrigins::default(),
             limits: Limits::default(),

@@ -13,8 +13,8 @@ Without `--config` and `HEARTH_CONFIG` no file is read. A name that Hearth does 
 `hearth check-config FILE` says whether a file is good and what it changes.
 
 An address is a port (`1883`: this machine only), an address with a port (`0.0.0.0:1883`: every network,
-`192.168.1.5:1883`, `[::1]:1883`, `localhost:1883`), or `none`. Port 0 takes a free one. A flag may be given several
-times; a variable takes a list with commas; the file takes a string, a port or a list of them. In the file,
+`192.168.1.5:1883`, `[::1]:1883`, `localhost:1883`), a unix socket by the path of its file (`unix:/run/hearth.sock`), or
+`none`. Port 0 takes a free one. A flag may be given several times; a variable takes a list with commas; the file takes a string, a port or a list of them. In the file,
 `mqtt = 1883` is short for `mqtt.listen = 1883`.
 
 This page is made from the table in `server/src/config`; a test keeps it in step

@@ -1,12 +1,11 @@
 //! One setting: its names, what it is for, and how its value gets into the [`Config`].
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tracing_subscriber::EnvFilter;
 
 use super::number::Unit;
-use super::{AllowedOrigins, Config, Machine, Raw, address};
+use super::{AllowedOrigins, Config, ListenAddress, Machine, Raw, address};
 
 /// An entry of the table of settings.
 #[derive(Debug)]
@@ -28,11 +27,12 @@ pub struct Setting {
 /// The field of [`Config`] that a setting fills, by kind of value.
 #[derive(Debug)]
 pub(super) enum Field {
-    Addresses(fn(&mut Config) -> &mut Vec<SocketAddr>),
+    Addresses(fn(&mut Config) -> &mut Vec<ListenAddress>),
     Origins(fn(&mut Config) -> &mut AllowedOrigins),
     LogFilter(fn(&mut Config) -> &mut String),
     Folder(fn(&mut Config) -> &mut PathBuf),
     Switch(fn(&mut Config) -> &mut bool),
+    Permissions(fn(&mut Config) -> &mut u32),
     Number { unit: Unit, min: u64, max: u64, read: fn(&Config) -> u64, write: fn(&mut Config, u64) },
 }
 
@@ -54,6 +54,7 @@ impl Setting {
             Field::LogFilter(field) => *field(config) = log_filter(raw)?,
             Field::Folder(field) => *field(config) = folder(raw)?,
             Field::Switch(field) => *field(config) = switch(raw)?,
+            Field::Permissions(field) => *field(config) = permissions(raw)?,
             Field::Number { unit, min, max, write, .. } => write(config, number(raw, *unit, *min, *max)?),
         }
         Ok(())
@@ -68,6 +69,7 @@ impl Setting {
             Field::LogFilter(field) => toml::Value::from(field(&mut config).as_str()).to_string(),
             Field::Folder(field) => toml::Value::from(&*field(&mut config).to_string_lossy()).to_string(),
             Field::Switch(field) => field(&mut config).to_string(),
+            Field::Permissions(field) => format!("\"{:03o}\"", field(&mut config)),
             Field::Number { unit, read, .. } => unit.show(read(&config)),
         }
     }
@@ -123,6 +125,20 @@ fn switch(raw: &Raw) -> Result<bool, String> {
         Raw::Text(_) | Raw::List(_) | Raw::Number(_) | Raw::Other(_) => {
             Err("this is neither true nor false; write one of them".to_owned())
         }
+    }
+}
+
+/// Three octal digits, as chmod takes them. A number of TOML would be decimal, and is not what it looks like.
+fn permissions(raw: &Raw) -> Result<u32, String> {
+    let digits = text(raw)?;
+    let is_octal =
+        matches!(digits.len(), 3 | 4) && digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
+    match u32::from_str_radix(digits, 8) {
+        Ok(mode) if is_octal && mode <= 0o777 => Ok(mode),
+        Ok(_) | Err(_) => Err(format!(
+            "`{digits}` are no permissions; write three octal digits as chmod takes them, such as \"660\" for owner \
+             and group"
+        )),
     }
 }
 

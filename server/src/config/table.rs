@@ -89,16 +89,27 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "mqtt.listen",
         flag: Some("--mqtt"),
-        meaning: "Where MQTT over TCP listens: ports or addresses, or `none`.",
+        meaning: "Where MQTT listens: ports, addresses or unix sockets (`unix:/run/hearth.sock`), or `none`.",
         reason: "Port 1883 is MQTT's own. Anonymous clients are served, so only this machine is let in unless \
                  told otherwise.",
         default_words: Some("`localhost:1883`"),
         field: Field::Addresses(|config| &mut config.mqtt),
     },
     Setting {
+        key: "unix.permissions",
+        flag: None,
+        meaning: "Permissions of the files of unix sockets, in octal digits as chmod takes them. Who may write to the \
+                  file may connect.",
+        reason: "Owner and group: a group of the system says who may connect, and nobody else is let in unless told \
+                 otherwise.",
+        default_words: None,
+        field: Field::Permissions(|config| &mut config.unix_permissions),
+    },
+    Setting {
         key: "http.listen",
         flag: Some("--http"),
-        meaning: "Where the web app is served, with MQTT over WebSocket at `/mqtt`: ports or addresses, or `none`.",
+        meaning: "Where the web app is served, with MQTT over WebSocket at `/mqtt`: ports, addresses or unix sockets, or \
+                  `none`.",
         reason: "Port 8080 needs no rights. Only this machine is let in unless told otherwise.",
         default_words: Some("`localhost:8080`"),
         field: Field::Addresses(|config| &mut config.http),
@@ -115,7 +126,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "ws.listen",
         flag: Some("--ws"),
-        meaning: "Where MQTT over WebSocket is served at any path: ports or addresses, or `none`.",
+        meaning: "Where MQTT over WebSocket is served at any path: ports, addresses or unix sockets, or `none`.",
         reason: "Port 9001 is what other brokers use. Only this machine is let in unless told otherwise.",
         default_words: Some("`localhost:9001`"),
         field: Field::Addresses(|config| &mut config.ws),

@@ -30,7 +30,7 @@ fn the_defaults_serve_this_machine_alone() {
     let config = Config::defaults(&MACHINE);
     for addresses in [&config.mqtt, &config.http, &config.ws] {
         assert_eq!(addresses.len(), 2);
-        assert!(addresses.iter().all(|address| address.ip().is_loopback()));
+        assert!(addresses.iter().all(|address| address.tcp().unwrap().ip().is_loopback()));
     }
     assert_eq!(config.shards, 3);
     assert!(!config.demo);
@@ -123,6 +123,9 @@ fn a_value_that_does_not_fit_is_named_with_its_place() {
         ("shards = \"two\"", "`two` does not fit"),
         ("demo = \"maybe\"", "this is neither true nor false"),
         ("demo = 1", "this is neither true nor false"),
+        ("[unix]\npermissions = 660", "line 2: unix.permissions: this is not text"),
+        ("[unix]\npermissions = \"668\"", "`668` are no permissions"),
+        ("[unix]\npermissions = \"7777\"", "`7777` are no permissions"),
         ("log = 3", "this is not text; write it between quotation marks"),
         ("log = \"hearth=loud\"", "`hearth=loud` is no log filter"),
         ("data = \"\"", "the folder's name is empty"),
@@ -166,7 +169,7 @@ fn a_file_that_cannot_be_read_is_named_with_the_reason() {
 fn a_listener_with_addresses_alone_may_be_written_in_one_line() {
     let config = from_file("mqtt = 1884\nhttp = [\"10.0.0.1:80\"]\nws = []\n").unwrap();
     assert_eq!(config.mqtt, MACHINE.loopback(1884));
-    assert_eq!(config.http, ["10.0.0.1:80".parse().unwrap()]);
+    assert_eq!(config.http, [ListenAddress::Tcp("10.0.0.1:80".parse().unwrap())]);
     assert_eq!(config.ws, []);
 }
 

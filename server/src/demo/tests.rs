@@ -10,7 +10,7 @@ use hearth_protocol::{QoS, ReasonCode, Text, TopicFilter, TopicName};
 
 use super::*;
 use crate::client_link::ClientLink;
-use crate::config::{Config, Machine};
+use crate::config::{Config, ListenAddress, Machine};
 use crate::server::Server;
 
 /// Far more than a busy machine needs.
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn config(mqtt: &[&str]) -> Config {
     let machine = Machine { cores: 2, has_ipv6_loopback: false };
-    let mqtt = mqtt.iter().map(|address| address.parse().unwrap()).collect();
+    let mqtt = mqtt.iter().map(|address| ListenAddress::Tcp(address.parse().unwrap())).collect();
     Config { mqtt, http: Vec::new(), ws: Vec::new(), demo: true, ..Config::defaults(&machine) }
 }
 
@@ -69,7 +69,7 @@ impl Watcher {
 #[tokio::test]
 async fn the_home_lives_obeys_and_ends_with_the_server() {
     let server = Server::start(&config(&["127.0.0.1:0"])).await.unwrap();
-    let mut watcher = Watcher::start(server.listening()[0].address).await;
+    let mut watcher = Watcher::start(server.listening()[0].address.tcp().unwrap()).await;
     let everything = |seen: &BTreeMap<String, String>| {
         let is_online =
             |prefix: &str| seen.get(&format!("{prefix}/online")).is_some_and(|word| word == "true");

@@ -4,31 +4,78 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
+
+#[cfg(unix)]
+use super::socket_file::SocketFile;
+use crate::socket::Socket;
 
 /// How long a listener rests after an error that is not the fault of one connection: without file
 /// descriptors or memory, trying again at once would only burn the processor.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The next connection, however long that takes. Nothing is lost when the future is dropped.
-pub(super) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-    let mut failures = 0_u32;
-    loop {
-        match listener.accept().await {
-            Ok(accepted) => {
-                if failures > 0 {
-                    tracing::info!(failures, "connections are accepted again");
+/// A socket that listens.
+#[derive(Debug)]
+pub(crate) enum Acceptor {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A unix socket.
+    #[cfg(unix)]
+    Unix {
+        /// Closed first, so that a file without a listener is one that nobody holds.
+        listener: UnixListener,
+        /// Goes with the listener.
+        _file: SocketFile,
+    },
+}
+
+/// A connection that was accepted and has not said anything.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    /// Who is on the other end; a unix socket does not tell.
+    pub(crate) address: Option<SocketAddr>,
+}
+
+impl Acceptor {
+    /// The next connection, however long that takes. Nothing is lost when the future is dropped.
+    pub(crate) async fn accept(&self) -> Accepted {
+        let mut failures = 0_u32;
+        loop {
+            match self.try_accept().await {
+                Ok(accepted) => {
+                    if failures > 0 {
+                        tracing::info!(failures, "connections are accepted again");
+                    }
+                    return accepted;
                 }
-                return accepted;
+                Err(error) if is_of_one_connection(&error) => {
+                    tracing::debug!(%error, "a connection was gone")
+                }
+                Err(error) => {
+                    // Said once, not ten times a second for as long as it lasts.
+                    if failures == 0 {
+                        tracing::warn!(%error, "no connection can be accepted; trying on");
+                    }
+                    failures = failures.saturating_add(1);
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
-            Err(error) if is_of_one_connection(&error) => tracing::debug!(%error, "a connection was gone"),
-            Err(error) => {
-                // Said once, not ten times a second for as long as it lasts.
-                if failures == 0 {
-                    tracing::warn!(%error, "no connection can be accepted; trying on");
-                }
-                failures = failures.saturating_add(1);
-                tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn try_accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (socket, address) = listener.accept().await?;
+                Ok(Accepted { socket: Socket::Tcp(socket), address: Some(address) })
+            }
+            #[cfg(unix)]
+            Self::Unix { listener, .. } => {
+                let (socket, _) = listener.accept().await?;
+                Ok(Accepted { socket: Socket::Unix(socket), address: None })
             }
         }
     }

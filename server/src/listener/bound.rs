@@ -4,7 +4,12 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpSocket;
+
+use super::accept::Acceptor;
+#[cfg(unix)]
+use super::socket_file::{self, SocketFileError};
+use crate::config::ListenAddress;
 
 /// Connections that the kernel keeps until they are accepted. It cuts this to its own bound
 /// (`net.core.somaxconn`), which is the one to raise for a larger storm.
@@ -13,7 +18,7 @@ const BACKLOG: u32 = 4096;
 /// What a listener serves; the text is the one of the ready lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// MQTT over TCP.
+    /// MQTT over TCP or a unix socket.
     Mqtt,
     /// The web app, with MQTT over WebSocket at `/mqtt`.
     Http,
@@ -36,12 +41,34 @@ impl fmt::Display for Kind {
 #[error("cannot listen on {address} for {kind}: {}", reason(source, *kind))]
 pub struct BindError {
     kind: Kind,
-    address: SocketAddr,
-    source: io::Error,
+    address: ListenAddress,
+    source: ListenError,
 }
 
-fn reason(error: &io::Error, kind: Kind) -> String {
+#[derive(Debug, thiserror::Error)]
+enum ListenError {
+    #[error(transparent)]
+    Tcp(io::Error),
+    #[cfg(unix)]
+    #[error(transparent)]
+    Unix(SocketFileError),
+    #[cfg(not(unix))]
+    #[error("this system has no unix sockets")]
+    NoUnix,
+}
+
+fn reason(error: &ListenError, kind: Kind) -> String {
     let advice = format!("choose another one with --{kind}, or turn it off with --{kind} none");
+    match error {
+        ListenError::Tcp(error) => tcp_reason(error, &advice),
+        #[cfg(unix)]
+        ListenError::Unix(error) => unix_reason(error, &advice),
+        #[cfg(not(unix))]
+        ListenError::NoUnix => format!("{error}; {advice}"),
+    }
+}
+
+fn tcp_reason(error: &io::Error, advice: &str) -> String {
     let kind = error.kind();
     if kind == io::ErrorKind::AddrInUse {
         format!("another program uses this port; stop it, or {advice}")
@@ -54,27 +81,59 @@ fn reason(error: &io::Error, kind: Kind) -> String {
     }
 }
 
+#[cfg(unix)]
+fn unix_reason(error: &SocketFileError, advice: &str) -> String {
+    match error {
+        SocketFileError::Live => format!("another program listens there; stop it, or {advice}"),
+        SocketFileError::Occupied => format!("there is a file that is no socket; move it away, or {advice}"),
+        SocketFileError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+            format!("its folder is not there; make it, or {advice}")
+        }
+        SocketFileError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            format!("this user may not make or reach the file; give it the right, or {advice}")
+        }
+        SocketFileError::Io(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            format!("the path is longer than a socket's may be; use a shorter one, or {advice}")
+        }
+        SocketFileError::Io(error) => format!("{error}; {advice}"),
+    }
+}
+
 /// A bound listener.
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(crate) kind: Kind,
-    pub(crate) address: SocketAddr,
-    pub(crate) listener: TcpListener,
+    pub(crate) address: ListenAddress,
+    pub(crate) acceptor: Acceptor,
 }
 
 impl Bound {
-    /// Binds `address`; port 0 becomes a free one.
+    /// Binds `address`; port 0 becomes a free one. The file of a unix socket gets the permissions `unix_mode`.
     ///
     /// # Errors
     /// The address is taken, not there, or not allowed.
-    pub(crate) fn bind(kind: Kind, address: SocketAddr) -> Result<Self, BindError> {
-        listen(address)
-            .and_then(|listener| Ok(Self { kind, address: listener.local_addr()?, listener }))
-            .map_err(|source| BindError { kind, address, source })
+    pub(crate) async fn bind(kind: Kind, address: &ListenAddress, unix_mode: u32) -> Result<Self, BindError> {
+        let bound = match address {
+            ListenAddress::Tcp(address) => listen(*address).map_err(ListenError::Tcp),
+            #[cfg(unix)]
+            ListenAddress::Unix(path) => socket_file::listen(path, unix_mode, BACKLOG)
+                .await
+                .map(|(listener, _file)| (address.clone(), Acceptor::Unix { listener, _file }))
+                .map_err(ListenError::Unix),
+            #[cfg(not(unix))]
+            ListenAddress::Unix(_) => {
+                let _mode = unix_mode;
+                Err(ListenError::NoUnix)
+            }
+        };
+        match bound {
+            Ok((address, acceptor)) => Ok(Self { kind, address, acceptor }),
+            Err(source) => Err(BindError { kind, address: address.clone(), source }),
+        }
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr) -> io::Result<(ListenAddress, Acceptor)> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -84,18 +143,27 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    let listener = socket.listen(BACKLOG)?;
+    Ok((listener.local_addr()?.into(), Acceptor::Tcp(listener)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    async fn bind(kind: Kind, address: &str) -> Result<Bound, BindError> {
+        let address = match address.strip_prefix("unix:") {
+            Some(path) => ListenAddress::Unix(path.into()),
+            None => address.parse::<SocketAddr>().unwrap().into(),
+        };
+        Bound::bind(kind, &address, 0o600).await
+    }
+
     #[tokio::test]
     async fn a_taken_port_is_named_with_what_to_do() {
-        let first = Bound::bind(Kind::Mqtt, "127.0.0.1:0".parse().unwrap()).unwrap();
-        assert_ne!(first.address.port(), 0);
-        let error = Bound::bind(Kind::Mqtt, first.address).unwrap_err().to_string();
+        let first = bind(Kind::Mqtt, "127.0.0.1:0").await.unwrap();
+        assert_ne!(first.address.tcp().unwrap().port(), 0);
+        let error = bind(Kind::Mqtt, &first.address.to_string()).await.unwrap_err().to_string();
         let expected = format!("cannot listen on {} for mqtt: another program uses this port", first.address);
         assert!(error.starts_with(&expected) && error.contains("--mqtt none"), "{error}");
     }
@@ -103,7 +171,21 @@ mod tests {
     #[tokio::test]
     async fn an_address_of_another_machine_is_refused_in_words() {
         // 192.0.2.0/24 is for documentation and no machine's own (RFC 5737).
-        let error = Bound::bind(Kind::Ws, "192.0.2.1:0".parse().unwrap()).unwrap_err().to_string();
+        let error = bind(Kind::Ws, "192.0.2.1:0").await.unwrap_err().to_string();
         assert!(error.contains("does not have that address") && error.contains("--ws"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_unix_socket_that_cannot_be_had_is_explained() {
+        let long = format!("unix:/tmp/{}", "x".repeat(200));
+        for (address, expected) in [
+            ("unix:/no/such/folder/hearth.sock", "its folder is not there"),
+            ("unix:/", "there is a file that is no socket"),
+            (&long, "the path is longer"),
+        ] {
+            let error = bind(Kind::Mqtt, address).await.unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("--mqtt none"), "{address}: {error}");
+        }
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::BytesMut;
 use hearth_broker::Transport;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::client_id::{Glimpse, glimpse};
 use crate::engine::{Arrival, Engine};
 use crate::frames::Frames;
+use crate::socket::Socket;
 
 /// How long a connection may take to say its client id. A device on a bad radio link needs seconds, not more.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
@@ -43,10 +43,10 @@ pub(crate) struct Door {
 /// A socket at the door.
 #[derive(Debug)]
 pub(crate) struct Visitor {
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: Socket,
     /// What was read from it already.
     pub(crate) bytes: BytesMut,
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Option<SocketAddr>,
     pub(crate) transport: Transport,
     pub(crate) permit: OwnedSemaphorePermit,
 }
@@ -110,7 +110,7 @@ impl Door {
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = outcome {
-            tracing::debug!(%address, %refusal, "a connection did not get past the door");
+            tracing::debug!(?address, %refusal, "a connection did not get past the door");
         }
     }
 
@@ -134,8 +134,8 @@ impl Door {
 
     fn let_in(&self, client_id: Option<&str>, visitor: Visitor) -> Result<(), Refusal> {
         let Visitor { socket, bytes, address, transport, permit } = visitor;
-        socket.set_nodelay(true)?;
-        let socket = socket.into_std()?;
+        socket.set_nodelay()?;
+        let socket = socket.detach()?;
         let arrival = Arrival { socket, bytes: bytes.freeze(), address, transport, permit };
         self.engine.hand_over(client_id, arrival);
         Ok(())
@@ -156,7 +156,7 @@ enum Payload {
 impl Payload {
     fn new(transport: Transport) -> Self {
         match transport {
-            Transport::Tcp => Self::Plain,
+            Transport::Tcp | Transport::Unix => Self::Plain,
             Transport::WebSocket => Self::Framed { frames: Box::default(), seen: 0, bytes: BytesMut::new() },
         }
     }

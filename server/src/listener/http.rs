@@ -14,13 +14,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use super::accept::accept;
+use super::accept::{Accepted, Acceptor};
+use crate::socket::Socket;
 
 /// How long the head of a request may take, and how long a connection may be idle.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
@@ -35,17 +35,12 @@ const CONNECTIONS_MAX: usize = 1024;
 const STOP_MAX: Duration = Duration::from_secs(1);
 
 /// Serves `router` until `stop`; connections are tasks of `tasks`.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-) {
+pub(crate) async fn serve(acceptor: Acceptor, router: Router, tasks: TaskTracker, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let accepting = async {
         // Nobody closes the semaphore, so that this ends only by the stop.
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            let (socket, address) = accept(&listener).await;
+            let Accepted { socket, address } = acceptor.accept().await;
             let connection = serve_connection(socket, address, router.clone(), stop.clone());
             tasks.spawn(async move {
                 connection.await;
@@ -56,9 +51,14 @@ pub(crate) async fn serve(
     stop.run_until_cancelled(accepting).await;
 }
 
-async fn serve_connection(socket: TcpStream, address: SocketAddr, router: Router, stop: CancellationToken) {
-    if let Err(error) = socket.set_nodelay(true) {
-        tracing::debug!(%address, %error, "a connection was gone before its first request");
+async fn serve_connection(
+    socket: Socket,
+    address: Option<SocketAddr>,
+    router: Router,
+    stop: CancellationToken,
+) {
+    if let Err(error) = socket.set_nodelay() {
+        tracing::debug!(?address, %error, "a connection was gone before its first request");
         return;
     }
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -83,7 +83,7 @@ async fn serve_connection(socket: TcpStream, address: SocketAddr, router: Router
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%address, %error, "an HTTP connection ended badly");
+        tracing::debug!(?address, %error, "an HTTP connection ended badly");
     }
 }
 

@@ -6,7 +6,9 @@ mod client_id;
 mod door;
 mod handshake;
 pub(crate) mod http;
-pub(crate) mod tcp;
+pub(crate) mod mqtt;
+#[cfg(unix)]
+mod socket_file;
 pub(crate) mod websocket;
 
 pub(crate) use bound::Bound;

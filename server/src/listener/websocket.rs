@@ -16,12 +16,12 @@ use bytes::BytesMut;
 use hearth_broker::Transport;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::door::{Door, Visitor};
 use super::handshake::{Acceptance, Rejection, check};
 use crate::config::AllowedOrigins;
+use crate::socket::Socket;
 
 /// Lets WebSocket connections in; the state of the [`upgrade`] handler.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub(crate) fn router(gate: Gate) -> Router {
 /// Answers the handshake of an MQTT client and takes its socket from HTTP.
 pub(crate) async fn upgrade(
     State(gate): State<Gate>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    ConnectInfo(address): ConnectInfo<Option<SocketAddr>>,
     mut request: Request,
 ) -> Response {
     let checked = check(request.method(), request.headers(), &gate.allowed_origins);
@@ -59,28 +59,33 @@ pub(crate) async fn upgrade(
             gate.door.spawn(async move {
                 match upgrading.await {
                     Ok(upgraded) => take_over(&door, upgraded, address, permit).await,
-                    Err(error) => tracing::debug!(%address, %error, "a WebSocket ended in its handshake"),
+                    Err(error) => tracing::debug!(?address, %error, "a WebSocket ended in its handshake"),
                 }
             });
             switching_protocols(&acceptance)
         }
         Err(rejection) => {
-            tracing::debug!(%address, %rejection, "a WebSocket was rejected");
+            tracing::debug!(?address, %rejection, "a WebSocket was rejected");
             reject(&rejection)
         }
     }
 }
 
-async fn take_over(door: &Door, upgraded: Upgraded, address: SocketAddr, permit: OwnedSemaphorePermit) {
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
+async fn take_over(
+    door: &Door,
+    upgraded: Upgraded,
+    address: Option<SocketAddr>,
+    permit: OwnedSemaphorePermit,
+) {
+    match upgraded.downcast::<TokioIo<Socket>>() {
         Ok(parts) => {
             let socket = parts.io.into_inner();
             let bytes = BytesMut::from(parts.read_buf);
             let transport = Transport::WebSocket;
             door.receive(Visitor { socket, bytes, address, transport, permit }).await;
         }
-        // Only a listener that serves something else than plain TCP could bring this about.
-        Err(_) => tracing::error!(%address, "an upgraded connection is no TCP socket and is dropped"),
+        // Only a listener that serves HTTP on something else than a `Socket` could bring this about.
+        Err(_) => tracing::error!(?address, "an upgraded connection is no socket and is dropped"),
     }
 }
 

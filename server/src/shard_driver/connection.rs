@@ -9,10 +9,10 @@ use bytes::{BufMut, BytesMut};
 use hearth_broker::{ConnectionId, Output};
 use hearth_protocol::Time;
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 
 use super::ready::{ConnectionWaker, ReadyList, waker};
 use crate::frames::{FrameEnd, Frames};
+use crate::socket::Socket;
 
 /// Pieces of output that one system call takes. More would only matter to a socket whose output is many
 /// large shared payloads, and those fill its buffer before.
@@ -21,7 +21,7 @@ const SLICES_MAX: usize = 32;
 /// A socket and its state. Nothing here is large: most of the time most connections are idle.
 #[derive(Debug)]
 pub(super) struct Connection {
-    socket: TcpStream,
+    socket: Socket,
     /// Present for WebSocket.
     frames: Option<Box<Frames>>,
     ready: Arc<ConnectionWaker>,
@@ -80,7 +80,7 @@ pub(super) enum Sent {
 
 impl Connection {
     pub(super) fn new(
-        socket: TcpStream,
+        socket: Socket,
         is_websocket: bool,
         slot: usize,
         ready: &Arc<ReadyList>,
@@ -178,7 +178,7 @@ impl Connection {
 
     /// Makes the drop of the socket a reset, so that the kernel does not go on to hold what a peer does not read.
     pub(super) fn abort(&self) {
-        if let Err(error) = self.socket.set_zero_linger() {
+        if let Err(error) = self.socket.abort_when_dropped() {
             tracing::debug!(%error, "a socket was gone before it was reset");
         }
     }
@@ -188,7 +188,7 @@ impl Connection {
         let mut context = Context::from_waker(&self.waker);
         match Pin::new(&mut self.socket).poll_shutdown(&mut context) {
             Poll::Ready(result) => result,
-            // Shutting down a TCP socket never waits.
+            // Shutting down a socket never waits.
             Poll::Pending => Ok(()),
         }
     }
@@ -207,7 +207,7 @@ fn gather<'a>(slices: &mut [IoSlice<'a>], own: &'a [u8], output: &'a Output) -> 
 /// though the output has grown since.
 #[cold]
 fn write_first(
-    socket: Pin<&mut TcpStream>,
+    socket: Pin<&mut Socket>,
     context: &mut Context<'_>,
     slices: &[IoSlice<'_>],
     mut len: usize,

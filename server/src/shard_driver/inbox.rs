@@ -1,6 +1,5 @@
 //! What the rest of the process asks of a shard.
 
-use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -8,12 +7,13 @@ use hearth_broker::Peer;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::bell::Bell;
+use crate::socket::Detached;
 
 /// A socket that moves to a shard, with all that was read from it.
 #[derive(Debug)]
 pub(crate) struct HandOver {
-    /// Non-blocking, and watched by no runtime.
-    pub(crate) socket: TcpStream,
+    /// Where it goes on.
+    pub(crate) socket: Detached,
     /// Bytes that the door read; of a WebSocket connection, still in their frames.
     pub(crate) bytes: Bytes,
     /// Who it is.

@@ -22,7 +22,6 @@ use bytes::BytesMut;
 use hearth_broker::{AuthStep, ConnectionId, Effect, Forward, Limits, Shard};
 use hearth_protocol::{ReasonCode, Time};
 use slab::Slab;
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use self::connection::{Connection, Phase};
@@ -31,6 +30,7 @@ pub(crate) use self::inbox::{HandOver, Inbox};
 use self::ready::ReadyList;
 use self::ring::Rings;
 use crate::clock::Clock;
+use crate::socket::Socket;
 
 /// How long a connection may take to send what is left and to see the peer's end, once the shard closed it.
 /// A peer that does not read holds its slot no longer than this.
@@ -177,7 +177,7 @@ impl ShardDriver {
         }
         let HandOver { socket, bytes, peer, is_websocket, permit } = hand_over;
         let address = peer.address;
-        let socket = match TcpStream::from_std(socket) {
+        let socket = match Socket::attach(socket) {
             Ok(socket) => socket,
             Err(error) => {
                 tracing::warn!(?address, %error, "a connection could not be watched and is dropped");
