@@ -15,7 +15,7 @@ pub use event::{ClientEvent, PublishError, RequestError, Token};
 pub use options::ClientOptions;
 
 use super::ProtocolError;
-use super::alias::InboundAliases;
+use super::alias::{InboundAliases, OutboundAliases};
 use crate::codec;
 use crate::packet::{Disconnect, Packet, PacketId, Publish};
 use crate::session::{Inbound, Outbound};
@@ -72,7 +72,8 @@ struct Open {
     last_received: Time,
     /// When the PINGREQ that is not answered went out.
     pinged: Option<Time>,
-    aliases: InboundAliases,
+    aliases_in: InboundAliases,
+    aliases_out: OutboundAliases,
     /// QoS 2 messages that may be held at once: the receive maximum, and what older connections left.
     inbound_max: usize,
 }

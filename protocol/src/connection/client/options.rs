@@ -28,6 +28,8 @@ pub struct ClientOptions {
     /// Largest packet that the client takes, in bytes. Stated in CONNECT when `properties` leaves it open and
     /// the version can.
     pub packet_size_max: usize,
+    /// Aliases that the client gives to topics at most, where the server grants any; 0 for none.
+    pub topic_aliases_max: u16,
     /// QoS 1 and 2 messages that may wait for room or for a connection; more are refused, so that a client
     /// that is cut off does not grow without end.
     pub queue_max: usize,
@@ -46,6 +48,7 @@ impl ClientOptions {
             will: None,
             properties: ConnectProperties::default(),
             packet_size_max: 256 << 20,
+            topic_aliases_max: 32,
             queue_max: 10_000,
         }
     }

@@ -6,7 +6,7 @@ use super::terms::Granted;
 use super::{Client, ClientEvent, Open, Phase, RequestKind, Sent};
 use crate::codec;
 use crate::connection::ProtocolError;
-use crate::connection::alias::InboundAliases;
+use crate::connection::alias::{InboundAliases, OutboundAliases};
 use crate::packet::{ConnAck, Packet, PacketId, Publish, PublishAck};
 use crate::{QoS, ReasonCode, Time, Version};
 
@@ -109,7 +109,8 @@ impl Client {
             last_sent: now,
             last_received: now,
             pinged: None,
-            aliases: InboundAliases::new(self.asked.topic_alias_maximum),
+            aliases_in: InboundAliases::new(self.asked.topic_alias_maximum),
+            aliases_out: OutboundAliases::new(granted.topic_alias_maximum, self.options.topic_aliases_max),
             inbound_max: self.inbound.len() + usize::from(self.asked.receive_maximum),
         });
         self.send_waiting(now);
@@ -130,7 +131,7 @@ impl Client {
 
     fn on_publish(&mut self, now: Time, mut publish: Publish) -> Result<(), ProtocolError> {
         let Phase::Open(open) = &mut self.phase else { return Ok(()) };
-        open.aliases.resolve(&mut publish)?;
+        open.aliases_in.resolve(&mut publish)?;
         let inbound_max = open.inbound_max;
         match (publish.qos, publish.packet_id) {
             (QoS::AtLeastOnce, Some(packet_id)) => {

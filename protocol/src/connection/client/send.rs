@@ -6,9 +6,11 @@ use bytes::BytesMut;
 
 use super::terms::Granted;
 use super::{
-    Client, ClientEvent, IDLE_QUEUE_LEN, Phase, PublishError, Request, RequestError, RequestKind, Sent, Token,
+    Client, ClientEvent, IDLE_QUEUE_LEN, Open, Phase, PublishError, Request, RequestError, RequestKind, Sent,
+    Token,
 };
 use crate::codec::{self, PublishHead};
+use crate::connection::alias::TopicNaming;
 use crate::packet::{
     Packet, PacketId, Publish, PublishAck, Subscribe, SubscribeProperties, Subscription, Unsubscribe,
     UnsubscribeProperties,
@@ -46,7 +48,7 @@ impl Client {
 
     fn publish_at_most_once(&mut self, now: Time, publish: &Publish) -> Result<Token, PublishError> {
         let Phase::Open(open) = &mut self.phase else { return Err(PublishError::NotConnected) };
-        let written = write(&mut self.output, self.asked.version, &open.granted, publish, None, false);
+        let written = write(&mut self.output, self.asked.version, open, publish, None);
         if written.is_ok() {
             open.last_sent = now;
         }
@@ -130,7 +132,7 @@ impl Client {
                 }
                 Redelivery::Publish { packet_id, message, .. } => {
                     let publish = &message.publish;
-                    (packet_id, write(output, version, &open.granted, publish, Some(packet_id), true))
+                    (packet_id, write_again(output, version, &open.granted, publish, packet_id))
                 }
             };
             match written {
@@ -151,7 +153,7 @@ impl Client {
             // There is room, so there is an identifier, and the message is found under it.
             let Some(packet_id) = self.outbound.begin(sent.publish.qos, sent) else { break };
             let Some(sent) = self.outbound.message(packet_id) else { break };
-            match write(output, version, &open.granted, &sent.publish, Some(packet_id), false) {
+            match write(output, version, open, &sent.publish, Some(packet_id)) {
                 Ok(()) => open.last_sent = now,
                 Err(reason) => {
                     let abandoned = self.outbound.abandon(packet_id).ok();
@@ -194,37 +196,77 @@ impl Sent {
     }
 }
 
-/// Puts a message into the output as it is, without a copy of it in between; or says why the server would not
-/// take it, and writes nothing.
+/// Puts a message into the output for the first time; or says why the server would not take it, and writes nothing.
 fn write(
+    output: &mut BytesMut,
+    version: Version,
+    open: &mut Open,
+    publish: &Publish,
+    packet_id: Option<PacketId>,
+) -> Result<(), ReasonCode> {
+    let topic = publish.topic.as_str();
+    let naming = match open.granted.objection_to_publish(publish) {
+        Some(reason) => return Err(reason),
+        None => open.aliases_out.name(topic),
+    };
+    let (named, topic_alias) = naming.fields(topic);
+    let head = PublishHead { packet_id, topic: named, topic_alias, ..head_of(publish) };
+    let written = append(output, version, &open.granted, &head, &publish.payload);
+    if let (Err(_), TopicNaming::TopicAndAlias(alias)) = (written, naming) {
+        // A new alias makes the packet longer, and it may fit without.
+        open.aliases_out.revoke(alias);
+        let head = PublishHead { packet_id, ..head_of(publish) };
+        return append(output, version, &open.granted, &head, &publish.payload);
+    }
+    written
+}
+
+/// Puts a message into the output that an older connection carried before. It names its topic in full: aliases ended
+/// with that connection [MQTT-3.3.2-7].
+fn write_again(
     output: &mut BytesMut,
     version: Version,
     granted: &Granted,
     publish: &Publish,
-    packet_id: Option<PacketId>,
-    dup: bool,
+    packet_id: PacketId,
 ) -> Result<(), ReasonCode> {
     if let Some(reason) = granted.objection_to_publish(publish) {
         return Err(reason);
     }
-    let head = PublishHead {
-        dup,
+    let head = PublishHead { dup: true, packet_id: Some(packet_id), ..head_of(publish) };
+    append(output, version, granted, &head, &publish.payload)
+}
+
+/// What stands before the payload of a message without an identifier and an alias.
+fn head_of(publish: &Publish) -> PublishHead<'_> {
+    PublishHead {
+        dup: false,
         qos: publish.qos,
         retain: publish.retain,
         topic: publish.topic.as_str(),
-        packet_id,
+        packet_id: None,
         properties: publish.properties.as_deref(),
         message_expiry: None,
         topic_alias: None,
         subscription_ids: &[],
         payload_len: publish.payload.len(),
-    };
+    }
+}
+
+/// Puts the packet into the output without a copy in between, if the server takes one of its size [MQTT-3.2.2-15].
+fn append(
+    output: &mut BytesMut,
+    version: Version,
+    granted: &Granted,
+    head: &PublishHead<'_>,
+    payload: &[u8],
+) -> Result<(), ReasonCode> {
     let start = output.len();
-    codec::encode_publish_head(&head, version, output).map_err(|_| ReasonCode::PacketTooLarge)?;
-    if output.len() - start + publish.payload.len() > granted.packet_size_max {
+    codec::encode_publish_head(head, version, output).map_err(|_| ReasonCode::PacketTooLarge)?;
+    if output.len() - start + payload.len() > granted.packet_size_max {
         output.truncate(start);
         return Err(ReasonCode::PacketTooLarge);
     }
-    output.extend_from_slice(&publish.payload);
+    output.extend_from_slice(payload);
     Ok(())
 }

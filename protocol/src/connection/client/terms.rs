@@ -27,6 +27,8 @@ pub(super) struct Granted {
     /// Largest packet that the server takes.
     pub(super) packet_size_max: usize,
     pub(super) receive_maximum: u16,
+    /// Highest topic alias that the server takes.
+    pub(super) topic_alias_maximum: u16,
     qos_max: QoS,
     retain: bool,
     wildcards: bool,
@@ -61,6 +63,7 @@ impl Granted {
             keep_alive: Duration::from_secs(u64::from(keep_alive)),
             packet_size_max: properties.packet_size_max.map_or(usize::MAX, |bytes| bytes as usize),
             receive_maximum: properties.receive_maximum.unwrap_or(u16::MAX),
+            topic_alias_maximum: properties.topic_alias_maximum.unwrap_or(0),
             qos_max: properties.maximum_qos.unwrap_or(QoS::ExactlyOnce),
             retain: properties.retain_available.unwrap_or(true),
             wildcards: properties.wildcard_subscription_available.unwrap_or(true),

@@ -1,5 +1,6 @@
 //! Packets and time in, packets and events out.
 
+mod aliases;
 mod connection;
 mod delivery;
 mod pair;
