@@ -101,7 +101,7 @@ impl Shard {
     }
 
     /// Ends a connection and asks the driver to close it.
-    fn finish(&mut self, now: Time, id: ConnectionId, end: EndReason) {
+    pub(super) fn finish(&mut self, now: Time, id: ConnectionId, end: EndReason) {
         self.close(now, id, end);
         self.effects.push_back(Effect::Close(id));
     }

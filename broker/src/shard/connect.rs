@@ -62,9 +62,13 @@ impl Shard {
         self.attach(now, id, session, connect);
         let connack = self.connack(connect, session, session_present, is_assigned, data);
         self.announce(id, session, session_present);
-        self.answer(now, id, &Packet::ConnAck(Box::new(connack)));
-        if self.connection(id).is_some() {
+        if self.send(id, &Packet::ConnAck(Box::new(connack))) {
             self.send_queue(now, session);
+        } else {
+            // Nothing may come before CONNACK, not even words of farewell [MQTT-3.2.0-1].
+            let detail = "CONNACK is larger than the maximum packet size of the client [MQTT-3.1.2-24]";
+            let reason = ReasonCode::PacketTooLarge;
+            self.finish(now, id, EndReason::Violation { reason, detail: detail.to_owned() });
         }
     }
 
