@@ -82,7 +82,7 @@ impl Interest {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "generate"))]
     pub(crate) fn is_empty(&self) -> bool {
         self.counts.iter().all(|count| count.load(Ordering::SeqCst) == 0)
     }

@@ -9,6 +9,8 @@ mod connection;
 mod delivery;
 mod effect;
 mod encoding;
+#[cfg(feature = "generate")]
+pub mod generate;
 mod ids;
 mod interest;
 mod limits;

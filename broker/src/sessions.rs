@@ -56,6 +56,11 @@ impl Sessions {
         session
     }
 
+    #[cfg(any(test, feature = "generate"))]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.slab.iter().map(|(_, session)| session)
+    }
+
     pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Session> {
         self.slab.get_mut(index as usize)
     }

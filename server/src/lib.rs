@@ -8,6 +8,8 @@ pub mod config;
 mod demo;
 mod engine;
 mod frames;
+#[cfg(test)]
+mod fuzz;
 mod http;
 mod listener;
 mod run;

@@ -148,7 +148,7 @@ impl Groups {
         route.targets.iter().map(|target| group(target.session)).collect()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "generate"))]
     pub(crate) fn len(&self) -> usize {
         self.count.load(Ordering::SeqCst)
     }

@@ -1,6 +1,8 @@
 //! Who gets a message: the shard's subscriptions and the other shards'.
 
 mod cache;
+#[cfg(feature = "generate")]
+pub(crate) mod exercise;
 mod group;
 mod subscribers;
 mod trie;

@@ -57,6 +57,12 @@ impl Trie {
         self.subscriptions
     }
 
+    /// Whether there is nothing but the root.
+    #[cfg(any(test, feature = "generate"))]
+    pub(super) fn is_bare(&self) -> bool {
+        self.children.is_empty() && self.nodes.len() == self.free.len() + 1
+    }
+
     /// Where the subscription is, and whether the session had none with this filter.
     pub(super) fn insert(
         &mut self,

@@ -5,6 +5,8 @@ mod authenticate;
 mod close;
 mod connect;
 mod deliver;
+#[cfg(feature = "generate")]
+pub(crate) mod exercise;
 mod publish;
 mod share;
 mod subscribe;

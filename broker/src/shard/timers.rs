@@ -47,7 +47,7 @@ impl Timers {
         at
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "generate"))]
     pub(super) fn len(&self) -> usize {
         self.by_second.values().map(Vec::len).sum()
     }

@@ -9,6 +9,16 @@ use crate::packet::Packet;
 /// Bound on the packets that [`decode_encode_decode`] takes, so that damaged lengths come to something.
 const PACKET_SIZE_MAX: usize = 1 << 20;
 
+/// [`decode_encode_decode`] of the bytes behind the first one, which names the version. How many packets they began with.
+///
+/// # Panics
+/// As it does.
+pub fn decode_any(tape: &[u8]) -> usize {
+    let Some((version, bytes)) = tape.split_first() else { return 0 };
+    let version = [Version::V31, Version::V311, Version::V5][usize::from(version % 3)];
+    decode_encode_decode(bytes, version).0
+}
+
 /// How many packets the bytes began with, and what was wrong with those behind them.
 ///
 /// # Panics

@@ -41,12 +41,7 @@ pub fn packet(random: &mut Random, version: Version) -> Packet {
             };
             Packet::SubAck(SubAck { packet_id, reasons, properties: why(random, is_v5) })
         }
-        9 => {
-            let filters = (0..=random.below(3)).map(|_| random.topic_filter()).collect();
-            let user_properties = if is_v5 { random.user_properties() } else { Default::default() };
-            let properties = UnsubscribeProperties { user_properties };
-            Packet::Unsubscribe(Unsubscribe { packet_id: packet_id(random), filters, properties })
-        }
+        9 => Packet::Unsubscribe(unsubscribe(random, is_v5)),
         10 => {
             let reasons = if is_v5 { reasons(random, PacketType::UnsubAck) } else { Vec::new() };
             Packet::UnsubAck(UnsubAck {
@@ -62,7 +57,35 @@ pub fn packet(random: &mut Random, version: Version) -> Packet {
     }
 }
 
-fn connect(random: &mut Random, version: Version) -> Connect {
+/// A packet that a client sends once it is connected, with a short payload; nearly all of them keep the rules that
+/// bind clients alone.
+pub fn client_packet(random: &mut Random, version: Version) -> Packet {
+    let is_v5 = version.is_v5();
+    match random.below(16) {
+        0 => Packet::PingReq,
+        1 => Packet::PubAck(ack(random, is_v5, PacketType::PubAck)),
+        2 => Packet::PubRec(ack(random, is_v5, PacketType::PubRec)),
+        3 => Packet::PubRel(ack(random, is_v5, PacketType::PubRel)),
+        4 => Packet::PubComp(ack(random, is_v5, PacketType::PubComp)),
+        5..8 => Packet::Subscribe(subscribe(random, is_v5)),
+        8 => Packet::Unsubscribe(unsubscribe(random, is_v5)),
+        9 if random.one_in(4) => packet(random, version),
+        9.. => {
+            let mut publish = publish(random, is_v5);
+            publish.payload.truncate(64);
+            if let Some(properties) = &mut publish.properties {
+                properties.subscription_ids.clear();
+                // Most aliases are small ones.
+                properties.topic_alias = properties.topic_alias.map(|alias| 1 + (alias >> 1) % 4);
+            }
+            publish.properties.take_if(|properties| **properties == PublishProperties::EMPTY);
+            Packet::Publish(publish)
+        }
+    }
+}
+
+/// A CONNECT of the version.
+pub fn connect(random: &mut Random, version: Version) -> Connect {
     let user_name = random.maybe(Random::text);
     // Before version 5 a password needs a user name [MQTT-3.1.2-22].
     let may_have_password = version.is_v5() || user_name.is_some();
@@ -172,8 +195,8 @@ fn publish(random: &mut Random, is_v5: bool) -> Publish {
 /// Mostly short; at times long enough for each length of a remaining length but the longest.
 fn payload(random: &mut Random) -> Bytes {
     match random.below(64) {
-        0 => Bytes::from(vec![random.byte(); 2_097_152]),
-        1..=4 => Bytes::from(vec![random.byte(); 16_384]),
+        37 => Bytes::from(vec![random.byte(); 2_097_152]),
+        38..=41 => Bytes::from(vec![random.byte(); 16_384]),
         _ => random.bytes(200),
     }
 }
@@ -207,6 +230,13 @@ fn subscribe(random: &mut Random, is_v5: bool) -> Subscribe {
         SubscribeProperties::default()
     };
     Subscribe { packet_id: packet_id(random), subscriptions, properties }
+}
+
+fn unsubscribe(random: &mut Random, is_v5: bool) -> Unsubscribe {
+    let filters = (0..=random.below(3)).map(|_| random.topic_filter()).collect();
+    let user_properties = if is_v5 { random.user_properties() } else { Default::default() };
+    let properties = UnsubscribeProperties { user_properties };
+    Unsubscribe { packet_id: packet_id(random), filters, properties }
 }
 
 fn subscription(random: &mut Random, is_v5: bool) -> Subscription {

@@ -1,42 +1,81 @@
-//! Numbers that look random and are the same for the same seed.
+//! Numbers that look random and are the same for the same seed, or that a fuzzer chose.
 
 use bytes::Bytes;
 
 use crate::property::UserProperties;
 use crate::{Text, TopicFilter, TopicName};
 
-/// The `SplitMix64` generator (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+/// The `SplitMix64` generator (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014), with a tape of
+/// choices before it at times: a fuzzer that changes a byte of the tape changes one choice.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random {
+    state: u64,
+    tape: Vec<u8>,
+    /// How much of the tape is used.
+    used: usize,
+}
 
 impl Random {
     /// The sequence of a seed.
     pub const fn new(seed: u64) -> Self {
-        Self(seed)
+        Self { state: seed, tape: Vec::new(), used: 0 }
     }
 
-    /// The next 64 bits.
-    pub const fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^ (bits >> 31)
+    /// The choices of a tape, and behind its end the sequence of seed 0.
+    pub fn of_tape(tape: &[u8]) -> Self {
+        Self { state: 0, tape: tape.to_vec(), used: 0 }
+    }
+
+    /// Whether the tape has no more choices.
+    pub const fn is_over(&self) -> bool {
+        self.used == self.tape.len()
+    }
+
+    /// The next 64 bits. A tape gives the lower 32 and no others, so that a choice is four bytes at most.
+    pub fn bits(&mut self) -> u64 {
+        self.draw(4)
     }
 
     /// A number below `bound`, which is above 0. The bias of the remainder does not matter to a test.
-    pub const fn below(&mut self, bound: usize) -> usize {
-        (self.bits() % bound as u64) as usize
+    pub fn below(&mut self, bound: usize) -> usize {
+        let bytes = match bound {
+            0..=0x100 => 1,
+            0x101..=0x1_0000 => 2,
+            _ => 4,
+        };
+        (self.draw(bytes) % bound as u64) as usize
     }
 
     /// True once in `times`.
-    pub const fn one_in(&mut self, times: usize) -> bool {
+    pub fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
     /// A byte.
-    pub const fn byte(&mut self) -> u8 {
-        self.bits() as u8
+    pub fn byte(&mut self) -> u8 {
+        self.draw(1) as u8
+    }
+
+    /// So many bytes of the tape, or 64 bits once it is over.
+    fn draw(&mut self, bytes: usize) -> u64 {
+        match self.tape.get(self.used..self.used + bytes) {
+            Some(choice) => {
+                self.used += bytes;
+                choice.iter().rev().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+            }
+            None => {
+                self.used = self.tape.len();
+                self.next_of_sequence()
+            }
+        }
+    }
+
+    const fn next_of_sequence(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = self.state;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^ (bits >> 31)
     }
 
     /// One of the choices, of which there is at least one.

@@ -4,7 +4,7 @@ use hearth_protocol::Version;
 
 /// What the first bytes say about the client id of CONNECT.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Glimpse<'a> {
+pub(crate) enum Glimpse<'a> {
     /// It is there; empty when the server is to choose one.
     ClientId(&'a str),
     /// It may still come.
@@ -15,7 +15,7 @@ pub(super) enum Glimpse<'a> {
 
 /// Reads just enough of a CONNECT to find its client id. Nothing is judged here that does not stand in the
 /// way: the shard parses the same bytes again, strictly.
-pub(super) fn glimpse(bytes: &[u8], packet_size_max: usize) -> Glimpse<'_> {
+pub(crate) fn glimpse(bytes: &[u8], packet_size_max: usize) -> Glimpse<'_> {
     let cursor = Cursor { bytes };
     match cursor.client_id(packet_size_max) {
         Ok(client_id) => Glimpse::ClientId(client_id),

@@ -2,7 +2,7 @@
 
 mod accept;
 mod bound;
-mod client_id;
+pub(crate) mod client_id;
 mod door;
 mod handshake;
 pub(crate) mod http;
