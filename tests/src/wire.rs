@@ -80,6 +80,14 @@ impl Wire {
         }
     }
 
+    /// Ends the connection with a reset, as a network or a machine does that fails.
+    #[track_caller]
+    pub fn reset(mut self) {
+        self.send(&Packet::PingReq);
+        // What was not read when a socket is closed makes the system send a reset and not an orderly end.
+        self.stream.peek(&mut [0]).expect("PINGRESP comes");
+    }
+
     /// Reads what is there; false when the broker closed the connection.
     #[track_caller]
     fn read_more(&mut self) -> bool {

@@ -25,7 +25,9 @@ impl SharedBroker {
         Self { running: Mutex::new(Weak::new()), settings }
     }
 
-    /// The broker that runs, or a new one.
+    /// The broker that runs, or a new one. A test keeps it until its end: when nobody holds it, it ends, and closes every
+    /// connection, which could be taken for what a test waits for.
+    #[must_use]
     #[track_caller]
     pub fn get(&self) -> Arc<Hearth> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,19 +10,25 @@ mod packets;
 mod raw;
 
 mod acknowledgements;
+mod client_id;
+mod connect;
+mod format;
+mod keep_alive;
 mod ordering;
 mod ping;
 mod qos_flows;
 mod redelivery;
+mod sessions;
 mod strings;
 mod subscribe;
 mod unsubscribe;
+mod wills;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hearth_protocol::Version;
-use hearth_protocol::packet::Packet;
+use hearth_protocol::packet::{Connect, Packet};
+use hearth_protocol::{ReasonCode, Version};
 
 use self::raw::RawConnect;
 use crate::wire::Wire;
@@ -57,4 +63,20 @@ pub fn closed_by(broker: SocketAddr, version: Version, bytes: &[u8]) -> Option<P
     assert!(matches!(wire.next(), Packet::ConnAck(answer) if !answer.reason.is_failure()));
     wire.send_bytes(bytes);
     wire.wait_for_end()
+}
+
+/// Whether a CONNECT that is malformed was answered by the end alone, or in version 5 by saying so before it.
+pub fn is_refusal(version: Version, last: Option<&Packet>) -> bool {
+    match last {
+        None => true,
+        Some(Packet::ConnAck(answer)) => version.is_v5() && answer.reason == ReasonCode::MalformedPacket,
+        Some(_) => false,
+    }
+}
+
+/// A CONNECT whose session is resumed if there is one, and which outlives its connection.
+pub fn persistent(version: Version, client_id: &str) -> Connect {
+    let mut connect = Connect { clean_start: false, ..crate::wire::connect(version, client_id) };
+    connect.properties.session_expiry = version.is_v5().then_some(3600);
+    connect
 }

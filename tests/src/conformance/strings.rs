@@ -5,7 +5,7 @@ use hearth_protocol::{QoS, ReasonCode, Version};
 
 use super::broker::SharedBroker;
 use super::raw::{self, RawConnect, field, properties};
-use super::{VERSIONS, client, closed_by, greet, unique};
+use super::{VERSIONS, client, closed_by, greet, is_refusal, unique};
 use crate::wire::Wire;
 
 static BROKER: SharedBroker = SharedBroker::new();
@@ -80,15 +80,6 @@ fn assert_refused_everywhere(bad: &[u8]) {
             let last = greet(hearth.mqtt(), version, &packet).wait_for_end();
             assert!(is_refusal(version, last.as_ref()), "{version}, {what} {bad:02x?}: {last:?}");
         }
-    }
-}
-
-/// Whether a CONNECT that is malformed was answered by the end alone, or in version 5 by saying so before it.
-fn is_refusal(version: Version, last: Option<&Packet>) -> bool {
-    match last {
-        None => true,
-        Some(Packet::ConnAck(answer)) => version.is_v5() && answer.reason == ReasonCode::MalformedPacket,
-        Some(_) => false,
     }
 }
 
