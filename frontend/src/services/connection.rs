@@ -309,7 +309,10 @@ impl Inner {
                     self.end(Cause::Lost);
                 }
             }
-            ClientEvent::Unsubscribed { .. } => {}
+            // The page names no authentication method, so the broker may not ask for one [MQTT-4.12.0-6].
+            ClientEvent::Unsubscribed { .. }
+            | ClientEvent::Challenge { .. }
+            | ClientEvent::Reauthenticated { .. } => {}
         }
     }
 

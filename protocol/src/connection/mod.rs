@@ -8,6 +8,6 @@ pub mod server;
 
 pub use alias::{OutboundAliases, TopicNaming};
 pub use backoff::Backoff;
-pub use client::{Client, ClientEvent, ClientOptions, PublishError, RequestError, Token};
+pub use client::{AuthError, Client, ClientEvent, ClientOptions, PublishError, RequestError, Token};
 pub use error::ProtocolError;
 pub use server::{PeerTerms, ServerConnection, ServerTerms};

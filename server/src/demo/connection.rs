@@ -96,8 +96,10 @@ impl Connection {
                 device.handle_message(now, publish.topic.as_str(), &publish.payload);
             }
             ClientEvent::Refused { reason, .. } => return Err(Lost::Refused(reason)),
-            // The end of the connection comes after it.
+            // The end of the connection comes after it; and these devices name no authentication method.
             ClientEvent::Disconnected(_)
+            | ClientEvent::Challenge { .. }
+            | ClientEvent::Reauthenticated { .. }
             | ClientEvent::Published { .. }
             | ClientEvent::Subscribed { .. }
             | ClientEvent::Unsubscribed { .. }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::packet::{ConnAckProperties, Disconnect, Publish};
+use crate::packet::{AuthProperties, ConnAckProperties, Disconnect, Publish};
 use crate::{ReasonCode, Text};
 
 /// Names one request of this client, to find its outcome.
@@ -16,7 +16,7 @@ pub enum ClientEvent {
     Connected {
         /// It still has the session; if not, subscriptions must be made again.
         session_present: bool,
-        /// Its terms; default before version 5.
+        /// Its terms, and the last data of the authentication; default before version 5.
         properties: Box<ConnAckProperties>,
     },
     /// The server did not take the connection and closes it.
@@ -25,6 +25,17 @@ pub enum ClientEvent {
         reason: ReasonCode,
         /// In words for people, if it gave any.
         reason_string: Option<Text>,
+    },
+    /// The server wants the next step of the authentication: `answer_challenge`, or `disconnect` where its data shows
+    /// that the server is not the right one.
+    Challenge {
+        /// The server's data, and words for people.
+        properties: Box<AuthProperties>,
+    },
+    /// What `reauthenticate` began is over, and the server is content. If it is not, it disconnects.
+    Reauthenticated {
+        /// The server's last data, by which some methods prove who the server is.
+        properties: Box<AuthProperties>,
     },
     /// A message came. QoS 2 comes once, QoS 1 may come again.
     Message(Publish),
@@ -89,5 +100,25 @@ pub enum RequestError {
     Unsupported(ReasonCode),
     /// The packet cannot be written.
     #[error("the packet has no filter, or is larger than the server takes")]
+    Unsendable,
+}
+
+/// Why a step of authentication was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// There is no connection, or the server has not taken it yet.
+    #[error("not connected")]
+    NotConnected,
+    /// [MQTT-4.12.0-7].
+    #[error("CONNECT named no authentication method; set one in the options and connect again")]
+    NoMethod,
+    /// The server waits for no answer.
+    #[error("the server has sent no challenge that waits for an answer")]
+    NotChallenged,
+    /// One exchange is under way (4.12.1).
+    #[error("an authentication is under way already; wait until it is over")]
+    UnderWay,
+    /// The packet cannot be written [MQTT-3.2.2-15].
+    #[error("the authentication data is larger than a packet holds or the server takes")]
     Unsendable,
 }

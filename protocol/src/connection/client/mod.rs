@@ -1,5 +1,6 @@
 //! The client's side: connects, publishes, subscribes, and keeps QoS 1 and 2 across connections.
 
+mod authentication;
 mod event;
 mod options;
 mod receive;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-pub use event::{ClientEvent, PublishError, RequestError, Token};
+pub use event::{AuthError, ClientEvent, PublishError, RequestError, Token};
 pub use options::ClientOptions;
 
 use super::ProtocolError;
@@ -57,17 +58,26 @@ pub struct Client {
 enum Phase {
     Closed,
     /// CONNECT went out.
-    Connecting {
-        deadline: Time,
-    },
+    Connecting(Turn),
     Open(Open),
     /// The connection is to end: nothing more is sent or read.
     Closing,
 }
 
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// The server's, until the deadline.
+    Server { deadline: Time },
+    /// The driver's, to answer a challenge.
+    Driver,
+}
+
 #[derive(Debug)]
 struct Open {
     granted: Granted,
+    /// The authentication that `reauthenticate` began.
+    authentication: Option<Turn>,
     last_sent: Time,
     last_received: Time,
     /// When the PINGREQ that is not answered went out.
@@ -81,8 +91,10 @@ struct Open {
 /// What `handle_timeout` has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Timer {
-    /// CONNACK did not come.
+    /// CONNACK, or AUTH before it, did not come.
     Connect,
+    /// AUTH did not come after CONNACK.
+    Authentication,
     /// The server is to hear from us, or we from it.
     Ping,
     /// Nothing came since PINGREQ.
@@ -150,10 +162,10 @@ impl Client {
     /// The transport is up: CONNECT goes out.
     pub fn handle_open(&mut self, now: Time) {
         self.handle_close(now);
-        self.phase = Phase::Connecting { deadline: now.saturating_add(RESPONSE_MAX) };
+        self.phase = Phase::Connecting(Turn::server(now));
         self.asked = Asked::of(&self.options);
-        let connect = Packet::Connect(Box::new(self.options.connect()));
-        if codec::encode(&connect, self.asked.version, &mut self.output).is_err() {
+        let connect = Packet::Connect(Box::new(self.asked.connect.clone()));
+        if codec::encode(&connect, self.asked.version(), &mut self.output).is_err() {
             // Only a password or will above 65,535 bytes cannot be written.
             self.phase = Phase::Closing;
             let reason = ReasonCode::PacketTooLarge;
@@ -180,6 +192,9 @@ impl Client {
         match self.timer().filter(|(due, _)| *due <= now) {
             None => Ok(()),
             Some((_, Timer::Connect)) => Err(self.give_up(now, silence("the server did not answer CONNECT"))),
+            Some((_, Timer::Authentication)) => {
+                Err(self.give_up(now, silence("the server did not answer AUTH")))
+            }
             Some((_, Timer::Silence)) => Err(self.give_up(now, silence("the server did not answer PINGREQ"))),
             Some((_, Timer::Ping)) => {
                 self.send_ping(now);
@@ -195,12 +210,15 @@ impl Client {
 
     fn timer(&self) -> Option<(Time, Timer)> {
         match &self.phase {
-            Phase::Connecting { deadline } => Some((*deadline, Timer::Connect)),
-            Phase::Open(open) => {
-                let (ping, silence) = (open.ping_due(), open.silence_due());
-                let ping = ping.filter(|ping| silence.is_none_or(|silence| *ping < silence));
-                ping.map(|due| (due, Timer::Ping)).or(silence.map(|due| (due, Timer::Silence)))
-            }
+            Phase::Connecting(turn) => turn.deadline().map(|due| (due, Timer::Connect)),
+            Phase::Open(open) => [
+                (open.silence_due(), Timer::Silence),
+                (open.authentication.and_then(Turn::deadline), Timer::Authentication),
+                (open.ping_due(), Timer::Ping),
+            ]
+            .into_iter()
+            .filter_map(|(due, timer)| Some((due?, timer)))
+            .min_by_key(|(due, _)| *due),
             Phase::Closed | Phase::Closing => None,
         }
     }
@@ -244,7 +262,7 @@ impl Client {
 
     /// Ends the connection because of the server, and says why where the version has words for it.
     fn give_up(&mut self, now: Time, error: ProtocolError) -> ProtocolError {
-        if self.is_connected() && self.asked.version.is_v5() {
+        if self.is_connected() && self.asked.version().is_v5() {
             self.send(now, &Packet::Disconnect(Disconnect::new(error.reason)));
         }
         self.phase = Phase::Closing;
@@ -254,6 +272,20 @@ impl Client {
     fn token(&mut self) -> Token {
         self.token_next += 1;
         Token(self.token_next)
+    }
+}
+
+impl Turn {
+    /// The server has its time to answer what goes out now.
+    const fn server(now: Time) -> Self {
+        Self::Server { deadline: now.saturating_add(RESPONSE_MAX) }
+    }
+
+    const fn deadline(self) -> Option<Time> {
+        match self {
+            Self::Server { deadline } => Some(deadline),
+            Self::Driver => None,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Client, ClientEvent, Open, Phase, RequestKind, Sent};
 use crate::codec;
 use crate::connection::ProtocolError;
 use crate::connection::alias::{InboundAliases, OutboundAliases};
-use crate::packet::{ConnAck, Packet, PacketId, Publish, PublishAck};
+use crate::packet::{ConnAck, Packet, PacketId, PacketType, Publish, PublishAck};
 use crate::{QoS, ReasonCode, Time, Version};
 
 impl Client {
@@ -21,7 +21,7 @@ impl Client {
                 input.clear();
                 return Ok(());
             }
-            let packet = match codec::decode(input, self.asked.version, self.asked.packet_size_max) {
+            let packet = match codec::decode(input, self.asked.version(), self.asked.packet_size_max) {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(()),
                 Err(error) => return Err(self.give_up(now, error.into())),
@@ -35,11 +35,14 @@ impl Client {
     fn on_packet(&mut self, now: Time, packet: Packet) -> Result<(), ProtocolError> {
         match &mut self.phase {
             Phase::Open(open) => open.last_received = now,
-            Phase::Connecting { .. } | Phase::Closed | Phase::Closing => {
-                let Packet::ConnAck(connack) = packet else {
+            Phase::Connecting(_) | Phase::Closed | Phase::Closing => {
+                if let Packet::ConnAck(connack) = packet {
+                    return self.on_connack(now, *connack);
+                }
+                let Packet::Auth(auth) = packet else {
                     return Err(unexpected(&packet, "before CONNACK [MQTT-3.2.0-1]"));
                 };
-                return self.on_connack(now, *connack);
+                return self.on_auth(auth);
             }
         }
         match packet {
@@ -61,18 +64,18 @@ impl Client {
                 self.on_pong(now);
                 Ok(())
             }
-            Packet::Disconnect(disconnect) if self.asked.version.is_v5() => {
+            Packet::Disconnect(disconnect) if self.asked.version().is_v5() => {
                 self.phase = Phase::Closing;
                 self.events.push_back(ClientEvent::Disconnected(disconnect));
                 Ok(())
             }
+            Packet::Auth(auth) => self.on_auth(auth),
             other @ (Packet::ConnAck(_)
             | Packet::Connect(_)
             | Packet::Subscribe(_)
             | Packet::Unsubscribe(_)
             | Packet::PingReq
-            | Packet::Disconnect(_)
-            | Packet::Auth(_)) => Err(unexpected(&other, "which no server sends here (2.1.2)")),
+            | Packet::Disconnect(_)) => Err(unexpected(&other, "which no server sends here (2.1.2)")),
         }
     }
 
@@ -83,10 +86,11 @@ impl Client {
             self.events.push_back(ClientEvent::Refused { reason: connack.reason, reason_string });
             return Ok(());
         }
-        if connack.session_present && self.asked.clean_start {
+        if connack.session_present && self.asked.connect.clean_start {
             let detail = "CONNACK: a session is present after a clean start [MQTT-3.2.2-2]";
             return Err(ProtocolError::new(ReasonCode::ProtocolError, detail));
         }
+        self.check_method(PacketType::ConnAck, connack.properties.authentication_method.as_ref())?;
         let properties = connack.properties;
         if let Some(client_id) = &properties.assigned_client_id
             && self.options.client_id.is_empty()
@@ -95,7 +99,7 @@ impl Client {
         }
         let granted = Granted::of(&self.asked, &properties);
         // CONNACK of 3.1 does not tell: a second try of what is under way suits both cases.
-        let is_untold = self.asked.version == Version::V31 && !self.asked.clean_start;
+        let is_untold = self.asked.version() == Version::V31 && !self.asked.connect.clean_start;
         let session_present = connack.session_present;
         self.events.push_back(ClientEvent::Connected { session_present, properties: Box::new(properties) });
         if session_present || is_untold {
@@ -106,6 +110,7 @@ impl Client {
         }
         self.phase = Phase::Open(Open {
             granted,
+            authentication: None,
             last_sent: now,
             last_received: now,
             pinged: None,
@@ -145,7 +150,7 @@ impl Client {
                 }
                 self.send(now, &Packet::PubRec(PublishAck::success(packet_id)));
                 // Where CONNACK did not tell of the session, DUP does: without it the identifier was forgotten.
-                if !is_new && (publish.dup || self.asked.version > Version::V31) {
+                if !is_new && (publish.dup || self.asked.version() > Version::V31) {
                     return Ok(());
                 }
             }
@@ -221,7 +226,7 @@ impl Client {
         };
         self.outbound.finish_request(packet_id).map_err(|error| stray("SUBACK or UNSUBACK", &error))?;
         let token = request.token;
-        let counted = kind == RequestKind::Subscribe || self.asked.version.is_v5();
+        let counted = kind == RequestKind::Subscribe || self.asked.version().is_v5();
         if counted && reasons.len() != request.count {
             let detail = "an answer has not one reason code for each filter [MQTT-3.8.4-6], [MQTT-3.11.3-2]";
             return Err(ProtocolError::new(ReasonCode::ProtocolError, detail));

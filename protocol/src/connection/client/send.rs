@@ -48,7 +48,7 @@ impl Client {
 
     fn publish_at_most_once(&mut self, now: Time, publish: &Publish) -> Result<Token, PublishError> {
         let Phase::Open(open) = &mut self.phase else { return Err(PublishError::NotConnected) };
-        let written = write(&mut self.output, self.asked.version, open, publish, None);
+        let written = write(&mut self.output, self.asked.version(), open, publish, None);
         if written.is_ok() {
             open.last_sent = now;
         }
@@ -122,7 +122,7 @@ impl Client {
     /// Sends again, in order, what the last connection left unacknowledged [MQTT-4.4.0-1].
     fn redeliver(&mut self, now: Time) {
         let Phase::Open(open) = &mut self.phase else { return };
-        let (version, output) = (self.asked.version, &mut self.output);
+        let (version, output) = (self.asked.version(), &mut self.output);
         while let Some(redelivery) = self.outbound.poll_redelivery() {
             let (packet_id, written) = match redelivery {
                 Redelivery::PubRel { packet_id } => {
@@ -147,7 +147,7 @@ impl Client {
 
     fn send_queue(&mut self, now: Time) {
         let Phase::Open(open) = &mut self.phase else { return };
-        let (version, output) = (self.asked.version, &mut self.output);
+        let (version, output) = (self.asked.version(), &mut self.output);
         while self.outbound.has_room() {
             let Some(sent) = self.queue.pop_front() else { break };
             // There is room, so there is an identifier, and the message is found under it.
@@ -174,14 +174,14 @@ impl Client {
         {
             return Some(RequestError::Unsupported(reason));
         }
-        let len = codec::encoded_len(packet, self.asked.version);
+        let len = codec::encoded_len(packet, self.asked.version());
         let fits = count > 0 && len.is_ok_and(|len| len <= open.granted.packet_size_max);
         (!fits).then_some(RequestError::Unsendable)
     }
 
     /// Puts a packet into the output that the server's terms do not forbid.
     pub(super) fn send(&mut self, now: Time, packet: &Packet) {
-        if codec::encode(packet, self.asked.version, &mut self.output).is_ok()
+        if codec::encode(packet, self.asked.version(), &mut self.output).is_ok()
             && let Phase::Open(open) = &mut self.phase
         {
             open.last_sent = now;

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use super::ClientOptions;
-use crate::packet::{ConnAckProperties, Publish, Subscribe};
-use crate::{QoS, ReasonCode, Version};
+use crate::packet::{ConnAckProperties, Connect, Publish, Subscribe};
+use crate::{QoS, ReasonCode, Text, Version};
 
 /// What CONNECT said. The options may change while it holds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Asked {
-    pub(super) version: Version,
-    pub(super) clean_start: bool,
-    pub(super) keep_alive: u16,
+    pub(super) connect: Connect,
     /// Largest packet that the client takes.
     pub(super) packet_size_max: usize,
     /// QoS 2 messages without PUBREL that the client holds at once.
@@ -38,27 +36,30 @@ pub(super) struct Granted {
 
 impl Asked {
     pub(super) fn of(options: &ClientOptions) -> Self {
-        // Properties are for version 5 alone; `ClientOptions::connect` leaves them out before.
-        let properties = options.version.is_v5().then_some(&options.properties);
-        let receive_maximum = properties.and_then(|properties| properties.receive_maximum);
-        let packet_size_max = properties.and_then(|properties| properties.packet_size_max);
-        let packet_size_max = packet_size_max.map_or(usize::MAX, |bytes| bytes as usize);
+        let connect = options.connect();
+        let properties = &connect.properties;
+        let packet_size_max = properties.packet_size_max.map_or(usize::MAX, |bytes| bytes as usize);
         Self {
-            version: options.version,
-            clean_start: options.clean_start,
-            keep_alive: options.keep_alive,
             packet_size_max: packet_size_max.min(options.packet_size_max),
-            receive_maximum: receive_maximum.unwrap_or(u16::MAX),
-            topic_alias_maximum: properties
-                .and_then(|properties| properties.topic_alias_maximum)
-                .unwrap_or(0),
+            receive_maximum: properties.receive_maximum.unwrap_or(u16::MAX),
+            topic_alias_maximum: properties.topic_alias_maximum.unwrap_or(0),
+            connect,
         }
+    }
+
+    pub(super) const fn version(&self) -> Version {
+        self.connect.version
+    }
+
+    /// How the client authenticates, where it does more than give a password (4.12).
+    pub(super) const fn method(&self) -> Option<&Text> {
+        self.connect.properties.authentication_method.as_ref()
     }
 }
 
 impl Granted {
     pub(super) fn of(asked: &Asked, properties: &ConnAckProperties) -> Self {
-        let keep_alive = properties.server_keep_alive.unwrap_or(asked.keep_alive);
+        let keep_alive = properties.server_keep_alive.unwrap_or(asked.connect.keep_alive);
         Self {
             keep_alive: Duration::from_secs(u64::from(keep_alive)),
             packet_size_max: properties.packet_size_max.map_or(usize::MAX, |bytes| bytes as usize),

@@ -1,6 +1,7 @@
 //! Packets and time in, packets and events out.
 
 mod aliases;
+mod authentication;
 mod connection;
 mod delivery;
 mod pair;
@@ -59,14 +60,14 @@ impl Bench {
 
     fn hear(&mut self, packet: &Packet) -> Result<(), ProtocolError> {
         let mut input = BytesMut::new();
-        codec::encode(packet, self.client.asked.version, &mut input).unwrap();
+        codec::encode(packet, self.client.asked.version(), &mut input).unwrap();
         self.client.handle_input(self.now, &mut input)
     }
 
     /// All that the client wrote.
     fn sent(&mut self) -> Vec<Packet> {
         let mut output = self.client.take_output().unwrap_or_default();
-        let version = self.client.asked.version;
+        let version = self.client.asked.version();
         let packets =
             std::iter::from_fn(|| codec::decode(&mut output, version, usize::MAX).unwrap()).collect();
         assert!(output.is_empty());

@@ -231,7 +231,9 @@ impl Pair {
                 }
                 ClientEvent::Connected { .. } | ClientEvent::Subscribed { .. } | ClientEvent::Pong { .. } => {
                 }
-                ClientEvent::Refused { .. }
+                ClientEvent::Challenge { .. }
+                | ClientEvent::Reauthenticated { .. }
+                | ClientEvent::Refused { .. }
                 | ClientEvent::Unsubscribed { .. }
                 | ClientEvent::Disconnected(_) => panic!("{event:?}"),
             }
