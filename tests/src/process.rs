@@ -1,8 +1,8 @@
 //! A child process whose lines a test waits for, and which ends with the test.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Process {
     name: String,
     child: Child,
+    stdin: Mutex<Option<ChildStdin>>,
     stdout: Arc<Lines>,
     stderr: Arc<Lines>,
     readers: Vec<JoinHandle<()>>,
@@ -51,20 +52,27 @@ impl Process {
                 command.get_program()
             ),
         };
+        let stdin = Mutex::new(child.stdin.take());
         let stdout = Arc::new(Lines::default());
         let stderr = Arc::new(Lines::default());
         let readers = vec![
             read_lines(child.stdout.take().unwrap(), Arc::clone(&stdout)),
             read_lines(child.stderr.take().unwrap(), Arc::clone(&stderr)),
         ];
-        Self { name: name.to_owned(), child, stdout, stderr, readers }
+        Self { name: name.to_owned(), child, stdin, stdout, stderr, readers }
     }
 
     /// Writes a line to the standard input.
     #[track_caller]
-    pub fn write_line(&mut self, line: &str) {
-        let stdin = self.child.stdin.as_mut().expect("the standard input is open");
-        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("the program reads its input");
+    pub fn write_line(&self, line: &str) {
+        self.try_write_line(line).expect("the program reads its input");
+    }
+
+    /// Writes a line to the standard input of a program that may have ended.
+    pub fn try_write_line(&self, line: &str) -> std::io::Result<()> {
+        let mut stdin = self.stdin.lock().unwrap_or_else(PoisonError::into_inner);
+        let stdin = stdin.as_mut().ok_or(ErrorKind::BrokenPipe)?;
+        writeln!(stdin, "{line}").and_then(|()| stdin.flush())
     }
 
     /// Waits for the first line of standard output, at or after the cursor, that `wanted` takes; the cursor
@@ -78,8 +86,15 @@ impl Process {
     ) -> T {
         match self.stdout.find(cursor, wanted) {
             Ok(found) => found,
-            Err(why) => panic!("waited for {what} from {}: {why}", self.name),
+            Err(why) => {
+                panic!("waited for {what} from {}: {why}; its errors end:\n{}", self.name, self.stderr.tail())
+            }
         }
+    }
+
+    /// How many lines of standard output there are: the cursor of one who waits for later ones.
+    pub fn line_count(&self) -> usize {
+        self.stdout.state.lock().unwrap().lines.len()
     }
 
     /// Its number.
@@ -102,7 +117,7 @@ impl Process {
     /// Waits for the program to end by itself.
     #[track_caller]
     pub fn wait(&mut self) -> Ended {
-        drop(self.child.stdin.take());
+        drop(self.stdin.lock().unwrap().take());
         let Some(status) = self.wait_status(PATIENCE) else {
             panic!("waited for the end of {}: it still runs", self.name);
         };

@@ -19,6 +19,7 @@ mod device;
 mod hearth;
 mod http;
 mod independent;
+mod interop;
 mod lost_connections;
 mod malformed;
 mod mosquitto;

@@ -42,7 +42,7 @@ fn the_two_libraries_talk_to_each_other_across_versions_and_ports() {
     let hearth = Hearth::start();
     let web = format!("ws://{}/mqtt", hearth.http());
     let port = format!("ws://{}/mqtt", hearth.ws());
-    for (one_version, other_version) in [("3.1.1", "5"), ("5", "3.1.1")] {
+    for (one_version, other_version) in [(Version::V311, Version::V5), (Version::V5, Version::V311)] {
         let mut one = IndependentClient::connect(Library::MqttJs, &web, one_version);
         let mut other = IndependentClient::connect(Library::PahoMqtt, &port, other_version);
         one.subscribe("to/one", 2);
@@ -160,7 +160,7 @@ fn a_stopping_broker_tells_clients_over_websocket_too() {
 #[track_caller]
 fn talks_to_tcp_clients(library: Library, url: impl Fn(&Hearth) -> String) {
     let hearth = Hearth::start();
-    for version in ["3.1.1", "5"] {
+    for version in [Version::V311, Version::V5] {
         let mut client = IndependentClient::connect(library, &url(&hearth), version);
         let mut tool = Subscriber::start(hearth.mqtt(), V311, &["-t", "up/#", "-q", "2"]);
         assert_eq!(client.subscribe("down/#", 2), 2, "the granted QoS");
@@ -170,9 +170,9 @@ fn talks_to_tcp_clients(library: Library, url: impl Fn(&Hearth) -> String) {
             client.publish("up/x", "on", qos, false);
             tool.expect(qos, false, "up/x on");
         }
-        client.publish("kept/x", version, 1, true);
+        client.publish("kept/x", &version.to_string(), 1, true);
         assert_eq!(client.subscribe("kept/+", 1), 1, "the granted QoS");
-        client.expect_message("kept/x", version, 1, true);
+        client.expect_message("kept/x", &version.to_string(), 1, true);
         client.disconnect();
     }
 }
