@@ -7,7 +7,9 @@ use std::sync::Arc;
 use hearth_protocol::generate::Random;
 use hearth_protocol::{QoS, TopicFilter, TopicName};
 
-use super::{Availability, Choice, Group, Groups, Place, Room, Route, Router, SubscriptionOptions};
+use super::{
+    Audience, Availability, Choice, Group, Groups, Place, Room, Route, Router, SubscriptionOptions, Target,
+};
 use crate::ids::{SessionId, ShardCount, ShardId};
 use crate::interest::Interest;
 
@@ -144,6 +146,7 @@ impl Run {
         }
     }
 
+    /// Compares what a message of others and one of the session itself finds.
     fn check(&self, shard: usize, topic: &TopicName, route: &Route) {
         let mut expected: BTreeMap<u32, Vec<SubscriptionOptions>> = BTreeMap::new();
         for ((of, session, text), (_, options)) in &self.plain {
@@ -157,18 +160,27 @@ impl Run {
                 assert!(is_told, "shard {of} has {text} and does not hear of {topic}");
             }
         }
-        assert_eq!(route.targets.len(), expected.len(), "{topic}");
-        for target in &route.targets {
-            let Some(options) = expected.get(&target.session) else { panic!("{target:?} for {topic}") };
-            assert_eq!(Some(target.qos), options.iter().map(|options| options.qos).max());
-            assert_eq!(target.no_local, options.iter().all(|options| options.no_local));
-            let retain = options.iter().any(|options| options.retain_as_published);
-            assert_eq!(target.retain_as_published, retain);
-            let mut ids: Vec<u32> = options.iter().map(|options| options.id).filter(|id| *id > 0).collect();
-            let mut found = route.ids_of(target).to_vec();
-            ids.sort_unstable();
-            found.sort_unstable();
-            assert_eq!(found, ids, "{topic}");
+        for is_own in [false, true] {
+            let audience = if is_own { Audience::Others } else { Audience::Own };
+            let found: Vec<&Target> =
+                route.targets.iter().filter(|target| target.audience != audience).collect();
+            for target in &found {
+                let options = expected.get(&target.session).into_iter().flatten();
+                let options: Vec<_> = options.filter(|options| !(is_own && options.no_local)).collect();
+                assert_eq!(Some(target.qos), options.iter().map(|options| options.qos).max());
+                let retain = options.iter().any(|options| options.retain_as_published);
+                assert_eq!(target.retain_as_published, retain);
+                let mut ids: Vec<u32> =
+                    options.iter().map(|options| options.id).filter(|id| *id > 0).collect();
+                let mut found = route.ids_of(target).to_vec();
+                ids.sort_unstable();
+                found.sort_unstable();
+                assert_eq!(found, ids, "{topic}");
+            }
+            let is_wanted = |options: &&Vec<SubscriptionOptions>| {
+                options.iter().any(|options| !(is_own && options.no_local))
+            };
+            assert_eq!(found.len(), expected.values().filter(is_wanted).count(), "{topic}");
         }
         let mut groups: Vec<&str> = self
             .shared

@@ -341,6 +341,7 @@ impl Run {
                             self.links[shard * self.shards.len() + to.as_index()].push_back(forward);
                         }
                         Effect::Close(id) => self.on_close(shard, id),
+                        Effect::Authenticate { .. } => panic!("everybody is let in"),
                         Effect::Event(_) => {}
                     }
                 }
@@ -373,7 +374,7 @@ impl Run {
     /// What holds after each step.
     fn check(&mut self) {
         let limits = &self.shared.limits;
-        let (retained, retained_bytes) = self.shared.retained_size();
+        let (retained, retained_bytes) = self.shared.retained_size(self.now);
         assert!(retained <= limits.retained_messages_max && retained_bytes <= limits.retained_bytes_max);
         for (number, shard) in self.shards.iter().enumerate() {
             let peers = self.peers.iter().filter(|peer| peer.shard == number).count();
