@@ -325,6 +325,8 @@ impl Run {
                 }
                 ClientEvent::Unsubscribed { token, .. } => drop(self.requests.remove(&token)),
                 ClientEvent::Connected { .. }
+                | ClientEvent::Challenge { .. }
+                | ClientEvent::Reauthenticated { .. }
                 | ClientEvent::Refused { .. }
                 | ClientEvent::Message(_)
                 | ClientEvent::Pong { .. }
