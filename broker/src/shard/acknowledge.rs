@@ -1,6 +1,6 @@
 //! The acknowledgements of a client, for messages either way.
 
-use hearth_protocol::packet::{Packet, PublishAck};
+use hearth_protocol::packet::{Packet, PacketId, PublishAck};
 use hearth_protocol::{ReasonCode, Time};
 
 use super::Shard;
@@ -25,19 +25,36 @@ impl Shard {
             }
             return;
         }
-        let reason = match outbound.handle_pubrec(packet_id) {
-            Ok(_) => ReasonCode::Success,
-            Err(_) => ReasonCode::PacketIdentifierNotFound,
-        };
-        self.send(id, &Packet::PubRel(PublishAck::new(packet_id, reason)));
+        if outbound.handle_pubrec(packet_id).is_ok() {
+            self.send(id, &Packet::PubRel(PublishAck::success(packet_id)));
+        } else {
+            let detail = "PUBREC: no QoS 2 message is under way to the client with this packet identifier";
+            self.answer_unknown(now, id, packet_id, detail, Packet::PubRel);
+        }
     }
 
-    pub(super) fn on_pubrel(&mut self, id: ConnectionId, session: u32, ack: &PublishAck) {
-        let reason = match self.sessions[session].flow_mut().inbound.release(ack.packet_id) {
-            true => ReasonCode::Success,
-            false => ReasonCode::PacketIdentifierNotFound,
-        };
-        self.send(id, &Packet::PubComp(PublishAck::new(ack.packet_id, reason)));
+    pub(super) fn on_pubrel(&mut self, now: Time, id: ConnectionId, session: u32, ack: &PublishAck) {
+        if self.sessions[session].flow_mut().inbound.release(ack.packet_id) {
+            self.send(id, &Packet::PubComp(PublishAck::success(ack.packet_id)));
+        } else {
+            let detail = "PUBREL: no QoS 2 message of the client is held under this packet identifier";
+            self.answer_unknown(now, id, ack.packet_id, detail, Packet::PubComp);
+        }
+    }
+
+    /// Goes on with a flow that is not known, so that the other side comes to its end (4.3.3).
+    fn answer_unknown(
+        &mut self,
+        now: Time,
+        id: ConnectionId,
+        packet_id: PacketId,
+        detail: &str,
+        packet: fn(PublishAck) -> Packet,
+    ) {
+        let reason = ReasonCode::PacketIdentifierNotFound;
+        self.answer_with(now, id, Some(detail), |properties| {
+            packet(PublishAck { packet_id, reason, properties })
+        });
     }
 
     pub(super) fn on_pubcomp(&mut self, now: Time, session: u32, ack: &PublishAck) {

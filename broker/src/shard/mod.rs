@@ -211,7 +211,7 @@ impl Shard {
             Packet::Publish(publish) => self.on_publish(now, id, session, &publish),
             Packet::PubAck(ack) => self.on_puback(now, session, &ack),
             Packet::PubRec(ack) => self.on_pubrec(now, id, session, &ack),
-            Packet::PubRel(ack) => self.on_pubrel(id, session, &ack),
+            Packet::PubRel(ack) => self.on_pubrel(now, id, session, &ack),
             Packet::PubComp(ack) => self.on_pubcomp(now, session, &ack),
             Packet::Subscribe(subscribe) => self.on_subscribe(now, id, session, &subscribe),
             Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(now, id, session, &unsubscribe),
