@@ -1,5 +1,7 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP (3.4 to 3.7): their reason codes, sizes and reserved bits.
 
+use std::collections::HashMap;
+
 use hearth_protocol::codec::encoded_len;
 use hearth_protocol::packet::{Packet, Publish, PublishAck};
 use hearth_protocol::{QoS, ReasonCode, Version};
@@ -98,6 +100,7 @@ fn no_acknowledgement_grows_beyond_what_the_client_takes() {
     let terms = Wire::connect(hearth.mqtt(), connect(Version::V5, "tight")).1;
     let smallest = encoded_len(&Packet::ConnAck(Box::new(terms)), Version::V5).unwrap();
     let refused = "$SYS/broker/version";
+    let mut lengths = HashMap::new();
     for room in (smallest..smallest + 40).chain([100, 200, 1000]) {
         let mut tight = connect(Version::V5, "tight");
         tight.properties.packet_size_max = Some(room as u32);
@@ -112,8 +115,11 @@ fn no_acknowledgement_grows_beyond_what_the_client_takes() {
             let bytes = client.next_bytes();
             assert!(bytes.len() <= room, "{} bytes where {room} fit: {bytes:02x?}", bytes.len());
             assert_eq!(reason_of(&bytes, first_byte, 1), code, "with room for {room}");
+            lengths.entry(first_byte).or_insert_with(Vec::new).push(bytes.len());
         }
     }
+    let has_words = |lengths: &Vec<usize>| lengths.last() > lengths.first();
+    assert!(lengths.values().all(has_words), "there are words, which were left out: {lengths:?}");
 }
 
 // MQTT 3.1.1 server: MQTT-3.6.1-1
