@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use hearth_protocol::Text;
-use hearth_protocol::connection::server::{PeerTerms, ServerConnection};
+use hearth_protocol::connection::server::ServerConnection;
 
 use crate::authentication::{Applicant, Authentication, Purpose};
 use crate::output::Output;
@@ -57,11 +57,7 @@ impl Connection {
 
     /// Largest packet that the client takes.
     pub(crate) fn packet_size_max(&self) -> usize {
-        match (self.protocol.peer(), self.applicant()) {
-            (Some(peer), _) => peer.packet_size_max,
-            (None, Some(applicant)) => PeerTerms::of(&applicant.connect).packet_size_max,
-            (None, None) => usize::MAX,
-        }
+        self.protocol.peer().map_or(usize::MAX, |peer| peer.packet_size_max)
     }
 
     /// The CONNECT that waits to be accepted.

@@ -363,13 +363,16 @@ impl Shard {
         let is_answered = version.is_some() || reason == ReasonCode::UnsupportedProtocolVersion;
         if is_answered {
             let is_v5 = version.is_some_and(Version::is_v5);
-            let properties = ConnAckProperties {
-                reason_string: told.filter(|_| is_v5),
-                server_reference: self.server_reference(reason).filter(|_| is_v5),
-                ..ConnAckProperties::default()
-            };
-            let connack = ConnAck { session_present: false, reason, properties };
-            self.send(id, &Packet::ConnAck(Box::new(connack)));
+            let mut connack =
+                ConnAck { session_present: false, reason, properties: ConnAckProperties::default() };
+            connack.properties.reason_string = told.filter(|_| is_v5);
+            connack.properties.server_reference = self.server_reference(reason).filter(|_| is_v5);
+            let mut packet = Packet::ConnAck(Box::new(connack.clone()));
+            if connack.properties.reason_string.take().is_some() && !self.fits(id, &packet) {
+                // Without the words it may fit [MQTT-3.2.2-19].
+                packet = Packet::ConnAck(Box::new(connack));
+            }
+            self.send(id, &packet);
         }
         let address = self.peer(id).and_then(|peer| peer.address);
         self.event(Event::Refused { address, reason, detail });

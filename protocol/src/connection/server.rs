@@ -22,7 +22,7 @@ enum Phase {
     /// Nothing but CONNECT may come [MQTT-3.1.0-1].
     AwaitConnect,
     /// CONNECT came; the broker has not decided. What else came waits, except for what the decision needs.
-    AwaitDecision { version: Version, authenticates: bool },
+    AwaitDecision { version: Version, authenticates: bool, peer: PeerTerms },
     /// CONNACK went out.
     Open(Open),
 }
@@ -88,11 +88,12 @@ impl ServerConnection {
         }
     }
 
-    /// What the client takes; `None` before [`ServerConnection::accept`].
+    /// What the client takes, of a refusal too; `None` before CONNECT.
     pub const fn peer(&self) -> Option<&PeerTerms> {
         match &self.phase {
             Phase::Open(open) => Some(&open.peer),
-            Phase::AwaitConnect | Phase::AwaitDecision { .. } => None,
+            Phase::AwaitDecision { peer, .. } => Some(peer),
+            Phase::AwaitConnect => None,
         }
     }
 
@@ -128,7 +129,8 @@ impl ServerConnection {
             Phase::AwaitConnect => {
                 if let Packet::Connect(connect) = &packet {
                     let authenticates = connect.properties.authentication_method.is_some();
-                    self.phase = Phase::AwaitDecision { version: connect.version, authenticates };
+                    let (version, peer) = (connect.version, PeerTerms::of(connect));
+                    self.phase = Phase::AwaitDecision { version, authenticates, peer };
                 }
             }
             Phase::AwaitDecision { .. } => {

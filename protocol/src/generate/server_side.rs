@@ -226,7 +226,7 @@ impl Run {
             Phase::AwaitConnect | Phase::AwaitDecision(_) | Phase::Open { .. } => None,
         };
         assert_eq!(self.connection.poll_timeout(), expected);
-        assert_eq!(self.connection.peer().is_some(), matches!(self.phase, Phase::Open { .. }));
+        assert_eq!(self.connection.peer().is_none(), matches!(self.phase, Phase::AwaitConnect));
     }
 }
 

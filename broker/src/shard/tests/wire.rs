@@ -314,6 +314,34 @@ fn the_identifier_of_a_refused_qos_2_message_is_free_again_in_version_5() {
 }
 
 #[test]
+fn the_words_of_a_refusal_are_left_out_where_the_client_has_no_room_for_them() {
+    let refused = |packet_size_max| {
+        let mut broker = Broker::new(1);
+        let properties = ConnectProperties { packet_size_max, ..ConnectProperties::default() };
+        let connect = Connect { properties, ..connect(&"c".repeat(300), V5) };
+        let wire = broker.wire(&connect.client_id);
+        broker.send(wire, V5, [Packet::Connect(Box::new(connect))]);
+        assert!(broker.closed.contains(&wire));
+        broker
+            .received(wire, V5)
+            .into_iter()
+            .map(|packet| match packet {
+                Packet::ConnAck(connack) => (connack.reason, connack.properties.reason_string.is_some()),
+                other => panic!("{other:?} is no CONNACK"),
+            })
+            .collect::<Vec<_>>()
+    };
+    let reason = ReasonCode::ClientIdentifierNotValid;
+    assert_eq!(refused(None), [(reason, true)]);
+    assert_eq!(
+        refused(Some(5)),
+        [(reason, false)],
+        "the limit of the client holds before CONNACK [MQTT-3.2.2-19]"
+    );
+    assert_eq!(refused(Some(4)), []);
+}
+
+#[test]
 fn an_answer_that_is_larger_than_the_client_takes_ends_the_connection() {
     let small = |packet_size_max| {
         let properties =
