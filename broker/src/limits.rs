@@ -138,7 +138,7 @@ impl Limit {
         self as usize
     }
 
-    /// The setting, or the settings, that it stands for.
+    /// The setting that it stands for; `queued_messages_max` is for `queued_bytes_max` too.
     pub const fn name(self) -> &'static str {
         match self {
             Self::PacketBytes => "packet_bytes_max",
@@ -148,7 +148,7 @@ impl Limit {
             Self::Subscriptions => "subscriptions_per_session_max",
             Self::FiltersPerPacket => "filters_per_packet_max",
             Self::Inflight => "inflight_max",
-            Self::Queued => "queued_messages_max or queued_bytes_max",
+            Self::Queued => "queued_messages_max",
             Self::RetainedMessages => "retained_messages_max",
             Self::RetainedBytes => "retained_bytes_max",
             Self::TopicAlias => "topic_alias_max",

@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hearth_broker::{Limits, Peer, Shard, ShardCount, ShardId, Shared, Transport};
-use hearth_protocol::Text;
+use hearth_broker::{Limits, Options, Peer, Shard, ShardCount, ShardId, Shared, Stats, Transport};
+use hearth_protocol::{Text, TopicName};
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::coop;
@@ -24,6 +24,7 @@ use crate::socket::Detached;
 pub(crate) struct Engine {
     shared: Arc<Shared>,
     inboxes: Arc<[Arc<Inbox>]>,
+    clock: Clock,
 }
 
 /// The running shards.
@@ -59,13 +60,13 @@ impl Engine {
     ///
     /// # Errors
     /// The system has no thread or no file descriptor for one of them.
-    pub(crate) fn start(count: NonZeroU16, limits: Limits) -> io::Result<Shards> {
+    pub(crate) fn start(count: NonZeroU16, limits: Limits, options: Options) -> io::Result<Shards> {
         let count = ShardCount::new(count);
-        let shared = Arc::new(Shared::new(count, limits, rand::random()));
+        let shared = Arc::new(Shared::new(count, limits, rand::random()).with_options(options));
         let (inboxes, seats) = shard_driver::connect(count.get());
-        let engine = Self { shared, inboxes: inboxes.into() };
-        let mut shards = Shards { engine, threads: Vec::new() };
         let clock = Clock::start();
+        let engine = Self { shared, inboxes: inboxes.into(), clock };
+        let mut shards = Shards { engine, threads: Vec::new() };
         for (number, seat) in (0..).zip(seats) {
             // A failure drops `shards`, which ends the threads that run.
             let thread = shards.engine.start_thread(number, clock, seat)?;
@@ -126,6 +127,29 @@ impl Engine {
             answers.push(matches!(timeout_at(deadline, probe).await, Ok(Ok(()))));
         }
         answers
+    }
+
+    /// What each shard has counted; `None` when one of them does not answer within `patience`.
+    pub(crate) async fn stats(&self, patience: Duration) -> Option<Vec<Stats>> {
+        let deadline = Instant::now() + patience;
+        let asked: Vec<_> = self.inboxes.iter().map(|inbox| inbox.stats()).collect();
+        let mut stats = Vec::with_capacity(asked.len());
+        for answer in asked {
+            stats.push(timeout_at(deadline, answer).await.ok()?.ok()?);
+        }
+        Some(stats)
+    }
+
+    /// Retained messages and their bytes.
+    pub(crate) fn retained_size(&self) -> (usize, usize) {
+        self.shared.retained_size(self.clock.now())
+    }
+
+    /// Publishes retained messages of the broker itself.
+    pub(crate) fn publish_own(&self, messages: Vec<(TopicName, Bytes)>) {
+        if let Some(inbox) = self.inboxes.first() {
+            inbox.publish(messages);
+        }
     }
 
     fn stop(&self) {

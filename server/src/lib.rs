@@ -17,6 +17,7 @@ mod server;
 mod shard_driver;
 mod shutdown;
 mod socket;
+mod system_topics;
 
 pub use listener::{BindError, Kind};
 pub use run::run;

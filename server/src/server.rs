@@ -17,6 +17,7 @@ use crate::engine::{Engine, Shards};
 use crate::http::{self, Status};
 use crate::listener::websocket::{self, Gate};
 use crate::listener::{self, BindError, Bound, Door, Kind};
+use crate::system_topics;
 
 /// A broker that serves its listeners until it is stopped.
 #[derive(Debug)]
@@ -86,7 +87,7 @@ impl Server {
         let limits = config.limits.clone();
         let packet_size_max = limits.packet_bytes_max;
         let count = NonZeroU16::new(config.shards).unwrap_or(NonZeroU16::MIN);
-        let shards = Engine::start(count, limits).map_err(StartError::Shards)?;
+        let shards = Engine::start(count, limits, config.options()).map_err(StartError::Shards)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let listening: Vec<_> = bound.iter().map(Listening::of).collect();
         let door = Door::new(shards.engine().clone(), packet_size_max, tasks.clone(), stop.clone());
@@ -100,6 +101,11 @@ impl Server {
         let server = Self { listening, shards, tasks, stop, _stop_when_dropped };
         for bound in bound {
             server.serve(bound, &services);
+        }
+        if config.sys_interval_seconds > 0 {
+            let period = Duration::from_secs(u64::from(config.sys_interval_seconds));
+            let engine = server.shards.engine().clone();
+            server.tasks.spawn(system_topics::run(engine, period, server.stop.clone()));
         }
         if config.demo {
             demo::spawn(server.tcp_address(Kind::Mqtt), &server.tasks, &server.stop);

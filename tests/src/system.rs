@@ -27,6 +27,7 @@ mod process;
 mod reverse_proxy;
 mod settings;
 mod subscriptions;
+mod system_topics;
 #[cfg(unix)]
 mod unix_socket;
 mod web_app;

@@ -18,7 +18,8 @@ mod typed;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use hearth_broker::Limits;
+use hearth_broker::{Limits, Options, Redirect};
+use hearth_protocol::Text;
 
 pub use address::ListenAddress;
 pub use error::ConfigError;
@@ -53,6 +54,18 @@ pub struct Config {
     pub ws_allowed_origins: AllowedOrigins,
     /// Bounds of the broker.
     pub limits: Limits,
+    /// Whether payloads are held against their payload format indicator.
+    pub check_payload_format: bool,
+    /// What response information begins with; empty: there is none.
+    pub response_topic: String,
+    /// The server reference for clients that are sent elsewhere; empty: none is.
+    pub redirect_to: String,
+    /// Whether every client is sent there.
+    pub redirect_all: bool,
+    /// Whether they are told to stay there.
+    pub redirect_permanent: bool,
+    /// Seconds between two updates of the `$SYS` topics; 0: there are none.
+    pub sys_interval_seconds: u32,
 }
 
 impl Config {
@@ -70,6 +83,12 @@ impl Config {
             http_allowed_origins: AllowedOrigins::default(),
             ws_allowed_origins: AllowedOrigins::default(),
             limits: Limits::default(),
+            check_payload_format: false,
+            response_topic: "responses".to_owned(),
+            redirect_to: String::new(),
+            redirect_all: false,
+            redirect_permanent: false,
+            sys_interval_seconds: 10,
         }
     }
 
@@ -107,6 +126,22 @@ impl Config {
             })?;
         }
         Ok(self)
+    }
+
+    /// The choices of the broker.
+    pub fn options(&self) -> Options {
+        // Checked when they were set.
+        let text = |text: &str| Text::try_from(text).unwrap_or_default();
+        let redirect = (!self.redirect_to.is_empty()).then(|| Redirect {
+            server: text(&self.redirect_to),
+            is_for_all: self.redirect_all,
+            is_permanent: self.redirect_permanent,
+        });
+        Options {
+            check_payload_format: self.check_payload_format,
+            response_topic: text(&self.response_topic),
+            redirect,
+        }
     }
 
     /// The settings that differ from `other`'s, as the lines of a TOML file would say them.

@@ -33,7 +33,15 @@ pub(super) enum Field {
     Folder(fn(&mut Config) -> &mut PathBuf),
     Switch(fn(&mut Config) -> &mut bool),
     Permissions(fn(&mut Config) -> &mut u32),
-    Number { unit: Unit, min: u64, max: u64, read: fn(&Config) -> u64, write: fn(&mut Config, u64) },
+    /// A text, and what is wrong with it.
+    Text(fn(&mut Config) -> &mut String, fn(&str) -> Result<(), String>),
+    Number {
+        unit: Unit,
+        min: u64,
+        max: u64,
+        read: fn(&Config) -> u64,
+        write: fn(&mut Config, u64),
+    },
 }
 
 impl Setting {
@@ -55,6 +63,11 @@ impl Setting {
             Field::Folder(field) => *field(config) = folder(raw)?,
             Field::Switch(field) => *field(config) = switch(raw)?,
             Field::Permissions(field) => *field(config) = permissions(raw)?,
+            Field::Text(field, check) => {
+                let text = text(raw)?;
+                check(text)?;
+                *field(config) = text.to_owned();
+            }
             Field::Number { unit, min, max, write, .. } => write(config, number(raw, *unit, *min, *max)?),
         }
         Ok(())
@@ -70,6 +83,7 @@ impl Setting {
             Field::Folder(field) => toml::Value::from(&*field(&mut config).to_string_lossy()).to_string(),
             Field::Switch(field) => field(&mut config).to_string(),
             Field::Permissions(field) => format!("\"{:03o}\"", field(&mut config)),
+            Field::Text(field, _) => toml::Value::from(field(&mut config).as_str()).to_string(),
             Field::Number { unit, read, .. } => unit.show(read(&config)),
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! The file, the environment, `docs/settings.md` and `hearth check-config` all follow it.
 
+use hearth_protocol::{Text, TopicName};
+
 use super::number::Unit;
 use super::setting::{Field, Setting};
 
@@ -139,6 +141,62 @@ pub static SETTINGS: &[Setting] = &[
         default_words: None,
         field: Field::Origins(|config| &mut config.ws_allowed_origins),
     },
+    Setting {
+        key: "messages.check_payload_format",
+        flag: None,
+        meaning: "Refuses a message whose payload is not the UTF-8 text that its payload format indicator says, with 0x99.",
+        reason: "It costs a look at every byte, and the standard leaves it to the receiver.",
+        default_words: None,
+        field: Field::Switch(|config| &mut config.check_payload_format),
+    },
+    Setting {
+        key: "messages.response_topic",
+        flag: None,
+        meaning: "What stands before `/CLIENT` in the response information that a client of version 5 may ask for; empty: \
+                  there is none.",
+        reason: "A client that asks wants a topic for answers that it can use as it comes.",
+        default_words: None,
+        field: Field::Text(|config| &mut config.response_topic, check_topic),
+    },
+    Setting {
+        key: "redirect.to",
+        flag: None,
+        meaning: "Another server, such as `other.example:1883` (several with spaces between), to which clients of version 5 are \
+                  sent when there is no room for them here and when Hearth stops.",
+        reason: "There is no other server unless somebody names it.",
+        default_words: None,
+        field: Field::Text(|config| &mut config.redirect_to, check_server_reference),
+    },
+    Setting {
+        key: "redirect.all",
+        flag: None,
+        meaning: "Sends every client there; those of older versions are refused as by a server that is unavailable.",
+        reason: "For moving to another machine, not for every day.",
+        default_words: None,
+        field: Field::Switch(|config| &mut config.redirect_all),
+    },
+    Setting {
+        key: "redirect.permanent",
+        flag: None,
+        meaning: "Tells them to stay there (0x9D) instead of coming back later (0x9C).",
+        reason: "What is said for good cannot be taken back.",
+        default_words: None,
+        field: Field::Switch(|config| &mut config.redirect_permanent),
+    },
+    Setting {
+        key: "sys.interval_seconds",
+        flag: None,
+        meaning: "Seconds between two updates of the `$SYS` topics; 0: there are none.",
+        reason: "What other brokers do; only what has changed is published.",
+        default_words: None,
+        field: Field::Number {
+            unit: Unit::Seconds,
+            min: 0,
+            max: 86_400,
+            read: |config| u64::from(config.sys_interval_seconds),
+            write: |config, number| config.sys_interval_seconds = u32::try_from(number).unwrap_or(86_400),
+        },
+    },
     limit!(
         packet_bytes_max: usize, Bytes, 1024, PACKET_BYTES,
         "Largest packet from a client.",
@@ -260,6 +318,26 @@ pub static SETTINGS: &[Setting] = &[
         "About 2 MiB; a topic beyond costs a walk through the subscriptions."
     ),
 ];
+
+fn check_topic(text: &str) -> Result<(), String> {
+    match text {
+        "" => Ok(()),
+        topic => TopicName::try_from(topic).map(|_| ()).map_err(|error| {
+            format!("`{topic}` is no topic name ({error}); write one without + and #, such as \"responses\"")
+        }),
+    }
+}
+
+/// The form of MQTT 5.0, 4.11, as far as it can be told: names without characters that would cut them.
+fn check_server_reference(text: &str) -> Result<(), String> {
+    match Text::try_from(text) {
+        Ok(text) if !text.contains(|letter: char| letter.is_control()) => Ok(()),
+        Ok(_) | Err(_) => {
+            Err("this is no server reference; write a name with a port, such as \"other.example:1883\""
+                .to_owned())
+        }
+    }
+}
 
 impl Setting {
     /// The setting of a key.

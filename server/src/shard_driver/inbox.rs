@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use hearth_broker::Peer;
+use hearth_broker::{Peer, Stats};
+use hearth_protocol::TopicName;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::bell::Bell;
@@ -29,6 +30,8 @@ pub(crate) struct HandOver {
 pub(super) enum Command {
     Open(Box<HandOver>),
     Probe(oneshot::Sender<()>),
+    Stats(oneshot::Sender<Stats>),
+    Publish(Vec<(TopicName, Bytes)>),
     Stop,
 }
 
@@ -50,6 +53,18 @@ impl Inbox {
         let (answer, answered) = oneshot::channel();
         self.push(Command::Probe(answer));
         answered
+    }
+
+    /// Asks the shard what it has counted.
+    pub(crate) fn stats(&self) -> oneshot::Receiver<Stats> {
+        let (answer, answered) = oneshot::channel();
+        self.push(Command::Stats(answer));
+        answered
+    }
+
+    /// Lets the shard publish retained messages of the broker itself.
+    pub(crate) fn publish(&self, messages: Vec<(TopicName, Bytes)>) {
+        self.push(Command::Publish(messages));
     }
 
     /// Makes the shard say goodbye to its clients and end.

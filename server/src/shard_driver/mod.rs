@@ -162,6 +162,13 @@ impl ShardDriver {
                 Command::Open(hand_over) => self.open(now, *hand_over),
                 // Whoever asked may have lost patience.
                 Command::Probe(answer) => drop(answer.send(())),
+                Command::Stats(answer) => drop(answer.send(self.shard.stats())),
+                Command::Publish(messages) => {
+                    for (topic, payload) in messages {
+                        self.shard.handle_own_message(now, topic, payload);
+                    }
+                    self.carry_out_effects(now);
+                }
                 Command::Stop => {
                     self.stop.get_or_insert(now);
                     self.shard.handle_shutdown(now);
