@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use hearth_protocol::Text;
 use hearth_protocol::connection::server::ServerConnection;
+use hearth_protocol::connection::{OutboundAliases, TopicNaming};
 
 use crate::authentication::{Applicant, Authentication, Purpose};
 use crate::output::Output;
@@ -40,6 +41,8 @@ pub(crate) struct Connection {
     pub(crate) session: Option<u32>,
     /// While the client has to show who it is, and as long as it may show it again.
     pub(crate) authentication: Option<Box<Authentication>>,
+    /// Names of topics that were told to the client, where it takes any.
+    pub(crate) aliases: Option<Box<OutboundAliases>>,
     /// Lent while there is something to write; see [`Outputs`](crate::output::Outputs).
     pub(crate) output: Option<Box<Output>>,
     pub(crate) is_dirty: bool,
@@ -50,6 +53,18 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// How the next message names its topic to the client.
+    pub(crate) fn name(&mut self, topic: &str) -> TopicNaming {
+        self.aliases.as_mut().map_or(TopicNaming::Topic, |aliases| aliases.name(topic))
+    }
+
+    /// The message that was to be the first with an alias did not go out.
+    pub(crate) fn revoke(&mut self, naming: TopicNaming) {
+        if let (TopicNaming::TopicAndAlias(alias), Some(aliases)) = (naming, &mut self.aliases) {
+            aliases.revoke(alias);
+        }
+    }
+
     /// Bytes that wait to be written.
     pub(crate) fn output_len(&self) -> usize {
         self.output.as_ref().map_or(0, |output| output.len())

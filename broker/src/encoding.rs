@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use hearth_protocol::codec::{PublishHead, encode_publish_head};
+use hearth_protocol::connection::TopicNaming;
 use hearth_protocol::packet::PacketId;
 use hearth_protocol::{QoS, Time, Version};
 
@@ -17,6 +18,7 @@ pub(crate) struct Form<'a> {
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     pub(crate) ids: &'a [u32],
+    pub(crate) naming: TopicNaming,
 }
 
 /// The encodings of one message so far, in memory that stays for the next one.
@@ -33,6 +35,7 @@ struct Entry {
     is_acknowledged: bool,
     retain: bool,
     ids: (usize, usize),
+    naming: TopicNaming,
     start: usize,
     end: usize,
     /// Where the packet identifier stands, from `start`; 0 with QoS 0.
@@ -74,20 +77,22 @@ impl Encodings {
         entry.is_v5 == form.version.is_v5()
             && entry.is_acknowledged == (form.qos > QoS::AtMostOnce)
             && entry.retain == form.retain
+            && entry.naming == form.naming
             && (!entry.is_v5 || self.ids[entry.ids.0..entry.ids.1] == *form.ids)
     }
 
     fn add(&mut self, outgoing: &Outgoing<'_>, form: Form<'_>, now: Time) -> Option<usize> {
         let is_acknowledged = form.qos > QoS::AtMostOnce;
+        let (topic, topic_alias) = form.naming.fields(outgoing.topic.as_str());
         let head = PublishHead {
             dup: false,
             qos: form.qos,
             retain: form.retain,
-            topic: outgoing.topic.as_str(),
+            topic,
             packet_id: is_acknowledged.then_some(PacketId::MIN),
             properties: outgoing.properties,
             message_expiry: expiry_left(outgoing.expires_at, now),
-            topic_alias: None,
+            topic_alias,
             subscription_ids: form.ids,
             payload_len: outgoing.payload.len(),
         };
@@ -103,6 +108,7 @@ impl Encodings {
             is_acknowledged,
             retain: form.retain,
             ids: (ids_start, self.ids.len()),
+            naming: form.naming,
             start,
             end: self.bytes.len(),
             packet_id_at: packet_id_at.map_or(0, |at| at - start),

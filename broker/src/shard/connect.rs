@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hearth_protocol::connection::ProtocolError;
 use hearth_protocol::connection::server::ServerTerms;
+use hearth_protocol::connection::{OutboundAliases, ProtocolError};
 use hearth_protocol::packet::{ConnAck, ConnAckProperties, Connect, Packet, Will};
 use hearth_protocol::property::PayloadFormat;
 use hearth_protocol::{ReasonCode, Text, Time, TopicName, Version};
@@ -239,6 +239,9 @@ impl Shard {
         let method = connect.properties.authentication_method.as_ref();
         connection.authentication = method.map(|method| Box::new(Authentication::over(method)));
         connection.protocol.accept(now, connect, terms);
+        let alias_max = connection.protocol.peer().map_or(0, |peer| peer.topic_alias_maximum);
+        let aliases = OutboundAliases::new(alias_max, limits.topic_alias_out_max);
+        connection.aliases = (alias_max.min(limits.topic_alias_out_max) > 0).then(|| Box::new(aliases));
         let receive_maximum = connection.protocol.peer().map_or(u16::MAX, |peer| peer.receive_maximum);
         if let Some(deadline) = connection.protocol.poll_timeout() {
             self.timers.set(now, deadline, Timer::KeepAlive(id));

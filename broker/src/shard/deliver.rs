@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hearth_protocol::connection::TopicNaming;
 use hearth_protocol::packet::{Packet, PacketId, PublishAck};
 use hearth_protocol::session::Redelivery;
 use hearth_protocol::{QoS, Time};
@@ -174,11 +175,14 @@ impl Shard {
         dup: bool,
     ) {
         let Addressed { outgoing, qos, retain, ids, session, group: _ } = addressed;
-        let form = Form { version: self.sessions[session].version, qos, retain, ids };
         let place = &mut self.connections[connection as usize];
+        // A message that is sent again names its topic: the alias of its first time is another connection's.
+        let naming = if dup { TopicNaming::Topic } else { place.name(outgoing.topic.as_str()) };
+        let form = Form { version: self.sessions[session].version, qos, retain, ids, naming };
         let size_max = place.packet_size_max();
         let encoded = self.encodings.encode(outgoing, form, now).filter(|encoded| encoded.len() <= size_max);
         let Some(encoded) = encoded else {
+            place.revoke(naming);
             self.count_drop(DropReason::PacketTooLarge);
             self.forget(session, packet_id);
             return;

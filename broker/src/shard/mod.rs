@@ -95,6 +95,7 @@ impl Shard {
             peer: Some(Box::new(peer)),
             session: None,
             authentication: None,
+            aliases: None,
             output: None,
             is_dirty: false,
             is_closed: false,

@@ -161,3 +161,50 @@ fn no_local_keeps_only_its_own_subscription_from_the_clients_own_messages() {
         assert_eq!(ids(broker.messages(client)), expected, "{topic}");
     }
 }
+
+#[test]
+fn a_client_that_takes_aliases_is_told_each_topic_once_and_understands_the_rest() {
+    let mut broker = Broker::new(2);
+    let publisher = broker.client(options("p"));
+    let taking = |maximum| {
+        let properties =
+            ConnectProperties { topic_alias_maximum: Some(maximum), ..resume("", 100).properties };
+        Connect { properties, ..resume("s", 100) }
+    };
+    let wire = broker.connected(taking(5));
+    broker.send(wire, Version::V5, [subscribe(1, &["#"], QoS::AtLeastOnce)]);
+    broker.received(wire, Version::V5);
+    let named = |packets: Vec<Packet>| -> Vec<(String, Option<u16>)> {
+        let publishes = packets
+            .into_iter()
+            .filter_map(|packet| if let Packet::Publish(publish) = packet { Some(publish) } else { None });
+        publishes
+            .map(|got| (got.topic.as_str().to_owned(), got.properties.and_then(|own| own.topic_alias)))
+            .collect()
+    };
+    for topic in ["home/a", "home/a", "home/b", "home/a", "home/b"] {
+        broker.publish(publisher, message(topic, "x", QoS::AtLeastOnce));
+    }
+    let first = broker.received(wire, Version::V5);
+    let expected = [("home/a", Some(1)), ("", Some(1)), ("home/b", Some(2)), ("", Some(1)), ("", Some(2))];
+    assert_eq!(named(first), expected.map(|(topic, alias)| (topic.to_owned(), alias)));
+
+    broker.hang_up(wire);
+    let wire = broker.wire("s");
+    broker.send(wire, Version::V5, [Packet::Connect(Box::new(taking(5)))]);
+    let again: Vec<_> =
+        named(broker.received(wire, Version::V5)).into_iter().map(|(topic, _)| topic).collect();
+    assert_eq!(
+        again,
+        ["home/a", "home/a", "home/b", "home/a", "home/b"],
+        "what is sent again names its topic"
+    );
+    broker.publish(publisher, message("home/b", "x", QoS::AtLeastOnce));
+    assert_eq!(named(broker.received(wire, Version::V5)), [("home/b".to_owned(), Some(1))]);
+
+    let other = broker.connected(connect("without", Version::V5));
+    broker.send(other, Version::V5, [subscribe(1, &["#"], QoS::AtMostOnce)]);
+    broker.received(other, Version::V5);
+    broker.publish(publisher, message("home/b", "x", QoS::AtLeastOnce));
+    assert_eq!(named(broker.received(other, Version::V5)), [("home/b".to_owned(), None)]);
+}

@@ -325,9 +325,9 @@ fn the_words_of_a_refusal_are_left_out_where_the_client_has_no_room_for_them() {
         broker
             .received(wire, V5)
             .into_iter()
-            .map(|packet| match packet {
-                Packet::ConnAck(connack) => (connack.reason, connack.properties.reason_string.is_some()),
-                other => panic!("{other:?} is no CONNACK"),
+            .map(|packet| {
+                let Packet::ConnAck(connack) = packet else { panic!("{packet:?} is no CONNACK") };
+                (connack.reason, connack.properties.reason_string.is_some())
             })
             .collect::<Vec<_>>()
     };
