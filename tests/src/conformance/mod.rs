@@ -23,6 +23,7 @@ mod qos_flows;
 mod redelivery;
 mod session_state;
 mod sessions;
+mod shared_subscriptions;
 mod strings;
 mod subscribe;
 mod topics;
