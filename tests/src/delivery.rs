@@ -279,6 +279,31 @@ fn a_client_that_breaks_its_keep_alive_is_closed_and_its_will_published() {
 }
 
 #[test]
+fn a_client_that_says_goodbye_and_is_back_at_once_has_no_will_published() {
+    // The new connection must not overtake the DISCONNECT, which is on another socket: a race, so many tries.
+    const ROUNDS: usize = 2_000;
+    let hearth = Hearth::start();
+    let (mut witness, _) = Wire::connect(hearth.mqtt(), connect(Version::V311, "witness"));
+    witness.subscribe("will/#", QoS::AtMostOnce);
+    let mut last = None;
+    for round in 0..ROUNDS {
+        let will = hearth_protocol::packet::Will {
+            topic: TopicName::new(text(&format!("will/{round}"))).unwrap(),
+            payload: Bytes::from_static(b"overtaken"),
+            qos: QoS::AtMostOnce,
+            retain: false,
+            properties: Default::default(),
+        };
+        let mortal = Connect { will: Some(will), ..connect(Version::V5, "mortal") };
+        let (mut wire, _) = Wire::connect(hearth.mqtt(), mortal);
+        wire.send(&Packet::Disconnect(Disconnect::new(ReasonCode::Success)));
+        last = Some(wire);
+    }
+    drop(last);
+    witness.assert_quiet();
+}
+
+#[test]
 fn at_sigterm_and_ctrl_c_clients_are_told_and_the_broker_ends_well() {
     let endings: [fn(&mut Hearth) -> crate::process::Ended; 2] = [Hearth::terminate, Hearth::interrupt];
     for end in endings {

@@ -58,6 +58,10 @@ pub(crate) struct ShardDriver {
     connections: Slab<Connection>,
     /// The slot of a connection, by the index of its id in the shard.
     slots: Vec<usize>,
+    /// Connections that came in this turn. They are opened in the next one, behind what the sockets have until then:
+    /// a client that says DISCONNECT and is back at once must not be taken for one that is taken over, whose will
+    /// would be published.
+    arrivals: Vec<HandOver>,
     ready: Arc<ReadyList>,
     /// What [`TURN_BYTES_MAX`] is for this broker.
     turn_bytes: usize,
@@ -114,6 +118,7 @@ impl ShardDriver {
             rings: seat.rings,
             connections: Slab::new(),
             slots: Vec::new(),
+            arrivals: Vec::new(),
             ready,
             turn_bytes,
             due: VecDeque::new(),
@@ -139,9 +144,13 @@ impl ShardDriver {
         self.inbox.bell().listen(context);
         self.more_to_do = false;
         let now = self.clock.now();
+        let arrivals = std::mem::take(&mut self.arrivals);
         self.obey_commands(now);
         self.take_forwards(now);
         self.read_sockets(now);
+        for hand_over in arrivals {
+            self.open(now, hand_over);
+        }
         self.run_timers(now);
         self.flush(now);
         self.unpause();
@@ -159,7 +168,10 @@ impl ShardDriver {
     fn obey_commands(&mut self, now: Time) {
         for command in self.inbox.take() {
             match command {
-                Command::Open(hand_over) => self.open(now, *hand_over),
+                Command::Open(hand_over) => {
+                    self.arrivals.push(*hand_over);
+                    self.more_to_do = true;
+                }
                 // Whoever asked may have lost patience.
                 Command::Probe(answer) => drop(answer.send(())),
                 Command::Stats(answer) => drop(answer.send(self.shard.stats())),
