@@ -115,10 +115,10 @@ impl ReasonCode {
         self.byte() >= 0x80
     }
 
-    /// The CONNACK return code of MQTT 3.1.1 (3.2.2.3) that stands for this reason, 0 to 5; 3, server unavailable,
-    /// is what the failures become that version 3 has no code for.
-    pub const fn connect_return_code(self) -> u8 {
-        match self {
+    /// The CONNACK return code of MQTT 3.1.1 (3.2.2.3) that stands for this reason, 0 to 5; `None` for a failure that
+    /// version 3 has no code for: a server then closes without CONNACK [3.1.1: MQTT-3.2.2-6].
+    pub const fn connect_return_code(self) -> Option<u8> {
+        Some(match self {
             Self::Success
             | Self::GrantedQoS1
             | Self::GrantedQoS2
@@ -130,12 +130,21 @@ impl ReasonCode {
             Self::UnsupportedProtocolVersion => 1,
             Self::ClientIdentifierNotValid => 2,
             Self::UnspecifiedError
-            | Self::MalformedPacket
-            | Self::ProtocolError
             | Self::ImplementationSpecificError
             | Self::ServerUnavailable
             | Self::ServerBusy
             | Self::ServerShuttingDown
+            | Self::MessageRateTooHigh
+            | Self::QuotaExceeded
+            | Self::AdministrativeAction
+            | Self::UseAnotherServer
+            | Self::ServerMoved
+            | Self::ConnectionRateExceeded
+            | Self::MaximumConnectTime => 3,
+            Self::BadUserNameOrPassword => 4,
+            Self::NotAuthorized | Self::Banned | Self::BadAuthenticationMethod => 5,
+            Self::MalformedPacket
+            | Self::ProtocolError
             | Self::KeepAliveTimeout
             | Self::SessionTakenOver
             | Self::TopicFilterInvalid
@@ -145,22 +154,13 @@ impl ReasonCode {
             | Self::ReceiveMaximumExceeded
             | Self::TopicAliasInvalid
             | Self::PacketTooLarge
-            | Self::MessageRateTooHigh
-            | Self::QuotaExceeded
-            | Self::AdministrativeAction
             | Self::PayloadFormatInvalid
             | Self::RetainNotSupported
             | Self::QoSNotSupported
-            | Self::UseAnotherServer
-            | Self::ServerMoved
             | Self::SharedSubscriptionsNotSupported
-            | Self::ConnectionRateExceeded
-            | Self::MaximumConnectTime
             | Self::SubscriptionIdentifiersNotSupported
-            | Self::WildcardSubscriptionsNotSupported => 3,
-            Self::BadUserNameOrPassword => 4,
-            Self::NotAuthorized | Self::Banned | Self::BadAuthenticationMethod => 5,
-        }
+            | Self::WildcardSubscriptionsNotSupported => return None,
+        })
     }
 
     /// The reason that a CONNACK return code of MQTT 3.1.1 stands for; `None` for a reserved one.
@@ -263,11 +263,11 @@ mod tests {
     fn connect_return_codes_come_back_and_no_failure_becomes_an_acceptance() {
         for code in 0..=5 {
             let reason = ReasonCode::from_connect_return_code(code);
-            assert_eq!(reason.map(ReasonCode::connect_return_code), Some(code));
+            assert_eq!(reason.and_then(ReasonCode::connect_return_code), Some(code));
         }
         assert!((6..=0xFF).all(|code| ReasonCode::from_connect_return_code(code).is_none()));
         for reason in (0..=0xFF).filter_map(ReasonCode::from_byte) {
-            assert_eq!(reason.connect_return_code() != 0, reason.is_failure(), "{reason}");
+            assert_eq!(reason.connect_return_code() != Some(0), reason.is_failure(), "{reason}");
         }
     }
 }

@@ -363,9 +363,14 @@ impl Shard {
     ) {
         self.stats.refused += 1;
         // A CONNECT of an unknown version is told so in the words of 3.1.1 [MQTT-3.1.2-2].
-        let is_answered = version.is_some() || reason == ReasonCode::UnsupportedProtocolVersion;
+        let is_v5 = version.is_some_and(Version::is_v5);
+        let is_answered = if version.is_none() {
+            reason == ReasonCode::UnsupportedProtocolVersion
+        } else {
+            // Versions before 5 have few words, and where none fits there is no CONNACK [3.1.1: MQTT-3.2.2-6].
+            is_v5 || reason.connect_return_code().is_some()
+        };
         if is_answered {
-            let is_v5 = version.is_some_and(Version::is_v5);
             let mut connack =
                 ConnAck { session_present: false, reason, properties: ConnAckProperties::default() };
             connack.properties.reason_string = told.filter(|_| is_v5);

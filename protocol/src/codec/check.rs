@@ -80,6 +80,9 @@ fn check_connack(connack: &ConnAck, version: Version) -> Check {
         demand(allowed(PacketType::ConnAck, connack.reason), "CONNACK", REASON)?;
         demand(connack.properties.receive_maximum != Some(0), "receive maximum", ZERO)?;
         demand(connack.properties.packet_size_max != Some(0), "maximum packet size", ZERO)?;
+    } else {
+        let problem = "has no return code for this reason in version 3";
+        demand(connack.reason.connect_return_code().is_some(), "CONNACK", problem)?;
     }
     Ok(())
 }

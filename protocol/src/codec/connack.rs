@@ -8,6 +8,9 @@ use crate::packet::{ConnAck, ConnAckProperties, PacketType};
 use crate::property::PropertyId as P;
 use crate::{QoS, ReasonCode, Version};
 
+/// The CONNACK return code of version 3 that says least (3.1.1, 3.2.2.3).
+const SERVER_UNAVAILABLE: u8 = 3;
+
 pub(super) fn decode(body: &mut Reader, version: Version) -> Result<ConnAck, DecodeError> {
     let field = "connect acknowledge flags";
     let flags = body.u8(field)?;
@@ -63,7 +66,8 @@ pub(super) fn write(connack: &ConnAck, version: Version, sink: &mut impl Sink) {
         sink.u8(connack.reason.byte());
         put_properties(sink, &connack.properties);
     } else {
-        sink.u8(connack.reason.connect_return_code());
+        // `check` lets no reason through that has none.
+        sink.u8(connack.reason.connect_return_code().unwrap_or(SERVER_UNAVAILABLE));
     }
 }
 
