@@ -220,3 +220,16 @@ fn a_connect_that_fails_a_further_check_closes_the_connection() {
     }
     let _wire = greet(hearth.mqtt(), version, &right.bytes()).next();
 }
+
+// MQTT 3.1.1 server: MQTT-3.2.2-6
+#[test]
+fn a_refusal_that_no_return_code_stands_for_is_the_end_without_connack() {
+    let hearth = STRICT.get();
+    let right = RawConnect::new(Version::V311, &unique("c"));
+    for topic in ["$SYS/broker", "a/#"] {
+        let payload = [&right.payload[..], &field(topic), &field("x")].concat();
+        let connect = RawConnect { flags: 0x06, payload, ..right.clone() };
+        let said = greet(hearth.mqtt(), Version::V311, &connect.bytes()).read_to_end();
+        assert_eq!(said, b"", "{topic}");
+    }
+}

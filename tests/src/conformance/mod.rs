@@ -26,6 +26,7 @@ mod sessions;
 mod shared_subscriptions;
 mod strings;
 mod subscribe;
+mod terms;
 mod topics;
 mod unsubscribe;
 mod websocket;
