@@ -42,9 +42,9 @@ fn a_pubrec_says_by_a_code_of_its_own_what_became_of_the_message() {
 fn answers_to_publish(qos: QoS, first_byte: u8) -> [u8; 5] {
     static FULL: SharedBroker = SharedBroker::with(&[("HEARTH_LIMITS_RETAINED_MESSAGES_MAX", "0")]);
     let hearth = FULL.get();
-    let mut listener = join(hearth.mqtt(), Version::V5, "listens");
+    let mut listener = join(hearth.mqtt(), Version::V5, &super::unique("listens"));
     listener.subscribe("heard", QoS::AtMostOnce);
-    let mut client = join(hearth.mqtt(), Version::V5, "codes");
+    let mut client = join(hearth.mqtt(), Version::V5, &super::unique("codes"));
     let long = "x".repeat(5000);
     let mut packet_id = 0;
     [
