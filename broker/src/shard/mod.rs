@@ -257,8 +257,11 @@ impl Shard {
         self.stats.protocol_errors += 1;
         let Some(connection) = self.open_connection(id) else { return };
         let (session, limit) = (connection.session, Limit::of_violation(error.reason));
-        if let (Some(session), Some(limit)) = (session, limit) {
-            self.limited(session, limit);
+        match (session, limit) {
+            (Some(session), Some(limit)) => self.limited(session, limit),
+            // Its address is told with the refusal.
+            (None, Some(limit)) => self.stats.limited[limit.as_index()] += 1,
+            (_, None) => {}
         }
         let Some(connection) = self.open_connection(id) else { return };
         if connection.session.is_none() {
