@@ -9,8 +9,9 @@ use super::{Random, damage, packet};
 use crate::codec;
 use crate::connection::{Client, ClientEvent, ClientOptions, Token};
 use crate::packet::{
-    ConnAck, ConnAckProperties, Disconnect, Packet, PacketId, Publish, PublishAck, PublishProperties,
-    ReasonProperties, SubAck, SubscribeProperties, Subscription, UnsubAck, UnsubscribeProperties,
+    Auth, AuthProperties, ConnAck, ConnAckProperties, Disconnect, Packet, PacketId, Publish, PublishAck,
+    PublishProperties, ReasonProperties, SubAck, SubscribeProperties, Subscription, UnsubAck,
+    UnsubscribeProperties,
 };
 use crate::{QoS, ReasonCode, Text, Time, Version};
 
@@ -69,6 +70,7 @@ impl Run {
         options.queue_max = QUEUE_MAX;
         options.packet_size_max = 4096;
         options.properties.session_expiry = Some(100);
+        options.properties.authentication_method = random.one_in(4).then(method);
         options.properties.receive_maximum = random.maybe(|random| 1 + random.below(5) as u16);
         options.properties.topic_alias_maximum = random.maybe(|random| random.below(4) as u16);
         Self {
@@ -111,7 +113,12 @@ impl Run {
             }
             5..8 => self.message_to_client(),
             8 => self.request(),
-            9 => self.client.ping(self.now),
+            9 => match self.random.below(4) {
+                0 => self.client.ping(self.now),
+                1 => self.challenge(),
+                2 => drop(self.client.answer_challenge(self.now, None)),
+                _ => drop(self.client.reauthenticate(self.now, None)),
+            },
             10 if self.random.one_in(8) => {
                 self.client.disconnect(self.now, Disconnect::new(ReasonCode::Success));
                 assert!(!self.client.is_connected());
@@ -188,6 +195,15 @@ impl Run {
         let payload = Bytes::from_static(b"x");
         let publish = Publish { dup, qos, retain: false, topic, packet_id, payload, properties: None };
         self.say(&Packet::Publish(publish));
+    }
+
+    fn challenge(&mut self) {
+        let properties = AuthProperties {
+            authentication_method: Some(method()),
+            authentication_data: Some(Bytes::from_static(b"?")),
+            ..AuthProperties::default()
+        };
+        self.say(&Packet::Auth(Auth { reason: ReasonCode::ContinueAuthentication, properties }));
     }
 
     fn publish(&mut self) {
@@ -274,10 +290,14 @@ impl Run {
     fn on_written(&mut self, packet: Packet) {
         let success = ReasonCode::Success;
         match packet {
-            Packet::Connect(_) => {
+            Packet::Connect(connect) => {
                 self.receive_maximum = u16::MAX;
                 let properties = ConnAckProperties::default();
-                let connack = ConnAck { session_present: false, reason: success, properties };
+                let mut connack = ConnAck { session_present: false, reason: success, properties };
+                connack
+                    .properties
+                    .authentication_method
+                    .clone_from(&connect.properties.authentication_method);
                 self.owed.push(Packet::ConnAck(Box::new(connack)));
             }
             Packet::Publish(publish) => {
@@ -308,7 +328,11 @@ impl Run {
                 self.owed.push(Packet::UnsubAck(UnsubAck { packet_id, reasons, properties }));
             }
             Packet::PingReq => self.owed.push(Packet::PingResp),
-            Packet::PubAck(_) | Packet::PubComp(_) | Packet::Disconnect(_) | Packet::Auth(_) => {}
+            Packet::Auth(auth) => {
+                assert_eq!(auth.properties.authentication_method, Some(method()));
+                self.owed.push(Packet::Auth(Auth { reason: success, ..auth }));
+            }
+            Packet::PubAck(_) | Packet::PubComp(_) | Packet::Disconnect(_) => {}
             Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
                 panic!("a server's packet: {packet:?}")
             }
@@ -339,7 +363,9 @@ impl Run {
 
     /// A server that forgot everything takes all messages: none is left, and no identifier of one.
     fn end_well(&mut self) {
-        self.client.options_mut().clean_start = true;
+        let options = self.client.options_mut();
+        options.clean_start = true;
+        options.properties.authentication_method = None;
         self.open();
         self.read();
         let mut rounds = 0;
@@ -354,4 +380,9 @@ impl Run {
         assert!(self.client.is_connected());
         assert_eq!((self.client.pending_len(), self.untold.len()), (0, 0));
     }
+}
+
+/// The authentication method of all.
+fn method() -> Text {
+    Text::try_from("m").unwrap_or_default()
 }

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use bytes::BytesMut;
-use hearth_protocol::packet::{Connect, Packet, PacketId, Publish, PublishAck};
-use hearth_protocol::{QoS, ReasonCode, Version, codec};
+use hearth_protocol::packet::{Auth, Connect, Packet, PacketId, Publish, PublishAck};
+use hearth_protocol::{QoS, ReasonCode, Text, TopicName, Version, codec};
 
 use crate::ids::ConnectionId;
 
@@ -26,6 +26,11 @@ pub(super) struct Peer {
     packet_size_max: usize,
     receive_maximum: u16,
     under_way: HashMap<PacketId, UnderWay>,
+    /// The method of its CONNECT.
+    method: Option<Text>,
+    /// What the broker's aliases stand for.
+    topics: HashMap<u16, TopicName>,
+    topic_alias_maximum: u16,
     /// PUBLISH packets that came.
     pub(super) messages: usize,
 }
@@ -65,6 +70,9 @@ impl Peer {
             packet_size_max: properties.packet_size_max.map_or(usize::MAX, |bytes| bytes as usize),
             receive_maximum: properties.receive_maximum.unwrap_or(u16::MAX).min(inflight_max),
             under_way: HashMap::new(),
+            method: properties.authentication_method.clone(),
+            topics: HashMap::new(),
+            topic_alias_maximum: properties.topic_alias_maximum.unwrap_or(0),
             messages: 0,
         }
     }
@@ -137,6 +145,7 @@ impl Peer {
             (Phase::AwaitConnAck, Packet::ConnAck(connack)) => {
                 self.phase = if connack.reason.is_failure() { Phase::Over } else { Phase::Open };
             }
+            (Phase::AwaitConnAck, Packet::Auth(auth)) => self.on_auth(auth),
             (Phase::AwaitConnAck | Phase::Over, _) => panic!("{packet:?} came while {:?}", self.phase),
             (Phase::Open, _) => self.on_open(packet),
         }
@@ -157,6 +166,7 @@ impl Peer {
             Packet::PubRec(ack) if !ack.reason.is_failure() => {
                 self.owed.push_back(Packet::PubRel(PublishAck::success(ack.packet_id)));
             }
+            Packet::Auth(auth) => self.on_auth(&auth),
             Packet::Disconnect(_) if self.version.is_v5() => self.phase = Phase::Over,
             Packet::PubAck(_)
             | Packet::PubRec(_)
@@ -169,15 +179,30 @@ impl Peer {
             | Packet::Subscribe(_)
             | Packet::Unsubscribe(_)
             | Packet::PingReq
-            | Packet::Disconnect(_)
-            | Packet::Auth(_) => panic!("a broker may not send {packet:?} here"),
+            | Packet::Disconnect(_) => panic!("a broker may not send {packet:?} here"),
+        }
+    }
+
+    fn on_auth(&mut self, auth: &Auth) {
+        assert!(self.method.is_some(), "no method was named");
+        assert_eq!(auth.properties.authentication_method, self.method);
+        if auth.reason == ReasonCode::ContinueAuthentication {
+            self.owed.push_back(Packet::Auth(auth.clone()));
         }
     }
 
     fn on_publish(&mut self, publish: &Publish) {
         self.messages += 1;
-        let alias = publish.properties.as_ref().and_then(|properties| properties.topic_alias);
-        assert!(alias.is_some() || !publish.topic.as_str().is_empty());
+        let is_named = !publish.topic.as_str().is_empty();
+        if let Some(alias) = publish.properties.as_ref().and_then(|properties| properties.topic_alias) {
+            assert!(alias <= self.topic_alias_maximum, "alias {alias} was not granted");
+            if is_named {
+                self.topics.insert(alias, publish.topic.clone());
+            }
+            assert!(self.topics.contains_key(&alias), "alias {alias} stands for nothing");
+        } else {
+            assert!(is_named, "a message has a topic");
+        }
         let Some(packet_id) = publish.packet_id else { return };
         let (state, ack) = match publish.qos {
             QoS::AtLeastOnce => (UnderWay::Sent1, Packet::PubAck(PublishAck::success(packet_id))),
