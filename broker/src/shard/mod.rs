@@ -30,7 +30,7 @@ use crate::connection::{Connection, Peer};
 use crate::effect::{DropReason, Effect, EndReason, Event, Forward};
 use crate::encoding::Encodings;
 use crate::ids::{ConnectionId, ShardId};
-use crate::limits::Limit;
+use crate::limits::{Limit, LimitSet};
 use crate::output::{Output, Outputs};
 use crate::router::Router;
 use crate::sessions::Sessions;
@@ -60,6 +60,8 @@ pub struct Shard {
     shared_subscriptions: usize,
     /// Wills of the sessions here.
     wills: usize,
+    /// Bounds that the broker's own messages met, each told once.
+    own_limits_told: LimitSet,
 }
 
 impl Shard {
@@ -83,6 +85,7 @@ impl Shard {
             stats: Stats::default(),
             shared_subscriptions: 0,
             wills: 0,
+            own_limits_told: LimitSet::EMPTY,
         }
     }
 

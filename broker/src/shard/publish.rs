@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hearth_protocol::connection::ProtocolError;
 use hearth_protocol::packet::{Packet, PacketId, Publish, PublishAck, PublishProperties};
 use hearth_protocol::property::PayloadFormat;
-use hearth_protocol::{QoS, ReasonCode, Time, TopicName};
+use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicName};
 
 use super::Shard;
 use crate::access::Decision;
@@ -157,7 +157,10 @@ impl Shard {
         if message.retain
             && let Err(limit) = self.retain(now, message)
         {
-            self.event(Event::Limited { client_id: hearth_protocol::Text::EMPTY, limit: limit.name() });
+            self.stats.limited[limit.as_index()] += 1;
+            if self.own_limits_told.insert(limit) {
+                self.event(Event::Limited { client_id: Text::EMPTY, limit: limit.name() });
+            }
         }
         self.route(now, Outgoing::of_message(message));
     }

@@ -267,3 +267,18 @@ fn unsubscribing_makes_room_for_another_subscription() {
         broker.run();
     }
 }
+
+#[test]
+fn a_bound_that_the_brokers_own_messages_meet_is_told_once() {
+    let limits = Limits { retained_messages_max: 0, ..Limits::default() };
+    let mut broker = Broker::with_limits(1, limits);
+    for number in 0..10 {
+        let topic = TopicName::try_from(format!("$SYS/{number}").as_str()).unwrap();
+        let now = broker.now;
+        broker.shards[0].handle_own_message(now, topic, Bytes::from_static(b"1"));
+        broker.run();
+    }
+    assert_eq!(broker.limited(Limit::RetainedMessages), 10);
+    let told = broker.events.iter().filter(|event| matches!(event, Event::Limited { .. })).count();
+    assert_eq!(told, 1, "{:?}", broker.events);
+}
