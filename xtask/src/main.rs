@@ -6,6 +6,7 @@ mod conformance;
 mod debian;
 mod dev;
 mod distro_rust;
+mod fuzz;
 mod measure;
 mod pins;
 mod process;
@@ -40,6 +41,7 @@ Hearth's chores. Each sets up what it needs and is not there yet, in pinned vers
     cargo xtask check                format, lints, docs, licences and advisories, web app
     cargo xtask conformance          every clause of MQTT 3.1.1 and 5.0 against its tests, into docs/conformance.md;
                                      with --check only whether that page is what the tests' markers say
+    cargo xtask fuzz [TARGET] [-- N] looks for inputs that a fuzz target does not survive, N seconds each (600)
     cargo xtask size                 bytes of the web app's first load, and which crate they come from
     cargo xtask measure              resident memory and start time of the release program
     cargo xtask clean-tools          remove the tools that xtask installed
@@ -66,7 +68,7 @@ fn obey(arguments: Vec<OsString>) -> Result<()> {
         rest.remove(0);
     }
     let chore = chore.to_string_lossy().into_owned();
-    if !matches!(chore.as_str(), "run" | "test" | "dev" | "conformance") && !rest.is_empty() {
+    if !matches!(chore.as_str(), "run" | "test" | "dev" | "conformance" | "fuzz") && !rest.is_empty() {
         bail!("`cargo xtask {chore}` takes no arguments, but was given {rest:?}");
     }
     match chore.as_str() {
@@ -76,6 +78,7 @@ fn obey(arguments: Vec<OsString>) -> Result<()> {
         "dev" => dev::dev(&Workspace::find()?, &rest),
         "check" => check::check(&Workspace::find()?),
         "conformance" => conformance::conformance(&Workspace::find()?, &rest),
+        "fuzz" => fuzz::fuzz(&Workspace::find()?, &rest),
         "size" => size::size(&Workspace::find()?),
         "measure" => measure::measure(&Workspace::find()?),
         "clean-tools" => tools::clean(&Workspace::find()?),

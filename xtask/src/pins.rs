@@ -47,6 +47,21 @@ pub(crate) const CARGO_DENY: CargoTool = CargoTool {
     minutes: 3,
 };
 
+/// Runs the fuzz targets.
+pub(crate) const CARGO_FUZZ: CargoTool = CargoTool {
+    name: "cargo-fuzz",
+    package: "cargo-fuzz",
+    version: "0.13.2",
+    flags: &[],
+    programs: &["cargo-fuzz"],
+    minutes: 1,
+};
+
+/// The compiler that they are built with, as rustup calls it: sanitizers and coverage are not in a stable one.
+pub(crate) const NIGHTLY: &str = "nightly-2026-05-20";
+/// What that compiler's version says, which is the day before.
+pub(crate) const NIGHTLY_DATE: &str = "2026-05-19";
+
 /// wasm-opt, from the npm package `binaryen`; package and checksum are in `xtask/binaryen`.
 pub(crate) const BINARYEN_VERSION: &str = "132.0.0";
 /// The npm project that installs it.

@@ -198,11 +198,6 @@ fn naive(mut wire: &[u8]) -> Reading {
     while let [first, second, rest @ ..] = wire {
         let (first, second) = (*first, *second);
         let (opcode, is_final) = (first & 0x0F, first & 0x80 != 0);
-        // A reserved opcode shows in the first two bytes; all else is judged when the header is whole.
-        if matches!(opcode, 3..=7 | 11..) {
-            reading.is_over = true;
-            return reading;
-        }
         let len_bytes = match second & 0x7F {
             126 => 2,
             127 => 8,
@@ -213,7 +208,9 @@ fn naive(mut wire: &[u8]) -> Reading {
         let len = head[..len_bytes].iter().fold(0, |len, byte| len << 8 | u64::from(*byte));
         let len = if len_bytes == 0 { u64::from(second & 0x7F) } else { len };
         let is_control = opcode >= CLOSE;
+        // A header is judged when it is whole.
         let is_broken = first & 0x70 != 0
+            || matches!(opcode, 3..=7 | 11..)
             || mask_bytes == 0
             || len > i64::MAX as u64
             || opcode == 1
