@@ -11,6 +11,7 @@ mod raw;
 
 mod acknowledgements;
 mod client_id;
+mod connack;
 mod connect;
 mod disconnect;
 mod errors;
@@ -19,8 +20,10 @@ mod format;
 mod keep_alive;
 mod ordering;
 mod ping;
+mod publish;
 mod qos_flows;
 mod redelivery;
+mod retained;
 mod session_state;
 mod sessions;
 mod shared_subscriptions;
