@@ -9,7 +9,7 @@ use hearth_protocol::packet::{
 };
 use hearth_protocol::{QoS, ReasonCode, Version};
 
-use super::raw;
+use super::{raw, unique};
 use crate::wire::{Wire, connect, topic_filter};
 
 /// Every QoS in its order.
@@ -148,7 +148,7 @@ pub fn request_frame(first: u8, version: Version, packet_id: u16, payload: &[u8]
 /// Sends bytes that break a rule on a connection of their own: version 5 is told the reason, both are closed.
 #[track_caller]
 pub fn assert_refused(broker: SocketAddr, version: Version, what: &str, bytes: &[u8], reason: ReasonCode) {
-    let mut wire = join(broker, version, &format!("refused {what}"));
+    let mut wire = join(broker, version, &unique("refused"));
     wire.send_bytes(bytes);
     wire.assert_ended_with(version.is_v5().then_some(reason), what);
 }

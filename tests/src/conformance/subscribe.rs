@@ -6,7 +6,7 @@ use hearth_protocol::{QoS, ReasonCode, Version};
 
 use super::broker::SharedBroker;
 use super::packets::{
-    QOS, assert_refused, hear, join, payloads, request, request_frame, subscribe, subscribe_to,
+    QOS, assert_refused, hear, join, payloads, request, request_frame, subscribe, subscribe_to, unsubscribe,
 };
 use super::{VERSIONS, raw};
 use crate::wire::{Wire, connect, message, topic_filter};
@@ -228,7 +228,7 @@ fn retained_messages_come_as_retain_handling_asks() {
             }
             client.assert_quiet();
         }
-        request(&mut client, &super::packets::unsubscribe(2, &["handling"]));
+        request(&mut client, &unsubscribe(2, &["handling"]));
     }
     publisher.publish_to_the_end(Publish { retain: true, ..message("handling", b"", QoS::AtLeastOnce) });
     let payload = [&raw::field("a")[..], &[0x30]].concat();
@@ -254,6 +254,18 @@ fn many_filters_in_one_subscribe_are_entered_one_after_the_other_with_one_answer
         assert_eq!(reasons, [GrantedQoS2, Success, Success, GrantedQoS1]);
         client.assert_quiet();
         let mut publisher = join(hearth.mqtt(), version, "row-publisher");
+        // What is retained comes for each filter that is new, as it would if they came apart.
+        let (kept, below) = (format!("{base}/kept/x"), format!("{base}/kept/#"));
+        let retain = |payload| Publish { retain: true, ..message(&kept, payload, QoS::AtLeastOnce) };
+        publisher.publish_to_the_end(retain(b"kept"));
+        let filters = [(kept.as_str(), QoS::AtMostOnce), (below.as_str(), QoS::AtLeastOnce)];
+        request(&mut client, &subscribe(2, &filters));
+        let heard = hear(&mut client, 2);
+        assert_eq!(payloads(&heard), ["kept", "kept"]);
+        assert_eq!((heard[0].qos, heard[1].qos), (QoS::AtMostOnce, QoS::AtLeastOnce));
+        client.assert_quiet_after(&mut publisher);
+        request(&mut client, &unsubscribe(3, &[&kept, &below]));
+        publisher.publish_to_the_end(retain(b""));
         for (topic, qos) in [(&a, QoS::AtMostOnce), (&b, QoS::AtLeastOnce)] {
             publisher.publish_to_the_end(message(topic, b"x", QoS::ExactlyOnce));
             let heard = hear(&mut client, 1).remove(0);
