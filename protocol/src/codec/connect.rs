@@ -42,18 +42,38 @@ pub(super) fn decode(body: &mut Reader) -> Result<Connect, DecodeError> {
 fn decode_version(body: &mut Reader) -> Result<(Version, bool), DecodeError> {
     let name = body.binary("protocol name")?;
     let byte = body.u8("protocol level")?;
-    let (level, bridge) = (byte & !BRIDGE, byte & BRIDGE != 0);
-    let version = match (&name[..], level) {
-        (b"MQIsdp", 3) => Version::V31,
-        (b"MQTT", 4) => Version::V311,
-        (b"MQTT", 5) => Version::V5,
-        _ => {
-            // At most 65,535 bytes of a name were read already; a few are enough to show.
-            let name = String::from_utf8_lossy(&name[..name.len().min(16)]).into_owned();
-            return Err(DecodeError::UnsupportedVersion { name, level: byte });
-        }
+    let level = byte & !BRIDGE;
+    let known = [Version::V31, Version::V311, Version::V5];
+    let spoken = |version: &Version| version.protocol_name().as_bytes() == name && version.level() == level;
+    let Some(version) = known.into_iter().find(spoken) else { return Err(unsupported(&name, Some(byte))) };
+    Ok((version, byte & BRIDGE != 0))
+}
+
+/// Looks at as much of a CONNECT behind its fixed header as is there: a protocol that is not spoken here shows before
+/// the packet is whole.
+pub(super) fn check_start(body: &[u8]) -> Result<(), DecodeError> {
+    let (len, rest) = body.split_at(body.len().min(2));
+    let known = [Version::V31, Version::V311, Version::V5];
+    let may_become = |version: &Version| {
+        let name = version.protocol_name();
+        let (name_seen, level_seen) = rest.split_at(rest.len().min(name.len()));
+        // Names have few letters: the first byte of their length is 0.
+        [0, name.len() as u8].starts_with(len)
+            && name.as_bytes().starts_with(name_seen)
+            && level_seen.first().is_none_or(|level| level & !BRIDGE == version.level())
     };
-    Ok((version, bridge))
+    if known.iter().any(may_become) {
+        return Ok(());
+    }
+    let name_len = len.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+    let name = &rest[..rest.len().min(name_len)];
+    Err(unsupported(name, rest.get(name_len).copied()))
+}
+
+/// At most 65,535 bytes of the name were read already; a few are enough to show.
+fn unsupported(name: &[u8], level: Option<u8>) -> DecodeError {
+    let name = String::from_utf8_lossy(&name[..name.len().min(16)]).into_owned();
+    DecodeError::UnsupportedVersion { name, level }
 }
 
 fn decode_flags(body: &mut Reader, version: Version) -> Result<u8, DecodeError> {

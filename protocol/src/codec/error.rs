@@ -141,13 +141,14 @@ pub enum DecodeError {
     },
     /// CONNECT names no protocol, or a version of it, that is spoken here.
     #[error(
-        "CONNECT protocol name and level: {name:?}, {level} is no version that is spoken here [MQTT-3.1.2-1], [MQTT-3.1.2-2]"
+        "CONNECT protocol name and level: {name:?}, {} is no version that is spoken here [MQTT-3.1.2-1], [MQTT-3.1.2-2]",
+        level.map_or_else(|| "not seen yet,".to_owned(), |level| level.to_string())
     )]
     UnsupportedVersion {
         /// The protocol name, with what is not text replaced.
         name: String,
-        /// The protocol level.
-        level: u8,
+        /// The protocol level, if it was there already.
+        level: Option<u8>,
     },
 }
 

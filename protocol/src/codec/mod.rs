@@ -45,6 +45,9 @@ pub fn decode(
 ) -> Result<Option<Packet>, DecodeError> {
     let Some(frame) = frame(input, version, packet_size_max)? else { return Ok(None) };
     if input.len() < frame.len() {
+        if frame.packet == PacketType::Connect {
+            connect::check_start(&input[frame.header..])?;
+        }
         return Ok(None);
     }
     input.advance(frame.header);
@@ -84,6 +87,14 @@ pub fn encode(packet: &Packet, version: Version, output: &mut BytesMut) -> Resul
 pub fn encoded_len(packet: &Packet, version: Version) -> Result<usize, EncodeError> {
     let remaining = remaining_length(packet, version)?;
     Ok(1 + variable_byte_integer_len(remaining) + remaining)
+}
+
+/// Looks at what is there of a CONNECT, from behind its fixed header on.
+///
+/// # Errors
+/// As soon as it names a protocol, or a version of it, that is not spoken here.
+pub fn check_connect_start(body: &[u8]) -> Result<(), DecodeError> {
+    connect::check_start(body)
 }
 
 struct Frame {

@@ -470,3 +470,25 @@ fn each_packet_carries_the_properties_of_its_table_and_no_other() {
         }
     }
 }
+
+#[test]
+fn a_protocol_that_is_not_spoken_shows_before_connect_is_whole() {
+    for (wire, shows_after) in [
+        ("10 0c 0004 4d515454 04 02 003c 0000", None),
+        ("10 0c 0004 4d515454 85 02 003c 00 0000", None),
+        ("10 0e 0006 4d5149736470 03 02 003c 0000", None),
+        ("10 0c 0104 4d515454 04 02 003c 0000", Some(3)),
+        ("10 0c 0005 4d515454 04 02 003c 0000", Some(4)),
+        ("10 0c 0004 6d717474 04 02 003c 0000", Some(5)),
+        ("10 0c 0004 4d515458 04 02 003c 0000", Some(8)),
+        ("10 0c 0004 4d515454 06 02 003c 0000", Some(9)),
+        ("10 0e 0006 4d5149736470 04 02 003c 0000", Some(11)),
+    ] {
+        let bytes = hex(wire);
+        let first = (1..bytes.len()).find(|len| {
+            let decoded = decode(&mut BytesMut::from(&bytes[..*len]), V311, usize::MAX);
+            decoded.is_err_and(|error| error.reason() == UnsupportedProtocolVersion)
+        });
+        assert_eq!(first, shows_after, "{wire}");
+    }
+}

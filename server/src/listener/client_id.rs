@@ -1,6 +1,6 @@
 //! Looks for the client id in the first bytes of a connection, before anything else is known of it.
 
-use hearth_protocol::Version;
+use hearth_protocol::{Version, codec};
 
 /// What the first bytes say about the client id of CONNECT.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,13 +54,9 @@ impl<'a> Cursor<'a> {
     }
 
     fn after_fixed_header(&mut self) -> Result<&'a str, Missing> {
-        // The longest protocol name is MQIsdp. A longer one need not be waited for.
-        const NAME_BYTES_MAX: usize = 6;
         const BRIDGE_BIT: u8 = 0x80;
+        codec::check_connect_start(self.bytes).map_err(|_| Missing::Sense)?;
         let name_len = self.two_byte_int()?;
-        if name_len > NAME_BYTES_MAX {
-            return Err(Missing::Sense);
-        }
         self.take(name_len)?;
         let level = self.byte()? & !BRIDGE_BIT;
         let flags_and_keep_alive = 1 + 2;
