@@ -179,6 +179,12 @@ fn check_open(open: &mut Open, packet: &mut Packet) -> Result<(), ProtocolError>
         Packet::Auth(_) if !open.authenticates => {
             Err(violation("AUTH: CONNECT named no authentication method [MQTT-4.12.0-7]"))
         }
+        Packet::Disconnect(disconnect) if disconnect.properties.server_reference.is_some() => {
+            Err(violation("DISCONNECT: a client sent a server reference (3.14.2.2.5)"))
+        }
+        Packet::Auth(auth) if auth.reason == ReasonCode::Success => {
+            Err(violation("AUTH: a client sent success, which only a server says (3.15.2.1)"))
+        }
         Packet::Disconnect(_)
         | Packet::PubAck(_)
         | Packet::PubRec(_)
@@ -327,6 +333,17 @@ mod tests {
         assert_eq!(connection.poll_timeout(), Some(Time::from_millis(15_000)));
         connection.next_packet(Time::from_millis(4_000), &mut BytesMut::from(&b"\xc0\x00"[..])).unwrap();
         assert_eq!(connection.poll_timeout(), Some(Time::from_millis(19_000)));
+    }
+
+    #[test]
+    fn what_only_a_server_says_in_a_packet_of_both_sides_ends_the_connection() {
+        let mut connection = open();
+        let Phase::Open(state) = &mut connection.phase else { panic!("it is open") };
+        state.authenticates = true;
+        for bytes in [&b"\xe0\x06\x00\x04\x1c\x00\x01s"[..], b"\xf0\x00", b"\xf0\x06\x00\x04\x15\x00\x01m"] {
+            let error = connection.next_packet(Time::ZERO, &mut BytesMut::from(bytes)).unwrap_err();
+            assert_eq!(error.reason, ReasonCode::ProtocolError, "{bytes:02x?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{Random, client_packet, connect, damage, packet};
 use crate::codec;
 use crate::connection::{ProtocolError, ServerConnection, ServerTerms};
 use crate::packet::{Connect, Packet, Publish};
-use crate::{Time, TopicName, Version};
+use crate::{ReasonCode, Time, TopicName, Version};
 
 const VERSIONS: [Version; 3] = [Version::V31, Version::V311, Version::V5];
 
@@ -239,9 +239,14 @@ fn check_open(packet: &Packet, authenticates: bool) {
                 assert_eq!(properties.topic_alias, None, "an alias means nothing beyond its connection");
             }
         }
-        Packet::Auth(_) => assert!(authenticates, "AUTH without a method"),
-        Packet::Disconnect(_)
-        | Packet::PubAck(_)
+        Packet::Auth(auth) => {
+            assert!(authenticates, "AUTH without a method");
+            assert_ne!(auth.reason, ReasonCode::Success, "only a server is content");
+        }
+        Packet::Disconnect(disconnect) => {
+            assert_eq!(disconnect.properties.server_reference, None, "only a server directs");
+        }
+        Packet::PubAck(_)
         | Packet::PubRec(_)
         | Packet::PubRel(_)
         | Packet::PubComp(_)
@@ -268,9 +273,9 @@ fn is_refused(packet: &Packet, authenticates: bool, topics: &[Option<TopicName>]
             };
             !is_known || !properties.subscription_ids.is_empty()
         }),
-        Packet::Auth(_) => !authenticates,
-        Packet::Disconnect(_)
-        | Packet::PubAck(_)
+        Packet::Auth(auth) => !authenticates || auth.reason == ReasonCode::Success,
+        Packet::Disconnect(disconnect) => disconnect.properties.server_reference.is_some(),
+        Packet::PubAck(_)
         | Packet::PubRec(_)
         | Packet::PubRel(_)
         | Packet::PubComp(_)
