@@ -27,7 +27,7 @@ pub(crate) enum LinkError {
     /// The socket failed.
     #[error(transparent)]
     Socket(#[from] io::Error),
-    /// The server closed it.
+    /// The server closed it, or said that it does.
     #[error("the server closed the connection")]
     Closed,
     /// The server broke a rule, or was silent for too long.
@@ -85,6 +85,11 @@ impl ClientLink {
         loop {
             if let Some(event) = self.client.poll_event() {
                 return Ok(event);
+            }
+            if self.client.is_closing() {
+                self.say_goodbye().await;
+                self.drop_connection();
+                return Err(LinkError::Closed);
             }
             if let Err(error) = self.step().await {
                 if matches!(error, LinkError::Protocol(_)) {

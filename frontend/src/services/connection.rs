@@ -199,6 +199,8 @@ impl Inner {
                 self.drain_events();
                 self.flush();
                 match result {
+                    // A refusal or a goodbye ends it, whether or not the broker closes too [MQTT-4.13.2-1].
+                    Ok(()) if self.client.borrow().is_closing() => self.end(Cause::Lost),
                     Ok(()) => self.arm(),
                     Err(error) => self.end(Cause::Protocol(error.to_string())),
                 }

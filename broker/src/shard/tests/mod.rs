@@ -323,6 +323,7 @@ fn options(client_id: &str) -> ClientOptions {
 fn persistent(client_id: &str) -> ClientOptions {
     let mut options = options(client_id);
     options.clean_start = false;
+    options.adopt_session = true;
     options.properties.session_expiry = Some(3600);
     options
 }

@@ -55,16 +55,10 @@ fn the_same_client_id_takes_the_session_over_and_the_old_connection_is_told() {
 }
 
 #[test]
-fn an_empty_client_id_is_assigned_or_refused_by_the_rules_of_its_version() {
+fn an_empty_client_id_is_assigned() {
     let mut broker = Broker::new(1);
     let v5 = broker.client(options(""));
     assert_eq!(broker.clients[v5].options().client_id.as_str(), "assigned");
-    let v311 = ClientOptions { version: Version::V311, clean_start: false, ..options("") };
-    let refused = broker.client(v311);
-    assert!(matches!(
-        broker.heard[refused][..],
-        [ClientEvent::Refused { reason: ReasonCode::ClientIdentifierNotValid, .. }]
-    ));
 }
 
 #[test]

@@ -19,12 +19,14 @@ pub enum ClientEvent {
         /// Its terms, and the last data of the authentication; default before version 5.
         properties: Box<ConnAckProperties>,
     },
-    /// The server did not take the connection and closes it.
+    /// The server did not take the connection; or it must not be asked, and nothing was sent.
     Refused {
         /// Why.
         reason: ReasonCode,
         /// In words for people, if it gave any.
         reason_string: Option<Text>,
+        /// The server to use instead, with the reasons "use another server" and "server moved" (4.11).
+        server_reference: Option<Text>,
     },
     /// The server wants the next step of the authentication: `answer_challenge`, or `disconnect` where its data shows
     /// that the server is not the right one.

@@ -1,7 +1,9 @@
 //! The client's side: connects, publishes, subscribes, and keeps QoS 1 and 2 across connections.
 
 mod authentication;
+mod check;
 mod event;
+mod goodbye;
 mod options;
 mod receive;
 mod send;
@@ -18,7 +20,7 @@ pub use options::ClientOptions;
 use super::ProtocolError;
 use super::alias::{InboundAliases, OutboundAliases};
 use crate::codec;
-use crate::packet::{Disconnect, Packet, PacketId, Publish};
+use crate::packet::{Packet, PacketId, Publish};
 use crate::session::{Inbound, Outbound};
 use crate::{ReasonCode, Time};
 use terms::{Asked, Granted};
@@ -33,7 +35,8 @@ const IDLE_QUEUE_LEN: usize = 64;
 /// A client without I/O. Its driver moves bytes and time:
 ///
 /// 1. `handle_open` when the transport is up, `handle_input` for bytes that came, `handle_close` when it ends;
-/// 2. after each call: write `take_output`, look at every `poll_event`, come back at `poll_timeout`.
+/// 2. after each call: write `take_output`, look at every `poll_event`, come back at `poll_timeout`;
+/// 3. and close the transport when `is_closing` says so.
 ///
 /// Requests that no answer came to are forgotten with the connection; QoS 1 and 2 messages are not.
 #[derive(Debug)]
@@ -42,6 +45,7 @@ pub struct Client {
     /// What the last CONNECT said.
     asked: Asked,
     phase: Phase,
+    session: Session,
     outbound: Outbound<Sent>,
     /// QoS 2 messages that the server has taken over and whose PUBCOMP is due.
     released: VecDeque<(PacketId, Token)>,
@@ -62,6 +66,17 @@ enum Phase {
     Open(Open),
     /// The connection is to end: nothing more is sent or read.
     Closing,
+}
+
+/// Whether this side has a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Session {
+    /// None yet, or none any more.
+    None,
+    /// As long as the connection.
+    Connection,
+    /// For longer.
+    Lasting,
 }
 
 /// Whose turn it is.
@@ -128,6 +143,7 @@ impl Client {
             asked: Asked::of(&options),
             options,
             phase: Phase::Closed,
+            session: Session::None,
             outbound: Outbound::new(u16::MAX),
             released: VecDeque::new(),
             inbound: Inbound::new(),
@@ -154,6 +170,12 @@ impl Client {
         matches!(self.phase, Phase::Open(_))
     }
 
+    /// Whether the client is done with the connection: write `take_output`, then close the transport, which nothing
+    /// more may pass [MQTT-3.14.4-1], [MQTT-3.14.4-2].
+    pub const fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing)
+    }
+
     /// Messages that are not through: under way or waiting.
     pub fn pending_len(&self) -> usize {
         self.outbound.inflight_len() + self.queue.len()
@@ -165,17 +187,30 @@ impl Client {
         self.phase = Phase::Connecting(Turn::server(now));
         self.asked = Asked::of(&self.options);
         let connect = Packet::Connect(Box::new(self.asked.connect.clone()));
-        if codec::encode(&connect, self.asked.version(), &mut self.output).is_err() {
+        let objection = self.options.objection().or_else(|| {
             // Only a password or will above 65,535 bytes cannot be written.
+            let written = codec::encode(&connect, self.asked.version(), &mut self.output);
+            written.err().map(|_| ReasonCode::PacketTooLarge)
+        });
+        if let Some(reason) = objection {
             self.phase = Phase::Closing;
-            let reason = ReasonCode::PacketTooLarge;
-            self.events.push_back(ClientEvent::Refused { reason, reason_string: None });
+            self.events.push_back(ClientEvent::Refused {
+                reason,
+                reason_string: None,
+                server_reference: None,
+            });
         }
     }
 
     /// The transport has ended. What is under way waits for the next `handle_open`.
     pub fn handle_close(&mut self, _now: Time) {
+        if matches!(self.phase, Phase::Connecting(_)) {
+            self.on_unanswered();
+        }
         self.phase = Phase::Closed;
+        if self.session == Session::Connection {
+            self.session = Session::None;
+        }
         self.output = BytesMut::new();
         for request in self.requests.drain(..) {
             // Every entry of `requests` holds an identifier of `outbound`.
@@ -191,7 +226,10 @@ impl Client {
         let silence = |packet| ProtocolError::new(ReasonCode::KeepAliveTimeout, packet);
         match self.timer().filter(|(due, _)| *due <= now) {
             None => Ok(()),
-            Some((_, Timer::Connect)) => Err(self.give_up(now, silence("the server did not answer CONNECT"))),
+            Some((_, Timer::Connect)) => {
+                self.on_unanswered();
+                Err(self.give_up(now, silence("the server did not answer CONNECT")))
+            }
             Some((_, Timer::Authentication)) => {
                 Err(self.give_up(now, silence("the server did not answer AUTH")))
             }
@@ -238,14 +276,6 @@ impl Client {
         }
     }
 
-    /// Ends the connection; the will is not published, unless the reason says so.
-    pub fn disconnect(&mut self, now: Time, disconnect: Disconnect) {
-        if self.is_connected() {
-            self.send(now, &Packet::Disconnect(disconnect));
-        }
-        self.phase = Phase::Closing;
-    }
-
     /// Asks the server for a sign of life now, if none is asked for yet.
     pub fn ping(&mut self, now: Time) {
         if matches!(&self.phase, Phase::Open(open) if open.pinged.is_none()) {
@@ -260,13 +290,12 @@ impl Client {
         }
     }
 
-    /// Ends the connection because of the server, and says why where the version has words for it.
-    fn give_up(&mut self, now: Time, error: ProtocolError) -> ProtocolError {
-        if self.is_connected() && self.asked.version().is_v5() {
-            self.send(now, &Packet::Disconnect(Disconnect::new(error.reason)));
+    /// The connection ends before CONNACK. If CONNECT went out, the server may have begun a session, and that one is
+    /// this client's.
+    fn on_unanswered(&mut self) {
+        if self.session == Session::None && self.output.is_empty() && self.asked.lasts() {
+            self.session = Session::Lasting;
         }
-        self.phase = Phase::Closing;
-        error
     }
 
     fn token(&mut self) -> Token {

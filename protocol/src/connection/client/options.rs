@@ -3,18 +3,23 @@
 use bytes::Bytes;
 
 use crate::packet::{Connect, ConnectProperties, Will};
-use crate::{Text, Version};
+use crate::{ReasonCode, Text, Version};
 
 /// How to connect; each `handle_open` uses what stands here then.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
     /// The version to speak.
     pub version: Version,
-    /// May be empty; a server of version 5 then chooses one, which the client takes over.
+    /// May be empty; a server of version 5 then chooses one, which the client takes over. Version 3.1.1 has it empty
+    /// only with `clean_start` [3.1.1: MQTT-3.1.3-7], version 3.1 never and with 23 characters at most (3.1, 3.1).
     pub client_id: Text,
-    /// Forget what the server holds of an earlier connection. Without it, whatever the server may hold is taken for
-    /// the session of this client, even if it connects for the first time.
+    /// Forget what the server holds of an earlier connection.
     pub clean_start: bool,
+    /// Take for this client's own a session that the server holds and this client knows nothing of, because another
+    /// one with its client id made it, perhaps before the program started anew. Nothing of that session must be under
+    /// way on this side. Without it version 5 ends such a connection [MQTT-3.2.2-4]; the versions before leave the
+    /// choice to the client, which then goes on.
+    pub adopt_session: bool,
     /// Seconds of silence after which PINGREQ goes out; 0 for never.
     pub keep_alive: u16,
     /// User name.
@@ -35,6 +40,9 @@ pub struct ClientOptions {
     pub queue_max: usize,
 }
 
+/// What 3.1 lets a client id have.
+const V31_CLIENT_ID_CHARS_MAX: usize = 23;
+
 impl ClientOptions {
     /// Version 5, clean start, a keep-alive of 30 s; no user, no will.
     pub fn new(client_id: Text) -> Self {
@@ -42,6 +50,7 @@ impl ClientOptions {
             version: Version::V5,
             client_id,
             clean_start: true,
+            adopt_session: false,
             keep_alive: 30,
             user_name: None,
             password: None,
@@ -51,6 +60,16 @@ impl ClientOptions {
             topic_aliases_max: 32,
             queue_max: 10_000,
         }
+    }
+
+    /// Why a server must refuse what stands here, so that it is not asked.
+    pub(super) fn objection(&self) -> Option<ReasonCode> {
+        let has_bad_id = match self.version {
+            Version::V31 => !(1..=V31_CLIENT_ID_CHARS_MAX).contains(&self.client_id.chars().count()),
+            Version::V311 => self.client_id.is_empty() && !self.clean_start,
+            Version::V5 => false,
+        };
+        has_bad_id.then_some(ReasonCode::ClientIdentifierNotValid)
     }
 
     pub(super) fn connect(&self) -> Connect {

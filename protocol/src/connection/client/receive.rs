@@ -3,11 +3,11 @@
 use bytes::BytesMut;
 
 use super::terms::Granted;
-use super::{Client, ClientEvent, Open, Phase, RequestKind, Sent};
+use super::{Client, ClientEvent, Open, Phase, RequestKind, Sent, Session};
 use crate::codec;
 use crate::connection::ProtocolError;
 use crate::connection::alias::{InboundAliases, OutboundAliases};
-use crate::packet::{ConnAck, Packet, PacketId, PacketType, Publish, PublishAck};
+use crate::packet::{ConnAck, ConnAckProperties, Packet, PacketId, Publish, PublishAck};
 use crate::{QoS, ReasonCode, Time, Version};
 
 impl Client {
@@ -33,6 +33,7 @@ impl Client {
     }
 
     fn on_packet(&mut self, now: Time, packet: Packet) -> Result<(), ProtocolError> {
+        self.check_properties(&packet)?;
         match &mut self.phase {
             Phase::Open(open) => open.last_received = now,
             Phase::Connecting(_) | Phase::Closed | Phase::Closing => {
@@ -82,15 +83,12 @@ impl Client {
     fn on_connack(&mut self, now: Time, connack: ConnAck) -> Result<(), ProtocolError> {
         if connack.reason.is_failure() {
             self.phase = Phase::Closing;
-            let reason_string = connack.properties.reason_string;
-            self.events.push_back(ClientEvent::Refused { reason: connack.reason, reason_string });
+            let ConnAckProperties { reason_string, server_reference, .. } = connack.properties;
+            let reason = connack.reason;
+            self.events.push_back(ClientEvent::Refused { reason, reason_string, server_reference });
             return Ok(());
         }
-        if connack.session_present && self.asked.connect.clean_start {
-            let detail = "CONNACK: a session is present after a clean start [MQTT-3.2.2-2]";
-            return Err(ProtocolError::new(ReasonCode::ProtocolError, detail));
-        }
-        self.check_method(PacketType::ConnAck, connack.properties.authentication_method.as_ref())?;
+        self.check_connack(&connack)?;
         let properties = connack.properties;
         if let Some(client_id) = &properties.assigned_client_id
             && self.options.client_id.is_empty()
@@ -98,6 +96,8 @@ impl Client {
             self.options.client_id = client_id.clone();
         }
         let granted = Granted::of(&self.asked, &properties);
+        self.session =
+            if self.asked.lasts_with(&properties) { Session::Lasting } else { Session::Connection };
         // CONNACK of 3.1 does not tell: a second try of what is under way suits both cases.
         let is_untold = self.asked.version() == Version::V31 && !self.asked.connect.clean_start;
         let session_present = connack.session_present;

@@ -18,6 +18,9 @@ use crate::packet::{
 use crate::session::Redelivery;
 use crate::{QoS, ReasonCode, Time, TopicFilter, Version};
 
+/// DUP in the first byte.
+const V31_DUP: u8 = 0b1000;
+
 impl Client {
     /// Sends a message; its `packet_id` and `dup` are the client's to choose. QoS 1 and 2 wait while there is
     /// no connection or no room in the server's window; `Published` tells what became of it.
@@ -127,7 +130,14 @@ impl Client {
             let (packet_id, written) = match redelivery {
                 Redelivery::PubRel { packet_id } => {
                     let pubrel = Packet::PubRel(PublishAck::success(packet_id));
+                    let start = output.len();
                     let written = codec::encode(&pubrel, version, output);
+                    if version == Version::V31
+                        && let Some(first) = output.get_mut(start)
+                    {
+                        // In 3.1 a PUBREL that comes again says so too (3.1, 2.1).
+                        *first |= V31_DUP;
+                    }
                     (packet_id, written.map_err(|_| ReasonCode::PacketTooLarge))
                 }
                 Redelivery::Publish { packet_id, message, .. } => {

@@ -51,6 +51,24 @@ impl Asked {
         self.connect.version
     }
 
+    /// Whether the session that CONNECT asks for outlives the connection, before the server has its say.
+    pub(super) fn lasts(&self) -> bool {
+        match self.version() {
+            Version::V5 => self.session_expiry() > 0,
+            Version::V31 | Version::V311 => !self.connect.clean_start,
+        }
+    }
+
+    /// Seconds that CONNECT asks for; 0 when it asks for none.
+    pub(super) fn session_expiry(&self) -> u32 {
+        self.connect.properties.session_expiry.unwrap_or(0)
+    }
+
+    /// Whether it still does with what the server granted.
+    pub(super) fn lasts_with(&self, granted: &ConnAckProperties) -> bool {
+        granted.session_expiry.map_or_else(|| self.lasts(), |seconds| seconds > 0)
+    }
+
     /// How the client authenticates, where it does more than give a password (4.12).
     pub(super) const fn method(&self) -> Option<&Text> {
         self.connect.properties.authentication_method.as_ref()

@@ -5,7 +5,8 @@ use crate::packet::{Auth, AuthProperties, SubAck};
 
 #[test]
 fn connect_is_the_first_packet_and_says_what_the_options_say() {
-    let mut bench = Bench::new(ClientOptions { keep_alive: 7, packet_size_max: 1000, ..options() });
+    let mut bench =
+        Bench::new(ClientOptions { keep_alive: 7, packet_size_max: 1000, adopt_session: true, ..options() });
     bench.client.handle_open(bench.now);
     let sent = bench.sent();
     let [Packet::Connect(connect)] = &sent[..] else { panic!("{sent:?}") };
@@ -22,10 +23,17 @@ fn a_refusal_is_told_with_its_reason_and_words() {
     let mut bench = Bench::new(options());
     bench.client.handle_open(bench.now);
     let reason_string = Some(text("not today"));
-    let properties = ConnAckProperties { reason_string: reason_string.clone(), ..Default::default() };
-    bench.hear(&connack(false, ReasonCode::NotAuthorized, properties)).unwrap();
-    assert_eq!(bench.events(), [ClientEvent::Refused { reason: ReasonCode::NotAuthorized, reason_string }]);
+    let server_reference = Some(text("other.example:1883"));
+    let properties = ConnAckProperties {
+        reason_string: reason_string.clone(),
+        server_reference: server_reference.clone(),
+        ..Default::default()
+    };
+    let reason = ReasonCode::UseAnotherServer;
+    bench.hear(&connack(false, reason, properties)).unwrap();
+    assert_eq!(bench.events(), [ClientEvent::Refused { reason, reason_string, server_reference }]);
     assert_eq!((bench.client.is_connected(), bench.client.poll_timeout()), (false, None));
+    assert!(bench.client.is_closing());
 }
 
 #[test]
@@ -67,7 +75,8 @@ fn a_silent_server_is_given_up_with_words() {
     bench.pass(30_000).unwrap();
     assert_eq!(bench.pass(9_999), Ok(()));
     assert_eq!(bench.pass(1).unwrap_err().reason, ReasonCode::KeepAliveTimeout);
-    assert_eq!(bench.sent(), [Packet::PingReq, goodbye(ReasonCode::KeepAliveTimeout)]);
+    let farewell = goodbye(ReasonCode::UnspecifiedError);
+    assert_eq!(bench.sent(), [Packet::PingReq, farewell], "a keep-alive time-out is for servers to tell");
     assert_eq!((bench.client.is_connected(), bench.client.poll_timeout()), (false, None));
 }
 
@@ -212,7 +221,7 @@ fn nothing_but_connack_may_answer_connect() {
     bench.sent();
     let error = bench.hear(&Packet::Publish(message(QoS::AtMostOnce, "early"))).unwrap_err();
     assert_eq!(error.reason, ReasonCode::ProtocolError);
-    assert_eq!((bench.events(), bench.sent()), (vec![], vec![]));
+    assert_eq!((bench.events(), bench.sent()), (vec![], vec![goodbye(ReasonCode::ProtocolError)]));
 }
 
 #[test]

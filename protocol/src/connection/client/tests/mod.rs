@@ -4,15 +4,17 @@ mod aliases;
 mod authentication;
 mod connection;
 mod delivery;
+mod goodbye;
 mod pair;
 mod requests;
+mod violations;
 
 use std::num::NonZeroU16;
 
 use bytes::Bytes;
 
 use super::*;
-use crate::packet::{ConnAck, ConnAckProperties, PublishAck};
+use crate::packet::{ConnAck, ConnAckProperties, ConnectProperties, Disconnect, PublishAck};
 use crate::{QoS, Text, TopicName, Version};
 
 /// A client and the server's end of its connection, as packets.
@@ -93,7 +95,8 @@ impl Bench {
 }
 
 fn options() -> ClientOptions {
-    ClientOptions { clean_start: false, ..ClientOptions::new(text("tester")) }
+    let properties = ConnectProperties { session_expiry: Some(3600), ..ConnectProperties::default() };
+    ClientOptions { clean_start: false, properties, ..ClientOptions::new(text("tester")) }
 }
 
 fn text(text: &str) -> Text {
