@@ -56,6 +56,11 @@ pub trait Access: Send + Sync {
     /// known is denied with [`ReasonCode::BadAuthenticationMethod`] [MQTT-4.12.0-1].
     fn connect(&self, peer: &Peer, connect: &Connect) -> Admission;
 
+    /// Whether a client that is connected may stay, when the rules have changed. Rules that never change let all stay.
+    fn remains(&self, _subject: Subject<'_>) -> Decision {
+        Decision::Allow
+    }
+
     /// Whether the client may publish to the topic; asked for wills too.
     fn publish(&self, subject: Subject<'_>, topic: &TopicName) -> Decision;
 
@@ -70,8 +75,8 @@ pub struct AllowAll;
 impl Admission {
     /// The denial of an authentication method that nobody knows.
     pub fn unknown_method(method: &str) -> Self {
-        // The client chose it: what is quoted is bounded.
-        let method: String = method.chars().take(64).collect();
+        // The client chose it: what is quoted is bounded and stays in its line.
+        let method: String = method.chars().take(64).flat_map(char::escape_debug).collect();
         Self::Deny {
             reason: ReasonCode::BadAuthenticationMethod,
             detail: format!("authentication method: `{method}` is not supported [MQTT-4.12.0-1]"),

@@ -14,6 +14,8 @@ use crate::output::Output;
 pub struct Peer {
     /// Its address, where the transport has one.
     pub address: Option<SocketAddr>,
+    /// Whether it is on the broker's own machine, as far as that can be known.
+    pub is_local: bool,
     /// How it comes.
     pub transport: Transport,
     /// A fresh random id, for a CONNECT that leaves the choice to the server.

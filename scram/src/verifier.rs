@@ -59,6 +59,12 @@ impl Verifier {
         other.stored_key.ct_eq(&self.stored_key).into()
     }
 
+    /// A hash of this verifier and a password under a secret `key`, quick to make: what a server may remember of a
+    /// password that has matched, so that it need not match it again soon.
+    pub fn remembrance(&self, key: &[u8], password: &[u8]) -> [u8; 32] {
+        sign(key, &[&self.stored_key, password].concat())
+    }
+
     /// How many times the password is hashed.
     pub const fn iterations(&self) -> u32 {
         self.iterations
@@ -186,6 +192,19 @@ mod tests {
         ] {
             assert_eq!(wrong.parse::<Verifier>(), Err(VerifierError), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_password_is_of_it_of_the_verifier_and_of_the_key() {
+        let other = Verifier::derive(b"pencil", b"another salt", 10);
+        let all = [
+            verifier().remembrance(b"key", b"pencil"),
+            verifier().remembrance(b"key", b"pencil "),
+            verifier().remembrance(b"another key", b"pencil"),
+            other.remembrance(b"key", b"pencil"),
+        ];
+        assert!((1..all.len()).all(|index| !all[..index].contains(&all[index])));
+        assert_eq!(all[0], verifier().remembrance(b"key", b"pencil"));
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
+use crate::auth::UsersFile;
 use crate::config::{Config, ConfigError, Machine, Place, Raw, Setting, Typed};
+use crate::user_command::UserAction;
 
 /// What the process exits with after a mistake in its settings.
 pub const EXIT_CODE: u8 = 2;
@@ -16,6 +18,8 @@ pub const EXIT_CODE: u8 = 2;
 pub enum Invocation {
     /// Run the broker.
     Serve(Box<Config>),
+    /// Change or list the users.
+    User(UserAction, UsersFile),
     /// Write this text to standard output and end well.
     Print(String),
 }
@@ -58,6 +62,12 @@ struct CommandLine {
     /// Serve MQTT over WebSocket here, at any path [default: localhost:9001]
     #[arg(long, value_name = "ADDR")]
     ws: Vec<String>,
+    /// Check user names and passwords against this file [default: users.toml in the folder of --data, if it is there]
+    #[arg(long, value_name = "FILE")]
+    users: Option<String>,
+    /// Serve clients without a name: no, local (on this machine), yes [default: local without users, no with them]
+    #[arg(long, value_name = "WHO")]
+    anonymous: Option<String>,
     /// Serve clients on this many threads [default: one a core]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     shards: Option<String>,
@@ -79,6 +89,48 @@ enum Task {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Make, remove and list users
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
+    User(UserTask),
+}
+
+#[derive(Debug, Subcommand)]
+enum UserTask {
+    /// Make a user, or give it another password, which is asked for or comes as a line of standard input
+    Add {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        place: UsersPlace,
+    },
+    /// Remove a user; its connections end
+    Remove {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        place: UsersPlace,
+    },
+    /// List the users
+    List {
+        #[command(flatten)]
+        place: UsersPlace,
+    },
+}
+
+/// Where the users are: the broker's own settings.
+#[derive(Args, Debug)]
+struct UsersPlace {
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The broker's folder [default: hearth-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// The file itself [default: users.toml in the folder of --data]
+    #[arg(long, value_name = "FILE")]
+    users: Option<String>,
 }
 
 /// Understands the arguments (the first is the program's name) and the environment.
@@ -94,8 +146,10 @@ pub fn read(
         }
         Err(error) => return Err(Refusal::Usage(sentence(&error))),
     };
-    if let Some(Task::CheckConfig { file }) = line.task {
-        return check_config(machine, &file).map(Invocation::Print);
+    match line.task {
+        Some(Task::CheckConfig { file }) => return check_config(machine, &file).map(Invocation::Print),
+        Some(Task::User(task)) => return task.read(environment, machine),
+        None => {}
     }
     let file = line.config.clone();
     let config = Config::load(machine, file.as_deref(), environment, line.typed())?;
@@ -118,25 +172,48 @@ fn check_config(machine: &Machine, file: &std::path::Path) -> Result<String, Ref
     Ok(text)
 }
 
+impl UserTask {
+    fn read(
+        self,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        machine: &Machine,
+    ) -> Result<Invocation, Refusal> {
+        let (action, place) = match self {
+            Self::Add { name, place } => (UserAction::Add(name), place),
+            Self::Remove { name, place } => (UserAction::Remove(name), place),
+            Self::List { place } => (UserAction::List, place),
+        };
+        let flags = [("--data", place.data), ("--users", place.users)].into_iter();
+        let typed = typed(flags.map(|(flag, word)| (flag, word.map(Raw::Word))));
+        let config = Config::load(machine, place.config.as_deref(), environment, typed)?;
+        Ok(Invocation::User(action, config.users_file()))
+    }
+}
+
+/// The flags that were given.
+fn typed(flags: impl IntoIterator<Item = (&'static str, Option<Raw>)>) -> Vec<Typed> {
+    let typed = flags.into_iter().filter_map(|(flag, raw)| {
+        Some(Typed { setting: Setting::by_flag(flag)?, raw: raw?, place: Place::Flag(flag) })
+    });
+    typed.collect()
+}
+
 impl CommandLine {
     /// The flags that were given.
     fn typed(self) -> Vec<Typed> {
         let word = |word: Option<String>| word.map(Raw::Word);
         let list = |items: Vec<String>| (!items.is_empty()).then_some(Raw::List(items));
-        [
+        typed([
             ("--data", word(self.data)),
             ("--mqtt", list(self.mqtt)),
             ("--http", list(self.http)),
             ("--ws", list(self.ws)),
+            ("--users", word(self.users)),
+            ("--anonymous", word(self.anonymous)),
             ("--shards", word(self.shards)),
             ("--log", word(self.log)),
             ("--demo", self.demo.then_some(Raw::Switch(true))),
-        ]
-        .into_iter()
-        .filter_map(|(flag, raw)| {
-            Some(Typed { setting: Setting::by_flag(flag)?, raw: raw?, place: Place::Flag(flag) })
-        })
-        .collect()
+        ])
     }
 }
 
@@ -161,6 +238,9 @@ fn sentence(error: &clap::Error) -> String {
             format!("`{typed}` is given twice, or beside something that it cannot be combined with")
         }
         (ErrorKind::MissingRequiredArgument, Some(typed), _) => format!("`{typed}` is missing"),
+        (ErrorKind::MissingSubcommand, _, _) => {
+            "it does not say what is to be done with the users: add, remove or list".to_owned()
+        }
         (ErrorKind::InvalidUtf8, _, _) => "an argument is not UTF-8 text".to_owned(),
         // clap may have more to complain about in a later version: its first line is a sentence too.
         (_, _, _) => {
@@ -217,13 +297,15 @@ mod tests {
     fn every_flag_reaches_its_setting() {
         let config = config(
             "--data /var/lib/hearth --mqtt 0.0.0.0:1883 --mqtt [::]:1883 --http none --ws 127.0.0.1:0 --shards 2 \
-             --log hearth=debug --demo",
+             --log hearth=debug --demo --users /etc/users.toml --anonymous local",
         );
         assert_eq!(config.data.to_str(), Some("/var/lib/hearth"));
         let tcp = |address: &str| ListenAddress::Tcp(address.parse().unwrap());
         assert_eq!(config.mqtt, [tcp("0.0.0.0:1883"), tcp("[::]:1883")]);
         assert_eq!(config.http, []);
         assert_eq!(config.ws, [tcp("127.0.0.1:0")]);
+        assert_eq!(config.users_file(), UsersFile { path: "/etc/users.toml".into(), is_named: true });
+        assert_eq!(config.auth_anonymous, crate::auth::Anonymous::Local);
         assert_eq!((config.shards, config.log.as_str(), config.demo), (2, "hearth=debug", true));
     }
 
@@ -239,6 +321,11 @@ mod tests {
             ("--demo check-config x", "cannot be combined with"),
             ("check-config", "`<FILE>` is missing"),
             ("check-config a b", "`b` is not known"),
+            ("user", "add, remove or list; `hearth --help` shows"),
+            ("user ad ann", "`ad` is not known; did you mean `add`?"),
+            ("user add", "`<NAME>` is missing"),
+            ("user list ann", "`ann` is not known"),
+            ("--anonymous maybe", "--anonymous: `maybe` says not who is served"),
             ("--shards -1", "--shards: `-1` does not fit"),
             ("--shards 0", "--shards: 0 is out of bounds"),
             ("--mqtt nowhere", "--mqtt: `nowhere` is no address"),
@@ -255,6 +342,28 @@ mod tests {
     fn a_mistake_in_the_environment_is_refused_even_where_a_flag_would_win() {
         let sentence = invoke("--shards 2", &[("HEARTH_SHARDS", "many")]).unwrap_err().to_string();
         assert!(sentence.starts_with("HEARTH_SHARDS: `many` does not fit"), "{sentence}");
+    }
+
+    #[test]
+    fn users_are_looked_for_where_the_broker_of_the_same_settings_has_them() {
+        let place = |line: &str, variables: &[(&str, &str)]| match invoke(line, variables) {
+            Ok(Invocation::User(action, UsersFile { path, is_named })) => {
+                (action, path.to_str().unwrap().to_owned(), is_named)
+            }
+            other => panic!("`hearth {line}` is about users; {other:?}"),
+        };
+        let ann = || "ann".to_owned();
+        assert_eq!(
+            place("user add ann", &[]),
+            (UserAction::Add(ann()), "hearth-data/users.toml".into(), false)
+        );
+        let data = [("HEARTH_DATA", "/var/lib/hearth")];
+        let expected = (UserAction::List, "/var/lib/hearth/users.toml".into(), false);
+        assert_eq!(place("user list", &data), expected);
+        let expected = (UserAction::Remove(ann()), "/d/users.toml".into(), false);
+        assert_eq!(place("user remove ann --data /d", &data), expected);
+        let expected = (UserAction::Remove(ann()), "/etc/users.toml".into(), true);
+        assert_eq!(place("user remove ann --users /etc/users.toml", &data), expected);
     }
 
     #[test]

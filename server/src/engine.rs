@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::coop;
 use tokio::time::{Instant, timeout_at};
 
+use crate::auth::{Authenticator, Policies};
 use crate::clock::Clock;
 use crate::shard_driver::{self, HandOver, Inbox, Seat, ShardDriver};
 use crate::socket::Detached;
@@ -49,6 +50,8 @@ pub(crate) struct Arrival {
     pub(crate) bytes: Bytes,
     /// Where it comes from.
     pub(crate) address: Option<SocketAddr>,
+    /// Whether it is on this machine.
+    pub(crate) is_local: bool,
     /// How its bytes are framed.
     pub(crate) transport: Transport,
     /// Its place at the door.
@@ -60,22 +63,35 @@ impl Engine {
     ///
     /// # Errors
     /// The system has no thread or no file descriptor for one of them.
-    pub(crate) fn start(count: NonZeroU16, limits: Limits, options: Options) -> io::Result<Shards> {
+    pub(crate) fn start(
+        count: NonZeroU16,
+        limits: Limits,
+        options: Options,
+        policies: Policies,
+        authenticator: &Authenticator,
+    ) -> io::Result<Shards> {
         let count = ShardCount::new(count);
-        let shared = Arc::new(Shared::new(count, limits, rand::random()).with_options(options));
+        let shared = Shared::with_access(count, limits, rand::random(), Box::new(policies));
+        let shared = Arc::new(shared.with_options(options));
         let (inboxes, seats) = shard_driver::connect(count.get());
         let clock = Clock::start();
         let engine = Self { shared, inboxes: inboxes.into(), clock };
         let mut shards = Shards { engine, threads: Vec::new() };
         for (number, seat) in (0..).zip(seats) {
             // A failure drops `shards`, which ends the threads that run.
-            let thread = shards.engine.start_thread(number, clock, seat)?;
+            let thread = shards.engine.start_thread(number, clock, seat, authenticator.clone())?;
             shards.threads.push(thread);
         }
         Ok(shards)
     }
 
-    fn start_thread(&self, number: u16, clock: Clock, seat: Seat) -> io::Result<ShardThread> {
+    fn start_thread(
+        &self,
+        number: u16,
+        clock: Clock,
+        seat: Seat,
+        authenticator: Authenticator,
+    ) -> io::Result<ShardThread> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let shared = Arc::clone(&self.shared);
         let (alive, end) = oneshot::channel();
@@ -84,7 +100,7 @@ impl Engine {
             // The turn has shares of its own; the runtime's would only split it in pieces.
             runtime.block_on(coop::unconstrained(async move {
                 let shard = Shard::new(Arc::clone(&shared), ShardId::new(number));
-                ShardDriver::new(shard, shared.limits(), clock, seat).run().await;
+                ShardDriver::new(shard, shared.limits(), clock, seat, authenticator).run().await;
             }));
         })?;
         Ok(ShardThread { handle, end })
@@ -95,7 +111,7 @@ impl Engine {
     pub(crate) fn hand_over(&self, client_id: Option<&str>, arrival: Arrival) {
         // As long as every server has to accept [MQTT-3.1.3-5], and 131 bits of chance.
         const ASSIGNED_ID_CHARS: usize = 22;
-        let Arrival { socket, bytes, address, transport, permit } = arrival;
+        let Arrival { socket, bytes, address, is_local, transport, permit } = arrival;
         let (shard, assigned_client_id) = match client_id {
             Some(client_id) if !client_id.is_empty() => (self.shared.shard_of(client_id), Text::EMPTY),
             _ => {
@@ -109,7 +125,7 @@ impl Engine {
             Transport::Tcp | Transport::Unix => false,
             Transport::WebSocket => true,
         };
-        let peer = Peer { address, transport, assigned_client_id };
+        let peer = Peer { address, is_local, transport, assigned_client_id };
         self.inboxes[shard.as_index()].open(HandOver { socket, bytes, peer, is_websocket, permit });
     }
 
@@ -149,6 +165,13 @@ impl Engine {
     pub(crate) fn publish_own(&self, messages: Vec<(TopicName, Bytes)>) {
         if let Some(inbox) = self.inboxes.first() {
             inbox.publish(messages);
+        }
+    }
+
+    /// Has the shards send those away who may not stay.
+    pub(crate) fn access_changed(&self) {
+        for inbox in self.inboxes.iter() {
+            inbox.access_changed();
         }
     }
 

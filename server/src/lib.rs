@@ -1,6 +1,7 @@
 //! The Hearth server: listeners, shards, web app and settings.
 
 mod assets;
+mod auth;
 pub mod cli;
 mod client_link;
 mod clock;
@@ -18,7 +19,10 @@ mod shard_driver;
 mod shutdown;
 mod socket;
 mod system_topics;
+mod user_command;
 
+pub use auth::{Anonymous, UsersError, UsersFile};
 pub use listener::{BindError, Kind};
 pub use run::run;
 pub use server::{Listening, Server, StartError};
+pub use user_command::{UserAction, UserError};

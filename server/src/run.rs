@@ -10,7 +10,8 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::{self, Invocation};
 use crate::config::{Config, Machine};
 use crate::server::{Server, StartError};
-use crate::shutdown::Signals;
+use crate::shutdown::{Signal, Signals};
+use crate::user_command;
 
 /// The exit code when a second signal ends a stop that takes too long.
 const EXIT_IMPATIENT: u8 = 1;
@@ -22,10 +23,11 @@ pub fn run(
 ) -> ExitCode {
     match cli::read(arguments, environment, &Machine::look()) {
         Ok(Invocation::Serve(config)) => run_broker(&config),
-        Ok(Invocation::Print(text)) => match print(&text) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
+        Ok(Invocation::User(action, file)) => match user_command::run(&action, &file) {
+            Ok(text) => print_all(&text),
+            Err(error) => fail(&error, 1),
         },
+        Ok(Invocation::Print(text)) => print_all(&text),
         Err(refusal) => fail(&refusal, cli::EXIT_CODE),
     }
 }
@@ -41,9 +43,16 @@ fn run_broker(config: &Config) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => match error.downcast_ref::<StartError>() {
-            Some(StartError::Bind(_)) => fail(&error, cli::EXIT_CODE),
+            Some(StartError::Bind(_) | StartError::Users(_)) => fail(&error, cli::EXIT_CODE),
             Some(StartError::Shards(_)) | None => fail(&error, 1),
         },
+    }
+}
+
+fn print_all(text: &str) -> ExitCode {
+    match print(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
@@ -57,11 +66,13 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let server = Server::start(config).await?;
     announce(&server)?;
-    signals.next().await;
+    while signals.next().await == Signal::Reload {
+        server.reload();
+    }
     tracing::info!("stopping");
     tokio::select! {
         () = server.stop() => Ok(ExitCode::SUCCESS),
-        () = signals.next() => {
+        () = signals.stop() => {
             tracing::warn!("stopped at once by a second signal");
             Ok(ExitCode::from(EXIT_IMPATIENT))
         }

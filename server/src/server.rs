@@ -3,14 +3,17 @@
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::any;
 use hearth_api::ListenerKind;
+use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::auth::{self, Authenticator, Passwords, Policies, Policy, UsersError, UsersFile};
 use crate::config::{AllowedOrigins, Config, ListenAddress};
 use crate::demo;
 use crate::engine::{Engine, Shards};
@@ -26,6 +29,7 @@ pub struct Server {
     shards: Shards,
     tasks: TaskTracker,
     stop: CancellationToken,
+    reload: Arc<Notify>,
     /// A server that is dropped ends as well, but nobody waits for it.
     _stop_when_dropped: DropGuard,
 }
@@ -45,6 +49,9 @@ pub enum StartError {
     /// A listener cannot be had.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Who the users are cannot be found out.
+    #[error(transparent)]
+    Users(#[from] UsersError),
     /// A shard cannot be had.
     #[error(
         "cannot start the threads that serve clients: {0}; allow more threads and open files, or set fewer shards"
@@ -74,8 +81,11 @@ impl Server {
     /// which serves the listeners; the shards have threads of their own.
     ///
     /// # Errors
-    /// A listener or a shard cannot be had; then nothing is left running.
+    /// The users cannot be read, or a listener or a shard cannot be had; then nothing is left running.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let users_file = config.users_file();
+        let users = users_file.read()?;
+        let policies = Policies::new(Policy { users, anonymous: config.auth_anonymous });
         let mut bound = Vec::new();
         for (kind, addresses) in
             [(Kind::Mqtt, &config.mqtt), (Kind::Http, &config.http), (Kind::Ws, &config.ws)]
@@ -87,8 +97,11 @@ impl Server {
         let limits = config.limits.clone();
         let packet_size_max = limits.packet_bytes_max;
         let count = NonZeroU16::new(config.shards).unwrap_or(NonZeroU16::MIN);
-        let shards = Engine::start(count, limits, config.options()).map_err(StartError::Shards)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let passwords = Passwords::new(tasks.clone(), stop.clone());
+        let authenticator = Authenticator::new(policies.clone(), Arc::new(passwords));
+        let shards = Engine::start(count, limits, config.options(), policies.clone(), &authenticator);
+        let shards = shards.map_err(StartError::Shards)?;
         let listening: Vec<_> = bound.iter().map(Listening::of).collect();
         let door = Door::new(shards.engine().clone(), packet_size_max, tasks.clone(), stop.clone());
         let status = Status::new(
@@ -98,7 +111,9 @@ impl Server {
         );
         let services = Services::new(door, status, config);
         let _stop_when_dropped = stop.clone().drop_guard();
-        let server = Self { listening, shards, tasks, stop, _stop_when_dropped };
+        let reload = Arc::new(Notify::new());
+        let server = Self { listening, shards, tasks, stop, reload, _stop_when_dropped };
+        server.watch_users(users_file, &policies);
         for bound in bound {
             server.serve(bound, &services);
         }
@@ -108,9 +123,21 @@ impl Server {
             server.tasks.spawn(system_topics::run(engine, period, server.stop.clone()));
         }
         if config.demo {
-            demo::spawn(server.tcp_address(Kind::Mqtt), &server.tasks, &server.stop);
+            let credentials = policies.admit_own("$demo");
+            demo::spawn(server.tcp_address(Kind::Mqtt), &credentials, &server.tasks, &server.stop);
         }
         Ok(server)
+    }
+
+    fn watch_users(&self, file: UsersFile, policies: &Policies) {
+        let engine = self.shards.engine().clone();
+        let (asked, stop) = (Arc::clone(&self.reload), self.stop.clone());
+        self.tasks.spawn(auth::watch(file, policies.clone(), asked, stop, move || engine.access_changed()));
+    }
+
+    /// Reads the users anew, soon. If they cannot be read, those from before stay and the log says why.
+    pub fn reload(&self) {
+        self.reload.notify_one();
     }
 
     fn serve(&self, bound: Bound, services: &Services) {

@@ -43,6 +43,26 @@ impl Shard {
         }
     }
 
+    /// The rules of access have changed: whom they do not want any more is sent away.
+    pub fn handle_access_changed(&mut self, now: Time) {
+        let unwanted: Vec<_> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| {
+                let session = connection.session.map(|session| &self.sessions[session]);
+                session.is_some_and(|session| self.shared.access.remains(session.subject()) == Decision::Deny)
+            })
+            .map(|(index, Connection { generation, .. })| ConnectionId {
+                index: index as u32,
+                generation: *generation,
+            })
+            .collect();
+        for id in unwanted {
+            let detail = "its user is not there any more".to_owned();
+            self.end_connection(now, id, EndReason::NotAuthorized { detail });
+        }
+    }
+
     pub(super) fn on_disconnect(
         &mut self,
         now: Time,

@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 use hearth_broker::{Limits, Options, Redirect};
 use hearth_protocol::Text;
 
+use crate::auth::{Anonymous, UsersFile};
+
 pub use address::ListenAddress;
 pub use error::ConfigError;
 pub use machine::Machine;
@@ -52,6 +54,10 @@ pub struct Config {
     pub http_allowed_origins: AllowedOrigins,
     /// Sites whose pages may connect through a `ws` listener.
     pub ws_allowed_origins: AllowedOrigins,
+    /// The file of users, if somebody has named one.
+    pub auth_users: Option<PathBuf>,
+    /// Whether clients without a name are served.
+    pub auth_anonymous: Anonymous,
     /// Bounds of the broker.
     pub limits: Limits,
     /// Whether payloads are held against their payload format indicator.
@@ -82,6 +88,8 @@ impl Config {
             unix_permissions: 0o660,
             http_allowed_origins: AllowedOrigins::default(),
             ws_allowed_origins: AllowedOrigins::default(),
+            auth_users: None,
+            auth_anonymous: Anonymous::default(),
             limits: Limits::default(),
             check_payload_format: false,
             response_topic: "responses".to_owned(),
@@ -142,6 +150,12 @@ impl Config {
             response_topic: text(&self.response_topic),
             redirect,
         }
+    }
+
+    /// Where the users are kept.
+    pub fn users_file(&self) -> UsersFile {
+        let path = self.auth_users.clone().unwrap_or_else(|| self.data.join("users.toml"));
+        UsersFile { path, is_named: self.auth_users.is_some() }
     }
 
     /// The settings that differ from `other`'s, as the lines of a TOML file would say them.

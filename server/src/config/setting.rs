@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::number::Unit;
 use super::{AllowedOrigins, Config, ListenAddress, Machine, Raw, address};
+use crate::auth::Anonymous;
 
 /// An entry of the table of settings.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(super) enum Field {
     Origins(fn(&mut Config) -> &mut AllowedOrigins),
     LogFilter(fn(&mut Config) -> &mut String),
     Folder(fn(&mut Config) -> &mut PathBuf),
+    File(fn(&mut Config) -> &mut Option<PathBuf>),
+    Anonymous(fn(&mut Config) -> &mut Anonymous),
     Switch(fn(&mut Config) -> &mut bool),
     Permissions(fn(&mut Config) -> &mut u32),
     /// A text, and what is wrong with it.
@@ -61,6 +64,8 @@ impl Setting {
             Field::Origins(field) => *field(config) = AllowedOrigins::parse(&list(raw)?)?,
             Field::LogFilter(field) => *field(config) = log_filter(raw)?,
             Field::Folder(field) => *field(config) = folder(raw)?,
+            Field::File(field) => *field(config) = file(raw)?,
+            Field::Anonymous(field) => *field(config) = anonymous(raw)?,
             Field::Switch(field) => *field(config) = switch(raw)?,
             Field::Permissions(field) => *field(config) = permissions(raw)?,
             Field::Text(field, check) => {
@@ -81,6 +86,11 @@ impl Setting {
             Field::Origins(field) => field(&mut config).show(),
             Field::LogFilter(field) => toml::Value::from(field(&mut config).as_str()).to_string(),
             Field::Folder(field) => toml::Value::from(&*field(&mut config).to_string_lossy()).to_string(),
+            Field::File(field) => {
+                let path = field(&mut config).take().unwrap_or_default();
+                toml::Value::from(&*path.to_string_lossy()).to_string()
+            }
+            Field::Anonymous(field) => format!("\"{}\"", field(&mut config).name()),
             Field::Switch(field) => field(&mut config).to_string(),
             Field::Permissions(field) => format!("\"{:03o}\"", field(&mut config)),
             Field::Text(field, _) => toml::Value::from(field(&mut config).as_str()).to_string(),
@@ -126,6 +136,22 @@ fn folder(raw: &Raw) -> Result<PathBuf, String> {
         "" => Err("the folder's name is empty; write a path".to_owned()),
         path => Ok(PathBuf::from(path)),
     }
+}
+
+/// A path; without one the setting is as if nobody had set it.
+fn file(raw: &Raw) -> Result<Option<PathBuf>, String> {
+    Ok(Some(PathBuf::from(text(raw)?)).filter(|path| !path.as_os_str().is_empty()))
+}
+
+fn anonymous(raw: &Raw) -> Result<Anonymous, String> {
+    let name = match raw {
+        Raw::Switch(true) => "yes",
+        Raw::Switch(false) => "no",
+        Raw::Word(_) | Raw::Text(_) | Raw::List(_) | Raw::Number(_) | Raw::Other(_) => text(raw)?,
+    };
+    Anonymous::from_name(name).ok_or_else(|| {
+        format!("`{name}` says not who is served without a name; write auto, no, local or yes")
+    })
 }
 
 fn switch(raw: &Raw) -> Result<bool, String> {

@@ -92,8 +92,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "mqtt.listen",
         flag: Some("--mqtt"),
         meaning: "Where MQTT listens: ports, addresses or unix sockets (`unix:/run/hearth.sock`), or `none`.",
-        reason: "Port 1883 is MQTT's own. Anonymous clients are served, so only this machine is let in unless \
-                 told otherwise.",
+        reason: "Port 1883 is MQTT's own. Only this machine is let in unless told otherwise.",
         default_words: Some("`localhost:1883`"),
         field: Field::Addresses(|config| &mut config.mqtt),
     },
@@ -196,6 +195,25 @@ pub static SETTINGS: &[Setting] = &[
             read: |config| u64::from(config.sys_interval_seconds),
             write: |config, number| config.sys_interval_seconds = u32::try_from(number).unwrap_or(86_400),
         },
+    },
+    Setting {
+        key: "auth.users",
+        flag: Some("--users"),
+        meaning: "File of the users and what their passwords are checked against; `hearth user` writes it. It is read \
+                  again when it changes; while it cannot be read, the users from before stay.",
+        reason: "With the other things that outlive the process. A file that is named here must be there.",
+        default_words: Some("`users.toml` in the folder of `data`, if it is there"),
+        field: Field::File(|config| &mut config.auth_users),
+    },
+    Setting {
+        key: "auth.anonymous",
+        flag: Some("--anonymous"),
+        meaning: "Whether clients without a user name are served: `no`, `local` (those on this machine), `yes`, or `auto`: \
+                  `local` while there are no users, `no` when there are. With `no` the web app cannot connect yet.",
+        reason: "What anybody in the network can reach is not open until somebody says so, and whoever makes users wants \
+                 them to be asked for.",
+        default_words: None,
+        field: Field::Anonymous(|config| &mut config.auth_anonymous),
     },
     limit!(
         packet_bytes_max: usize, Bytes, 1024, PACKET_BYTES,

@@ -10,6 +10,7 @@ use hearth_protocol::{QoS, ReasonCode, Text, TopicFilter, TopicName};
 use tokio_util::sync::CancellationToken;
 
 use super::device::{Device, Report};
+use crate::auth::Credentials;
 use crate::client_link::{ClientLink, LinkError};
 use crate::clock::Clock;
 
@@ -17,11 +18,12 @@ use crate::clock::Clock;
 pub(super) async fn run(
     mut device: Box<dyn Device>,
     address: SocketAddr,
+    credentials: Credentials,
     clock: Clock,
     stop: CancellationToken,
 ) {
     let name = device.prefix().to_owned();
-    let client = match options(&name) {
+    let client = match options(&name, credentials) {
         Ok(options) => Client::new(options),
         Err(error) => return tracing::error!(device = name, %error, "a simulated device has a bad topic"),
     };
@@ -145,10 +147,12 @@ impl Connection {
     }
 }
 
-fn options(prefix: &str) -> Result<ClientOptions, TopicError> {
+fn options(prefix: &str, credentials: Credentials) -> Result<ClientOptions, TopicError> {
     let name = format!("demo-{}", prefix.replace('/', "-"));
     // Letters and dashes are always a text.
     let mut options = ClientOptions::new(Text::try_from(name).unwrap_or_default());
+    options.user_name = Some(credentials.user_name);
+    options.password = Some(credentials.password);
     options.will = Some(Will {
         topic: topic_name(online_topic(prefix))?,
         payload: Bytes::from_static(b"false"),

@@ -22,12 +22,18 @@ use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::Credentials;
 use crate::clock::Clock;
 
 /// Lets the home's devices live as tasks of `tasks` until `stop`.
 ///
 /// `listener` is an MQTT listener of this broker; without one nothing can live, and a warning says so.
-pub(crate) fn spawn(listener: Option<SocketAddr>, tasks: &TaskTracker, stop: &CancellationToken) {
+pub(crate) fn spawn(
+    listener: Option<SocketAddr>,
+    credentials: &Credentials,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
     let Some(listener) = listener else {
         tracing::warn!(
             "the simulated home needs a listener for MQTT over TCP: give --mqtt an address, or leave --demo out"
@@ -37,7 +43,7 @@ pub(crate) fn spawn(listener: Option<SocketAddr>, tasks: &TaskTracker, stop: &Ca
     let address = reachable(listener);
     let clock = Clock::start();
     for device in house::devices(day_second(), rand::random()) {
-        tasks.spawn(connection::run(device, address, clock, stop.clone()));
+        tasks.spawn(connection::run(device, address, credentials.clone(), clock, stop.clone()));
     }
 }
 

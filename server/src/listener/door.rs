@@ -47,8 +47,18 @@ pub(crate) struct Visitor {
     /// What was read from it already.
     pub(crate) bytes: BytesMut,
     pub(crate) address: Option<SocketAddr>,
+    /// Whether somebody else is behind that address, of whom a proxy tells.
+    pub(crate) is_forwarded: bool,
     pub(crate) transport: Transport,
     pub(crate) permit: OwnedSemaphorePermit,
+}
+
+impl Visitor {
+    /// Whether it is on this machine, as far as that can be known. What has no address comes through a file.
+    fn is_local(&self) -> bool {
+        let is_here = self.address.is_none_or(|address| address.ip().to_canonical().is_loopback());
+        is_here && !self.is_forwarded
+    }
 }
 
 /// Why a visitor did not get in.
@@ -133,10 +143,12 @@ impl Door {
     }
 
     fn let_in(&self, client_id: Option<&str>, visitor: Visitor) -> Result<(), Refusal> {
-        let Visitor { socket, bytes, address, transport, permit } = visitor;
+        let is_local = visitor.is_local();
+        let Visitor { socket, bytes, address, transport, permit, .. } = visitor;
         socket.set_nodelay()?;
         let socket = socket.detach()?;
-        let arrival = Arrival { socket, bytes: bytes.freeze(), address, transport, permit };
+        let bytes = bytes.freeze();
+        let arrival = Arrival { socket, bytes, address, is_local, transport, permit };
         self.engine.hand_over(client_id, arrival);
         Ok(())
     }

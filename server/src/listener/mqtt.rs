@@ -15,7 +15,8 @@ pub(crate) async fn serve(acceptor: Acceptor, door: Door) {
         while let Some(permit) = door.place().await {
             let Accepted { socket, address } = acceptor.accept().await;
             let transport = transport_of(&socket);
-            let visitor = Visitor { socket, bytes: BytesMut::new(), address, transport, permit };
+            let (bytes, is_forwarded) = (BytesMut::new(), false);
+            let visitor = Visitor { socket, bytes, address, is_forwarded, transport, permit };
             let visited = door.clone();
             door.spawn(async move { visited.receive(visitor).await });
         }

@@ -54,11 +54,12 @@ pub(crate) async fn upgrade(
     });
     match admitted {
         Ok((acceptance, permit)) => {
+            let is_forwarded = is_forwarded(request.headers());
             let upgrading = hyper::upgrade::on(&mut request);
             let door = gate.door.clone();
             gate.door.spawn(async move {
                 match upgrading.await {
-                    Ok(upgraded) => take_over(&door, upgraded, address, permit).await,
+                    Ok(upgraded) => take_over(&door, upgraded, address, is_forwarded, permit).await,
                     Err(error) => tracing::debug!(?address, %error, "a WebSocket ended in its handshake"),
                 }
             });
@@ -75,6 +76,7 @@ async fn take_over(
     door: &Door,
     upgraded: Upgraded,
     address: Option<SocketAddr>,
+    is_forwarded: bool,
     permit: OwnedSemaphorePermit,
 ) {
     match upgraded.downcast::<TokioIo<Socket>>() {
@@ -82,11 +84,17 @@ async fn take_over(
             let socket = parts.io.into_inner();
             let bytes = BytesMut::from(parts.read_buf);
             let transport = Transport::WebSocket;
-            door.receive(Visitor { socket, bytes, address, transport, permit }).await;
+            door.receive(Visitor { socket, bytes, address, is_forwarded, transport, permit }).await;
         }
         // Only a listener that serves HTTP on something else than a `Socket` could bring this about.
         Err(_) => tracing::error!(?address, "an upgraded connection is no socket and is dropped"),
     }
+}
+
+/// Whether a proxy says that it asks for somebody else. What it says is not believed, but whoever comes through it is not
+/// on this machine because the proxy is.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    ["forwarded", "x-forwarded-for", "x-real-ip", "via"].iter().any(|name| headers.contains_key(*name))
 }
 
 fn switching_protocols(acceptance: &Acceptance) -> Response {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use hearth_broker::{Peer, Stats};
+use hearth_broker::{AuthStep, ConnectionId, Peer, Stats};
 use hearth_protocol::TopicName;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -29,6 +29,8 @@ pub(crate) struct HandOver {
 #[derive(Debug)]
 pub(super) enum Command {
     Open(Box<HandOver>),
+    Authenticated(ConnectionId, AuthStep),
+    AccessChanged,
     Probe(oneshot::Sender<()>),
     Stats(oneshot::Sender<Stats>),
     Publish(Vec<(TopicName, Bytes)>),
@@ -46,6 +48,16 @@ impl Inbox {
     /// Gives a connection to the shard.
     pub(crate) fn open(&self, hand_over: HandOver) {
         self.push(Command::Open(Box::new(hand_over)));
+    }
+
+    /// Tells the shard who a client is that it has asked about. One at most is under way for each connection.
+    pub(crate) fn authenticated(&self, connection: ConnectionId, step: AuthStep) {
+        self.push(Command::Authenticated(connection, step));
+    }
+
+    /// Has the shard look anew who may stay.
+    pub(crate) fn access_changed(&self) {
+        self.push(Command::AccessChanged);
     }
 
     /// Asks the shard for a sign of life in its next turn.

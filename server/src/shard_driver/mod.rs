@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use hearth_broker::{AuthStep, ConnectionId, Effect, Forward, Limits, Shard};
-use hearth_protocol::{ReasonCode, Time};
+use hearth_protocol::Time;
 use slab::Slab;
 use tokio::time::Sleep;
 
@@ -29,6 +29,7 @@ use self::inbox::Command;
 pub(crate) use self::inbox::{HandOver, Inbox};
 use self::ready::ReadyList;
 use self::ring::Rings;
+use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::socket::Socket;
 
@@ -53,6 +54,7 @@ const FLUSH_ROUNDS: usize = 4;
 pub(crate) struct ShardDriver {
     shard: Shard,
     clock: Clock,
+    authenticator: Authenticator,
     inbox: Arc<Inbox>,
     rings: Rings<Forward>,
     connections: Slab<Connection>,
@@ -67,6 +69,8 @@ pub(crate) struct ShardDriver {
     turn_bytes: usize,
     /// Slots to look at, in the order in which they became ready.
     due: VecDeque<usize>,
+    /// Slots whose client was authenticated, with what it had sent before.
+    resumed: Vec<usize>,
     taken: Vec<usize>,
     /// Slots that are not read because the shard does not want their input now.
     paused: Vec<usize>,
@@ -106,7 +110,13 @@ pub(crate) struct Seat {
 
 impl ShardDriver {
     /// To be called inside of the runtime that will run it.
-    pub(crate) fn new(shard: Shard, limits: &Limits, clock: Clock, seat: Seat) -> Self {
+    pub(crate) fn new(
+        shard: Shard,
+        limits: &Limits,
+        clock: Clock,
+        seat: Seat,
+        authenticator: Authenticator,
+    ) -> Self {
         // All that a turn brings, from sockets and from other shards, may be for one subscriber, who must not
         // lose messages by it.
         let turn_bytes = (limits.output_bytes_max / 4).min(TURN_BYTES_MAX);
@@ -114,6 +124,7 @@ impl ShardDriver {
         Self {
             shard,
             clock,
+            authenticator,
             inbox: seat.inbox,
             rings: seat.rings,
             connections: Slab::new(),
@@ -122,6 +133,7 @@ impl ShardDriver {
             ready,
             turn_bytes,
             due: VecDeque::new(),
+            resumed: Vec::new(),
             taken: Vec::new(),
             paused: Vec::new(),
             owing: Vec::new(),
@@ -172,6 +184,14 @@ impl ShardDriver {
                     self.arrivals.push(*hand_over);
                     self.more_to_do = true;
                 }
+                Command::Authenticated(id, step) => {
+                    self.on_authenticated(now, id, step);
+                    self.carry_out_effects(now);
+                }
+                Command::AccessChanged => {
+                    self.shard.handle_access_changed(now);
+                    self.carry_out_effects(now);
+                }
                 // Whoever asked may have lost patience.
                 Command::Probe(answer) => drop(answer.send(())),
                 Command::Stats(answer) => drop(answer.send(self.shard.stats())),
@@ -214,6 +234,16 @@ impl ShardDriver {
         self.slots[id.as_index()] = slot;
         self.carry_out_effects(now);
         self.receive_first(now, slot, &bytes);
+    }
+
+    /// The shard is told who a client is, and gets what the client has sent meanwhile.
+    fn on_authenticated(&mut self, now: Time, id: ConnectionId, step: AuthStep) {
+        self.shard.handle_authenticated(now, id, step);
+        // Not at once: this may be one of the effects of the bytes before.
+        if let Some(slot) = self.slot_of(id) {
+            self.resumed.push(slot);
+            self.more_to_do = true;
+        }
     }
 
     fn take_forwards(&mut self, now: Time) {
@@ -307,11 +337,12 @@ impl ShardDriver {
                     }
                 }
                 Effect::Close(id) => self.begin_close(now, id),
-                Effect::Authenticate { connection, .. } => {
-                    // `AllowAll` never asks.
-                    let reason = ReasonCode::ServerUnavailable;
-                    let detail = "nobody is there who could authenticate clients".to_owned();
-                    self.shard.handle_authenticated(now, connection, AuthStep::Deny { reason, detail });
+                Effect::Authenticate { connection, request } => {
+                    let inbox = Arc::clone(&self.inbox);
+                    let reply = Box::new(move |step| inbox.authenticated(connection, step));
+                    if let Some(step) = self.authenticator.answer(*request, reply) {
+                        self.on_authenticated(now, connection, step);
+                    }
                 }
                 Effect::Event(event) => events::log(&event),
             }

@@ -39,6 +39,7 @@ struct Buffer {
 impl ShardDriver {
     /// Reads what is ready, until the turn's share is used up or a neighbouring shard has no room.
     pub(super) fn read_sockets(&mut self, now: Time) {
+        self.read_resumed(now);
         self.take_ready(now);
         let mut turn_bytes = self.turn_bytes;
         for _ in 0..self.due.len() {
@@ -50,6 +51,20 @@ impl ShardDriver {
             connection.due = false;
             if self.read_socket(now, slot, &mut turn_bytes) == Next::Again {
                 self.make_due(slot);
+            }
+        }
+    }
+
+    /// Lets the shard have what it left of the input of clients that it did not know yet.
+    fn read_resumed(&mut self, now: Time) {
+        for slot in std::mem::take(&mut self.resumed) {
+            let Some(connection) = self.connections.get_mut(slot) else { continue };
+            let Phase::Open(id) = connection.phase else { continue };
+            let mut bytes = std::mem::take(&mut connection.partial);
+            if !bytes.is_empty() {
+                self.shard.handle_input(now, id, &mut bytes);
+                self.keep_rest(slot, Buffer { bytes, is_own: true });
+                self.carry_out_effects(now);
             }
         }
     }

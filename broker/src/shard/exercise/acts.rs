@@ -100,7 +100,7 @@ impl Run {
     pub(super) fn open(&mut self, connect: &Connect) -> usize {
         let assigned_client_id = text("assigned");
         let shard = self.shared.shard_of(&connect.client_id).as_index();
-        let caller = Caller { address: None, transport: Transport::Tcp, assigned_client_id };
+        let caller = Caller { address: None, is_local: true, transport: Transport::Tcp, assigned_client_id };
         let id = self.shards[shard].handle_open(self.now, caller);
         self.peers.push(Peer::new(shard, id, connect, self.shared.limits.inflight_max));
         let place = self.peers.len() - 1;

@@ -1,5 +1,7 @@
 //! Clients that have to show who they are, before they are let in and on an open connection.
 
+use std::sync::Mutex;
+
 use hearth_protocol::packet::{Auth, AuthProperties, ConnAck};
 
 use super::*;
@@ -10,7 +12,11 @@ const METHOD: &str = "RIDDLE";
 
 /// Knows one method, asks about everybody who brings it or a name, and lets the nameless in. Users own the topics
 /// below their name.
-struct Riddler;
+#[derive(Default)]
+struct Riddler {
+    /// Who is not welcome any more.
+    gone: Arc<Mutex<HashSet<String>>>,
+}
 
 impl Access for Riddler {
     fn connect(&self, _: &Peer, connect: &Connect) -> Admission {
@@ -20,6 +26,12 @@ impl Access for Riddler {
             None if connect.user_name.is_some() => Admission::Ask,
             None => Admission::Allow(Identity::default()),
         }
+    }
+
+    fn remains(&self, subject: Subject<'_>) -> Decision {
+        let gone = self.gone.lock().unwrap();
+        let is_gone = subject.identity.user_name.as_ref().is_some_and(|name| gone.contains(&**name));
+        if is_gone { Decision::Deny } else { Decision::Allow }
     }
 
     fn publish(&self, subject: Subject<'_>, topic: &TopicName) -> Decision {
@@ -37,7 +49,7 @@ fn may(subject: Subject<'_>, topic: &str) -> Decision {
 }
 
 fn broker() -> Broker {
-    Broker::with_access(1, Limits::default(), Riddler)
+    Broker::with_access(1, Limits::default(), Riddler::default())
 }
 
 fn text(text: &str) -> Text {
@@ -305,7 +317,7 @@ fn an_admission_that_never_ends_ends_with_the_time_to_connect() {
 #[test]
 fn credentials_beyond_the_bound_are_refused_unseen() {
     let limits = Limits { credentials_bytes_max: 8, ..Limits::default() };
-    let mut broker = Broker::with_access(1, limits, Riddler);
+    let mut broker = Broker::with_access(1, limits, Riddler::default());
     let wire = broker.apply(with_password("c", V5));
     assert_eq!(broker.connack(wire, V5).reason, ReasonCode::BadUserNameOrPassword);
     let long = Connect { user_name: Some(text("a")), password: None, ..connect("c", V5) };
@@ -470,4 +482,25 @@ fn a_challenge_that_is_larger_than_the_client_takes_is_not_sent() {
     broker.decide(wire, challenge("more than thirty bytes with everything around it", 1));
     assert_eq!(broker.received(wire, V5), [], "[MQTT-3.1.2-24]");
     assert!(broker.closed.contains(&wire));
+}
+
+#[test]
+fn whom_changed_rules_do_not_want_is_sent_away_and_nobody_else() {
+    let riddler = Riddler::default();
+    let gone = Arc::clone(&riddler.gone);
+    let mut broker = Broker::with_access(1, Limits::default(), riddler);
+    let ann = broker.authenticated("a");
+    let bob = broker.apply(with_password("b", Version::V311));
+    broker.decide(bob, allow("bob", ""));
+    let nameless = broker.connected(connect("n", V5));
+    let waiting = broker.apply(with_password("w", V5));
+    gone.lock().unwrap().insert("ann".to_owned());
+    broker.shards[0].handle_access_changed(broker.now);
+    broker.run();
+    broker.assert_disconnected(ann, ReasonCode::NotAuthorized);
+    assert!([bob, nameless, waiting].iter().all(|wire| !broker.closed.contains(wire)));
+    gone.lock().unwrap().insert("bob".to_owned());
+    broker.shards[0].handle_access_changed(broker.now);
+    broker.run();
+    assert!(broker.closed.contains(&bob), "version 3 has no words for it");
 }

@@ -103,7 +103,7 @@ impl Broker {
         let assigned_client_id = Text::try_from("assigned").unwrap();
         let hashed = if client_id.is_empty() { &assigned_client_id } else { &client_id };
         let shard = self.shared.shard_of(hashed).as_index();
-        let peer = Peer { address: None, transport: Transport::Tcp, assigned_client_id };
+        let peer = Peer { address: None, is_local: true, transport: Transport::Tcp, assigned_client_id };
         let id = self.shards[shard].handle_open(self.now, peer);
         self.links.insert(client, (shard, id));
         self.clients[client].handle_open(self.now);
@@ -206,7 +206,7 @@ impl Broker {
         let assigned_client_id = Text::try_from("assigned").unwrap();
         let hashed = if client_id.is_empty() { "assigned" } else { client_id };
         let shard = self.shared.shard_of(hashed).as_index();
-        let peer = Peer { address: None, transport: Transport::Tcp, assigned_client_id };
+        let peer = Peer { address: None, is_local: true, transport: Transport::Tcp, assigned_client_id };
         let wire = (shard, self.shards[shard].handle_open(self.now, peer));
         self.wires.insert(wire, BytesMut::new());
         wire
