@@ -83,6 +83,30 @@ fn assert_refused_everywhere(bad: &[u8]) {
     }
 }
 
+// MQTT 3.1.1 server: MQTT-3.1.3-4 MQTT-3.1.3-10 MQTT-3.1.3-11
+// MQTT 5.0 server: MQTT-3.1.3-4 MQTT-3.1.3-11 MQTT-3.1.3-12
+#[test]
+fn client_id_will_topic_and_user_name_are_utf_8() {
+    let hearth = BROKER.get();
+    for version in VERSIONS {
+        for bad in ILL_FORMED.iter().copied().chain([&b"a\0b"[..]]) {
+            for (what, packet) in connects_with(version, bad) {
+                let last = greet(hearth.mqtt(), version, &packet).wait_for_end();
+                assert!(is_refusal(version, last.as_ref()), "{version}, {what} {bad:02x?}: {last:?}");
+            }
+        }
+        // The first and last characters of each length, and both neighbours of the surrogates.
+        for good in ["\u{1}", "\u{7F}\u{80}\u{7FF}\u{800}", "\u{D7FF}\u{E000}\u{FFFD}", "\u{10000}\u{10FFFD}"]
+        {
+            for (what, packet) in connects_with(version, unique(good).as_bytes()) {
+                let answer = greet(hearth.mqtt(), version, &packet).next();
+                let is_accepted = matches!(&answer, Packet::ConnAck(answer) if !answer.reason.is_failure());
+                assert!(is_accepted, "{version}, {what} {good:?}: {answer:?}");
+            }
+        }
+    }
+}
+
 // MQTT 3.1.1 server: MQTT-1.5.3-1
 // MQTT 5.0 server: MQTT-1.5.4-1
 #[test]
