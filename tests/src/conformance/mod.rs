@@ -10,6 +10,7 @@ mod packets;
 mod raw;
 
 mod acknowledgements;
+mod auth;
 mod client_id;
 mod connack;
 mod connect;
