@@ -206,18 +206,17 @@ fn a_method_that_is_not_known_ends_the_connection() {
 #[test]
 fn an_exchange_that_fails_ends_the_connection_with_a_refusal_or_none() {
     let guarded = Guarded::start();
-    let wrong: [(&str, &str, fn(Vec<u8>) -> Vec<u8>); 5] = [
-        ("a wrong password", "anna-lena", |answer| answer),
-        ("a user that is not there", "nobody", |answer| answer),
-        ("an empty answer", "anna-lena", |_| Vec::new()),
-        ("an answer of another exchange", "anna-lena", |_| b"c=biws,r=x,p=AAAA".to_vec()),
-        ("no text", "anna-lena", |_| vec![0xFF; 50]),
-    ];
-    for (what, name, change) in wrong {
+    for (what, name, changed) in [
+        ("a wrong password", "anna-lena", None),
+        ("a user that is not there", "nobody", None),
+        ("an empty answer", "anna-lena", Some(Vec::new())),
+        ("an answer of another exchange", "anna-lena", Some(b"c=biws,r=x,p=AAAA".to_vec())),
+        ("no text", "anna-lena", Some(vec![0xFF; 50])),
+    ] {
         let (mut wire, exchange) = guarded.begin(name, "a guess", None);
         let challenge = next_auth(&mut wire);
         let (answer, _) = exchange.answer(&data(&challenge)).unwrap();
-        wire.send(&auth(ReasonCode::ContinueAuthentication, change(answer)));
+        wire.send(&auth(ReasonCode::ContinueAuthentication, changed.unwrap_or(answer)));
         assert_refused(&mut wire, what);
     }
     // At its beginning too, and with another method than that of CONNECT.
