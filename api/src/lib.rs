@@ -2,10 +2,12 @@
 //!
 //! Everything travels as JSON with names in snake case. A reader must bear fields that it does not know.
 
+mod door;
 mod health;
 mod info;
 mod readiness;
 
+pub use door::Door;
 pub use health::{Health, HealthState};
 pub use info::{Info, Listener, ListenerKind};
 pub use readiness::{Readiness, ReadyState, Shard, ShardState};
@@ -18,6 +20,8 @@ pub mod path {
     pub const READINESS: &str = "readyz";
     /// [`Info`](super::Info).
     pub const INFO: &str = "api/v1/info";
+    /// [`Door`](super::Door).
+    pub const DOOR: &str = "api/v1/door";
     /// MQTT over WebSocket.
     pub const MQTT: &str = "mqtt";
 }

@@ -1,5 +1,7 @@
 //! What a broker holds and takes at most: each bound with its default and its reason.
 
+use std::time::Duration;
+
 use hearth_protocol::ReasonCode;
 
 /// The bounds of a broker. All count what the name says; `bytes` are bytes.
@@ -47,8 +49,11 @@ pub struct Limits {
     pub will_bytes_max: usize,
     /// Wills that one shard holds. 100,000: one for each connection.
     pub wills_per_shard_max: usize,
-    /// Connections of one shard. 100,000: below the file descriptors of a large machine.
-    pub connections_per_shard_max: usize,
+    /// Seconds that a transport may be up without CONNECT, and an exchange of AUTH packets may take. 10: a device on a
+    /// bad radio link needs seconds, not more.
+    pub connect_seconds_max: u16,
+    /// Connections of all shards together. 100,000: below the file descriptors of a large machine.
+    pub connections_max: usize,
     /// Sessions of one shard, connected or not. 1,000,000: clients with ever new ids must not fill the memory within
     /// the time that sessions are kept.
     pub sessions_per_shard_max: usize,
@@ -66,6 +71,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// `connect_seconds_max` as a duration.
+    pub fn connect_time_max(&self) -> Duration {
+        Duration::from_secs(u64::from(self.connect_seconds_max))
+    }
+
     /// The bound that a topic name or the pattern of a filter does not keep.
     pub(crate) fn exceeded_by_topic(&self, topic: &str) -> Option<Limit> {
         // A level takes a byte or more, but for the last one: short topics need no count.
@@ -155,7 +165,7 @@ impl Limit {
             Self::UserPropertyBytes => "user_property_bytes_max",
             Self::WillBytes => "will_bytes_max",
             Self::Wills => "wills_per_shard_max",
-            Self::Connections => "connections_per_shard_max",
+            Self::Connections => "connections_max",
             Self::Sessions => "sessions_per_shard_max",
             Self::CredentialsBytes => "credentials_bytes_max",
         }
@@ -180,7 +190,7 @@ impl Limit {
             Self::UserPropertyBytes => "the user properties have more bytes than user_property_bytes_max",
             Self::WillBytes => "the will has more bytes than will_bytes_max",
             Self::Wills => "the broker holds wills_per_shard_max wills",
-            Self::Connections => "there are connections_per_shard_max connections",
+            Self::Connections => "there are connections_max connections",
             Self::Sessions => "there are sessions_per_shard_max sessions",
             Self::CredentialsBytes => "the credentials have more bytes than credentials_bytes_max",
         }
@@ -233,7 +243,8 @@ impl Default for Limits {
             user_property_bytes_max: 16 << 10,
             will_bytes_max: 64 << 10,
             wills_per_shard_max: 100_000,
-            connections_per_shard_max: 100_000,
+            connect_seconds_max: 10,
+            connections_max: 100_000,
             sessions_per_shard_max: 1_000_000,
             keep_alive_min_seconds: 1,
             keep_alive_max_seconds: u16::MAX,

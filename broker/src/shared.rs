@@ -1,6 +1,7 @@
 //! What the shards of a broker have in common.
 
 use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use foldhash::quality::FixedState;
 use hearth_protocol::Time;
@@ -21,6 +22,8 @@ pub struct Shared {
     pub(crate) groups: Groups,
     pub(crate) retained: RetainedStore,
     pub(crate) access: Box<dyn Access>,
+    /// Of all shards; changes when one comes or goes, never with a message.
+    connections: AtomicUsize,
     shard_count: ShardCount,
     hash: FixedState,
     hash_seed: u64,
@@ -52,6 +55,7 @@ impl Shared {
             access,
             limits,
             options: Options::default(),
+            connections: AtomicUsize::new(0),
             shard_count,
             hash: FixedState::with_seed(hash_key[0]),
             hash_seed: hash_key[1],
@@ -72,6 +76,20 @@ impl Shared {
     /// For the tables of a shard.
     pub(crate) const fn hash_seed(&self) -> u64 {
         self.hash_seed
+    }
+
+    /// Connections of all shards now.
+    pub fn connections(&self) -> usize {
+        // A count that nothing else is published by.
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_opened(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_closed(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// How many shards there are.

@@ -40,6 +40,8 @@ pub(crate) enum LinkError {
 pub(crate) struct ClientLink {
     client: Client,
     address: SocketAddr,
+    /// Bytes that each connection begins with.
+    greeting: &'static [u8],
     clock: Clock,
     connection: Option<Connection>,
 }
@@ -55,7 +57,12 @@ struct Connection {
 impl ClientLink {
     /// A link that is not connected.
     pub(crate) fn new(client: Client, address: SocketAddr, clock: Clock) -> Self {
-        Self { client, address, clock, connection: None }
+        Self { client, address, greeting: &[], clock, connection: None }
+    }
+
+    /// The same with bytes that each connection begins with, before any packet.
+    pub(crate) fn with_greeting(self, greeting: &'static [u8]) -> Self {
+        Self { greeting, ..self }
     }
 
     /// Opens the socket; CONNECT goes out with the next [`next_event`](Self::next_event).
@@ -66,7 +73,8 @@ impl ClientLink {
         self.drop_connection();
         let socket = tokio::time::timeout(CONNECT_MAX, TcpStream::connect(self.address)).await??;
         socket.set_nodelay(true)?;
-        self.connection = Some(Connection { socket, input: BytesMut::new(), output: BytesMut::new() });
+        let output = BytesMut::from(self.greeting);
+        self.connection = Some(Connection { socket, input: BytesMut::new(), output });
         self.client.handle_open(self.clock.now());
         Ok(())
     }

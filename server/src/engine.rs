@@ -11,12 +11,14 @@ use bytes::Bytes;
 use hearth_broker::{Limits, Options, Peer, Shard, ShardCount, ShardId, Shared, Stats, Transport};
 use hearth_protocol::{Text, TopicName};
 use rand::distr::{Alphanumeric, SampleString};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::coop;
 use tokio::time::{Instant, timeout_at};
 
+use crate::admission::Presence;
 use crate::auth::{Authenticator, Policies};
 use crate::clock::Clock;
+use crate::listener::Standing;
 use crate::shard_driver::{self, HandOver, Inbox, Seat, ShardDriver};
 use crate::socket::Detached;
 
@@ -55,7 +57,9 @@ pub(crate) struct Arrival {
     /// How its bytes are framed.
     pub(crate) transport: Transport,
     /// Its place at the door.
-    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) standing: Standing,
+    /// Its entry in the book of its address.
+    pub(crate) presence: Option<Presence>,
 }
 
 impl Engine {
@@ -111,7 +115,7 @@ impl Engine {
     pub(crate) fn hand_over(&self, client_id: Option<&str>, arrival: Arrival) {
         // As long as every server has to accept [MQTT-3.1.3-5], and 131 bits of chance.
         const ASSIGNED_ID_CHARS: usize = 22;
-        let Arrival { socket, bytes, address, is_local, transport, permit } = arrival;
+        let Arrival { socket, bytes, address, is_local, transport, standing, presence } = arrival;
         let (shard, assigned_client_id) = match client_id {
             Some(client_id) if !client_id.is_empty() => (self.shared.shard_of(client_id), Text::EMPTY),
             _ => {
@@ -126,7 +130,24 @@ impl Engine {
             Transport::WebSocket => true,
         };
         let peer = Peer { address, is_local, transport, assigned_client_id };
-        self.inboxes[shard.as_index()].open(HandOver { socket, bytes, peer, is_websocket, permit });
+        self.inboxes[shard.as_index()].open(HandOver {
+            socket,
+            bytes,
+            peer,
+            is_websocket,
+            standing,
+            presence,
+        });
+    }
+
+    /// The bounds of the broker.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.shared.limits()
+    }
+
+    /// Connections of all shards now.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections()
     }
 
     /// How many shards there are.

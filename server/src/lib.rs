@@ -1,5 +1,6 @@
 //! The Hearth server: listeners, shards, web app and settings.
 
+mod admission;
 mod assets;
 mod auth;
 pub mod cli;
@@ -22,7 +23,8 @@ mod system_topics;
 mod user_command;
 
 pub use auth::{Anonymous, UsersError, UsersFile};
-pub use listener::{BindError, Kind};
+pub use config::Kind;
+pub use listener::BindError;
 pub use run::run;
 pub use server::{Listening, Server, StartError};
 pub use user_command::{UserAction, UserError};

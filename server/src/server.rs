@@ -6,20 +6,20 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::routing::any;
 use hearth_api::ListenerKind;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::auth::{self, Authenticator, Passwords, Policies, Policy, UsersError, UsersFile};
-use crate::config::{AllowedOrigins, Config, ListenAddress};
+use crate::admission::Admission;
+use crate::auth::{self, Authenticator, Credentials, Passwords, Policies, Policy, UsersError, UsersFile};
+use crate::config::{AllowedOrigins, Config, Kind, ListenAddress};
 use crate::demo;
 use crate::engine::{Engine, Shards};
 use crate::http::{self, Status};
 use crate::listener::websocket::{self, Gate};
-use crate::listener::{self, BindError, Bound, Door, Kind};
+use crate::listener::{BindError, Bound, Door, Entrance, HttpService, LOCAL_HEADER, Service};
 use crate::system_topics;
 
 /// A broker that serves its listeners until it is stopped.
@@ -59,20 +59,37 @@ pub enum StartError {
     Shards(#[source] io::Error),
 }
 
-/// What the listeners serve.
-struct Services {
-    door: Door,
-    http: Router,
-    ws: Router,
+/// What the listeners lead to.
+struct Entrances {
+    mqtt: Entrance,
+    http: Entrance,
+    ws: Entrance,
 }
 
-impl Services {
-    fn new(door: Door, status: Status<Engine>, config: &Config) -> Self {
+impl Entrances {
+    fn new(door: &Door, status: Status<Engine>, config: &Config) -> Self {
         let gate = |origins: &AllowedOrigins| Gate::new(door.clone(), origins.clone());
         let mqtt = any(websocket::upgrade).with_state(gate(&config.http_allowed_origins));
-        let http = http::router(mqtt, status);
-        let ws = websocket::router(gate(&config.ws_allowed_origins));
-        Self { door, http, ws }
+        let places = Arc::new(Semaphore::new(config.door.http_connections_max.min(Semaphore::MAX_PERMITS)));
+        let service = |router| Service::Http(HttpService::new(router, Arc::clone(&places), door.clone()));
+        let proxies = Arc::new(config.trusted_proxies.clone());
+        let entrance = |kind, service| {
+            let has_proxies = config.proxy_listeners.contains(&kind);
+            Entrance::new(door.clone(), service, has_proxies.then(|| Arc::clone(&proxies)))
+        };
+        Self {
+            mqtt: entrance(Kind::Mqtt, Service::Mqtt),
+            http: entrance(Kind::Http, service(http::router(mqtt, status))),
+            ws: entrance(Kind::Ws, service(websocket::router(gate(&config.ws_allowed_origins)))),
+        }
+    }
+
+    fn of(&self, kind: Kind) -> &Entrance {
+        match kind {
+            Kind::Mqtt => &self.mqtt,
+            Kind::Http => &self.http,
+            Kind::Ws => &self.ws,
+        }
     }
 }
 
@@ -91,11 +108,10 @@ impl Server {
             [(Kind::Mqtt, &config.mqtt), (Kind::Http, &config.http), (Kind::Ws, &config.ws)]
         {
             for address in addresses {
-                bound.push(Bound::bind(kind, address, config.unix_permissions).await?);
+                bound.push(Bound::bind(kind, address, config).await?);
             }
         }
         let limits = config.limits.clone();
-        let packet_size_max = limits.packet_bytes_max;
         let count = NonZeroU16::new(config.shards).unwrap_or(NonZeroU16::MIN);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let passwords = Passwords::new(tasks.clone(), stop.clone());
@@ -103,19 +119,21 @@ impl Server {
         let shards = Engine::start(count, limits, config.options(), policies.clone(), &authenticator);
         let shards = shards.map_err(StartError::Shards)?;
         let listening: Vec<_> = bound.iter().map(Listening::of).collect();
-        let door = Door::new(shards.engine().clone(), packet_size_max, tasks.clone(), stop.clone());
+        let admission = Admission::new(config.door.clone());
+        let door = Door::new(shards.engine().clone(), Arc::clone(&admission), tasks.clone(), stop.clone());
         let status = Status::new(
             shards.engine().clone(),
+            admission,
             listening.iter().map(hearth_api::Listener::from).collect(),
             stop.clone(),
         );
-        let services = Services::new(door, status, config);
+        let entrances = Entrances::new(&door, status, config);
         let _stop_when_dropped = stop.clone().drop_guard();
         let reload = Arc::new(Notify::new());
         let server = Self { listening, shards, tasks, stop, reload, _stop_when_dropped };
         server.watch_users(users_file, &policies);
         for bound in bound {
-            server.serve(bound, &services);
+            server.tasks.spawn(entrances.of(bound.kind).clone().serve(bound.acceptor));
         }
         if config.sys_interval_seconds > 0 {
             let period = Duration::from_secs(u64::from(config.sys_interval_seconds));
@@ -123,8 +141,7 @@ impl Server {
             server.tasks.spawn(system_topics::run(engine, period, server.stop.clone()));
         }
         if config.demo {
-            let credentials = policies.admit_own("$demo");
-            demo::spawn(server.tcp_address(Kind::Mqtt), &credentials, &server.tasks, &server.stop);
+            server.start_demo(config, &policies.admit_own("$demo"));
         }
         Ok(server)
     }
@@ -140,17 +157,12 @@ impl Server {
         self.reload.notify_one();
     }
 
-    fn serve(&self, bound: Bound, services: &Services) {
-        let Bound { kind, acceptor, .. } = bound;
-        let router = match kind {
-            Kind::Mqtt => {
-                self.tasks.spawn(listener::mqtt::serve(acceptor, services.door.clone()));
-                return;
-            }
-            Kind::Http => services.http.clone(),
-            Kind::Ws => services.ws.clone(),
-        };
-        self.tasks.spawn(listener::http::serve(acceptor, router, self.tasks.clone(), self.stop.clone()));
+    fn start_demo(&self, config: &Config, credentials: &Credentials) {
+        let address = self.tcp_address(Kind::Mqtt).map(demo::reachable);
+        let is_taken_for_proxy =
+            config.proxy_listeners.contains(&Kind::Mqtt) && config.trusted_proxies.trusts(address);
+        let greeting = if is_taken_for_proxy { LOCAL_HEADER } else { &[] };
+        demo::spawn(address, greeting, credentials, &self.tasks, &self.stop);
     }
 
     /// The first address of TCP where a kind is served.
@@ -193,6 +205,10 @@ impl From<&Listening> for hearth_api::Listener {
 impl http::Shards for Engine {
     fn count(&self) -> u16 {
         u16::try_from(self.shard_count()).unwrap_or(u16::MAX)
+    }
+
+    fn connections(&self) -> u64 {
+        Engine::connections(self) as u64
     }
 
     async fn answers(&self, patience: Duration) -> Vec<bool> {

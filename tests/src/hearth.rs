@@ -107,6 +107,19 @@ impl Hearth {
         listener.unwrap_or_else(|| panic!("no {kind} listener among {:?}", self.listeners)).address
     }
 
+    /// What it said on standard error so far.
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+
+    /// Waits for a line of the log that has all of these in it, and gives it.
+    #[track_caller]
+    pub fn wait_for_log(&self, parts: &[&str]) -> String {
+        self.process.wait_for_error_line(&format!("a log line with {parts:?}"), |line| {
+            parts.iter().all(|part| line.contains(part)).then(|| line.to_owned())
+        })
+    }
+
     /// How many files and sockets the broker has open, where the system tells.
     pub fn open_files(&self) -> Option<usize> {
         let folder = format!("/proc/{}/fd", self.process.id());

@@ -97,6 +97,15 @@ impl Process {
         self.stdout.state.lock().unwrap().lines.len()
     }
 
+    /// Waits for the first line of standard error, from the start of the program on, that `wanted` takes.
+    #[track_caller]
+    pub fn wait_for_error_line<T>(&self, what: &str, wanted: impl FnMut(&str) -> Option<T>) -> T {
+        match self.stderr.find(&mut 0, wanted) {
+            Ok(found) => found,
+            Err(why) => panic!("waited for {what} from {}: {why}", self.name),
+        }
+    }
+
     /// Its number.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -225,6 +225,13 @@ impl Wire {
     }
 }
 
+/// The bytes of a packet.
+pub fn encoded(packet: &Packet, version: Version) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    encode(packet, version, &mut bytes).expect("a test's packet can be encoded");
+    bytes
+}
+
 /// A CONNECT with a clean start, no will and no properties.
 pub fn connect(version: Version, client_id: &str) -> Connect {
     Connect {

@@ -7,7 +7,7 @@ use hearth_protocol::{ReasonCode, Text, Time};
 
 use super::Shard;
 use super::connect::Entrant;
-use super::timers::{CONNECT_MAX, Timer};
+use super::timers::Timer;
 use crate::access::Identity;
 use crate::authentication::{
     Applicant, AuthRequest, AuthStep, Authentication, Evidence, Exchange, Pending, Purpose, Turn,
@@ -120,7 +120,7 @@ impl Shard {
                 (purpose, Evidence::Answer { method, data, exchange })
             }
             (None, ReasonCode::ReAuthenticate) => {
-                let until = now.saturating_add(CONNECT_MAX);
+                let until = now.saturating_add(self.shared.limits.connect_time_max());
                 self.timers.set(now, until, Timer::Renewal(id));
                 (Purpose::Renewal { until }, Evidence::Begin { method, data })
             }
@@ -165,7 +165,7 @@ impl Shard {
         let Some(connection) = self.connection(id) else { return };
         let pending = connection.authentication.as_ref().and_then(|it| it.pending.as_ref());
         let (Some(version), Some(pending)) = (connection.protocol.version(), pending) else { return };
-        let seconds = CONNECT_MAX.as_secs();
+        let seconds = self.shared.limits.connect_seconds_max;
         let (reason, detail) = match pending.turn {
             Turn::Client(_) => (
                 ReasonCode::NotAuthorized,
@@ -190,7 +190,8 @@ impl Shard {
             Purpose::Admission(_) => false,
         });
         if is_over {
-            let detail = format!("did not authenticate again within {} s", CONNECT_MAX.as_secs());
+            let seconds = self.shared.limits.connect_seconds_max;
+            let detail = format!("did not authenticate again within {seconds} s");
             self.end_connection(now, id, EndReason::NotAuthorized { detail });
         }
     }

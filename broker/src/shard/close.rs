@@ -132,6 +132,7 @@ impl Shard {
         connection.is_closed = true;
         let session = connection.session.take();
         self.stats.connections -= 1;
+        self.shared.count_closed();
         let client_id = session.map(|session| self.sessions[session].client_id.clone());
         self.event(Event::Ended { client_id, end });
         if let Some(session) = session {

@@ -120,7 +120,7 @@ impl Shard {
             Some(_) => self.redirect_reason(),
             None => ReasonCode::QuotaExceeded,
         };
-        if self.stats.connections > limits.connections_per_shard_max {
+        if self.shared.connections() > limits.connections_max {
             return Err(Objection::Limit(quota, Limit::Connections));
         }
         if self.sessions.len() >= limits.sessions_per_shard_max && self.sessions.find(client_id).is_none() {
@@ -387,6 +387,7 @@ impl Shard {
         if let Some(connection) = self.open_connection(id) {
             connection.is_closed = true;
             self.stats.connections -= 1;
+            self.shared.count_closed();
             self.effects.push_back(Effect::Close(id));
         }
     }

@@ -106,8 +106,9 @@ impl Shard {
         });
         // A slab of 2^32 connections would need terabytes.
         let id = ConnectionId { index: index as u32, generation: self.generation_next };
-        self.timers.set(now, now.saturating_add(timers::CONNECT_MAX), Timer::Connect(id));
+        self.timers.set(now, now.saturating_add(self.shared.limits.connect_time_max()), Timer::Connect(id));
         self.stats.connections += 1;
+        self.shared.count_opened();
         self.stats.opened += 1;
         id
     }

@@ -9,10 +9,6 @@ use super::Shard;
 use crate::effect::EndReason;
 use crate::ids::{ConnectionId, SessionId};
 
-/// How long a transport may be up before its CONNECT has come and is accepted, and how long an open connection may
-/// take to authenticate again.
-pub(super) const CONNECT_MAX: Duration = Duration::from_secs(10);
-
 /// What a deadline is for. One that has moved or gone is seen when it comes, not before: nothing is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
@@ -86,7 +82,7 @@ impl Shard {
         let Some(connection) = self.connection(id).filter(|connection| connection.session.is_none()) else {
             return;
         };
-        let seconds = CONNECT_MAX.as_secs();
+        let seconds = self.shared.limits.connect_seconds_max;
         if connection.applicant().is_some() {
             self.on_admission_due(id);
         } else {

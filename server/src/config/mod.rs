@@ -4,15 +4,18 @@
 //! [`SETTINGS`], says which settings there are, and [`Config`] is what the rest of the server reads.
 
 mod address;
+mod door;
 mod environment;
 mod error;
 mod file;
+mod kind;
 mod machine;
 mod number;
 mod origin;
 mod reference;
 mod setting;
 mod table;
+mod trusted_proxies;
 mod typed;
 
 use std::ffi::OsString;
@@ -24,11 +27,14 @@ use hearth_protocol::Text;
 use crate::auth::{Anonymous, UsersFile};
 
 pub use address::ListenAddress;
+pub use door::{DoorLimits, WRITE_PROGRESS_BYTES};
 pub use error::ConfigError;
+pub use kind::Kind;
 pub use machine::Machine;
 pub use origin::AllowedOrigins;
 pub use setting::Setting;
 pub use table::SETTINGS;
+pub use trusted_proxies::TrustedProxies;
 pub use typed::{Place, Raw, Typed};
 
 /// What is meant: every setting, checked.
@@ -58,6 +64,10 @@ pub struct Config {
     pub auth_users: Option<PathBuf>,
     /// Whether clients without a name are served.
     pub auth_anonymous: Anonymous,
+    /// The proxies that say for whom they connect.
+    pub trusted_proxies: TrustedProxies,
+    /// The listeners to which they do.
+    pub proxy_listeners: Vec<Kind>,
     /// Bounds of the broker.
     pub limits: Limits,
     /// Whether payloads are held against their payload format indicator.
@@ -72,6 +82,8 @@ pub struct Config {
     pub redirect_permanent: bool,
     /// Seconds between two updates of the `$SYS` topics; 0: there are none.
     pub sys_interval_seconds: u32,
+    /// Bounds of the door.
+    pub door: DoorLimits,
 }
 
 impl Config {
@@ -90,6 +102,8 @@ impl Config {
             ws_allowed_origins: AllowedOrigins::default(),
             auth_users: None,
             auth_anonymous: Anonymous::default(),
+            trusted_proxies: TrustedProxies::default(),
+            proxy_listeners: Kind::ALL.to_vec(),
             limits: Limits::default(),
             check_payload_format: false,
             response_topic: "responses".to_owned(),
@@ -97,6 +111,7 @@ impl Config {
             redirect_all: false,
             redirect_permanent: false,
             sys_interval_seconds: 10,
+            door: DoorLimits::default(),
         }
     }
 

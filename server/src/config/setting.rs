@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
 use super::number::Unit;
-use super::{AllowedOrigins, Config, ListenAddress, Machine, Raw, address};
+use super::{AllowedOrigins, Config, Kind, ListenAddress, Machine, Raw, TrustedProxies, address};
 use crate::auth::Anonymous;
 
 /// An entry of the table of settings.
@@ -30,6 +30,8 @@ pub struct Setting {
 pub(super) enum Field {
     Addresses(fn(&mut Config) -> &mut Vec<ListenAddress>),
     Origins(fn(&mut Config) -> &mut AllowedOrigins),
+    Proxies(fn(&mut Config) -> &mut TrustedProxies),
+    Kinds(fn(&mut Config) -> &mut Vec<Kind>),
     LogFilter(fn(&mut Config) -> &mut String),
     Folder(fn(&mut Config) -> &mut PathBuf),
     File(fn(&mut Config) -> &mut Option<PathBuf>),
@@ -62,6 +64,8 @@ impl Setting {
         match &self.field {
             Field::Addresses(field) => *field(config) = address::parse_all(machine, &list(raw)?)?,
             Field::Origins(field) => *field(config) = AllowedOrigins::parse(&list(raw)?)?,
+            Field::Proxies(field) => *field(config) = TrustedProxies::parse(&list(raw)?)?,
+            Field::Kinds(field) => *field(config) = Kind::parse_all(&list(raw)?)?,
             Field::LogFilter(field) => *field(config) = log_filter(raw)?,
             Field::Folder(field) => *field(config) = folder(raw)?,
             Field::File(field) => *field(config) = file(raw)?,
@@ -84,6 +88,8 @@ impl Setting {
         match &self.field {
             Field::Addresses(field) => address::show(field(&mut config)),
             Field::Origins(field) => field(&mut config).show(),
+            Field::Proxies(field) => field(&mut config).show(),
+            Field::Kinds(field) => Kind::show_all(field(&mut config)),
             Field::LogFilter(field) => toml::Value::from(field(&mut config).as_str()).to_string(),
             Field::Folder(field) => toml::Value::from(&*field(&mut config).to_string_lossy()).to_string(),
             Field::File(field) => {

@@ -7,9 +7,9 @@ use hearth_protocol::{Text, TopicName};
 use super::number::Unit;
 use super::setting::{Field, Setting};
 
-/// A bound of the broker: its field in `hearth_broker::Limits`, its unit and its own bounds, what it bounds, and why.
-macro_rules! limit {
-    ($field:ident: $type:ty, $unit:ident, $min:expr, $max:expr, $meaning:expr, $reason:expr) => {
+/// A bound: where it lies in the configuration, its unit and its own bounds, what it bounds, and why.
+macro_rules! bound {
+    ($part:ident.$field:ident: $type:ty, $unit:ident, $min:expr, $max:expr, $meaning:expr, $reason:expr) => {
         Setting {
             key: concat!("limits.", stringify!($field)),
             flag: None,
@@ -21,17 +21,27 @@ macro_rules! limit {
                 min: $min,
                 max: $max,
                 read: |config| {
-                    let value: $type = config.limits.$field;
+                    let value: $type = config.$part.$field;
                     // No bound is larger than 64 bits.
                     u64::try_from(value).unwrap_or(u64::MAX)
                 },
                 // The bounds fit the type: a test writes both.
                 write: |config, number| {
-                    config.limits.$field = <$type>::try_from(number).unwrap_or(<$type>::MAX)
+                    config.$part.$field = <$type>::try_from(number).unwrap_or(<$type>::MAX)
                 },
             },
         }
     };
+}
+
+/// A bound of the broker: its field in `hearth_broker::Limits`.
+macro_rules! limit {
+    ($field:ident: $($rest:tt)*) => { bound!(limits.$field: $($rest)*) };
+}
+
+/// A bound of the door: its field in `DoorLimits`.
+macro_rules! door_limit {
+    ($field:ident: $($rest:tt)*) => { bound!(door.$field: $($rest)*) };
 }
 
 /// The largest packet of the standard: four length bytes say 268,435,455, and the head has five [MQTT 1.5.5].
@@ -215,6 +225,25 @@ pub static SETTINGS: &[Setting] = &[
         default_words: None,
         field: Field::Anonymous(|config| &mut config.auth_anonymous),
     },
+    Setting {
+        key: "proxy_protocol.trusted",
+        flag: None,
+        meaning: "Proxies that say for whom they connect, in the PROXY protocol (version 1 or 2): addresses \
+                  (`10.0.0.5`), networks (`10.0.0.0/8`), and `unix` for those on a unix socket. From them every \
+                  connection must begin with such a header; from all others one is refused as any bad bytes.",
+        reason: "Whoever is believed can claim any address. Nobody is, unless told otherwise.",
+        default_words: None,
+        field: Field::Proxies(|config| &mut config.trusted_proxies),
+    },
+    Setting {
+        key: "proxy_protocol.listeners",
+        flag: None,
+        meaning: "The kinds of listener to which the trusted proxies connect in this way. To the others they come as \
+                  ordinary clients.",
+        reason: "A proxy does it everywhere, or is told not to where it does not.",
+        default_words: None,
+        field: Field::Kinds(|config| &mut config.proxy_listeners),
+    },
     limit!(
         packet_bytes_max: usize, Bytes, 1024, PACKET_BYTES,
         "Largest packet from a client.",
@@ -306,9 +335,14 @@ pub static SETTINGS: &[Setting] = &[
         "One for each connection."
     ),
     limit!(
-        connections_per_shard_max: usize, Count, 1, LARGE,
-        "Connections of one shard.",
-        "Below the open files of a large machine."
+        connect_seconds_max: u16, Seconds, 1, 3600,
+        "Time in which a connection must say its client id; as much again for the rest of CONNECT and its login.",
+        "A device on a bad radio link needs seconds, not more."
+    ),
+    limit!(
+        connections_max: usize, Count, 1, LARGE,
+        "MQTT connections of the whole broker.",
+        "About 100 MiB at rest, and below the open files of a large machine."
     ),
     limit!(
         sessions_per_shard_max: usize, Count, 1, LARGE,
@@ -334,6 +368,56 @@ pub static SETTINGS: &[Setting] = &[
         topic_cache_max: usize, Count, 0, LARGE,
         "Topics whose subscribers each shard remembers.",
         "About 2 MiB; a topic beyond costs a walk through the subscriptions."
+    ),
+    door_limit!(
+        half_open_max: usize, Count, 1, LARGE,
+        "Connections that have not said who they are; more wait in the system's queue until one of these has.",
+        "A storm of reconnecting devices passes in milliseconds each, and those that never speak hold no more than this."
+    ),
+    door_limit!(
+        connects_per_second_max: u64, Count, 1, LARGE,
+        "Connections a second, on all listeners together, and as many at once after a quiet second; more are told so \
+         (0x9F, or 503 over HTTP), and closed without a word when even those are many.",
+        "Some cores' worth of CONNECTs: a storm must not starve those who are connected."
+    ),
+    door_limit!(
+        connections_per_address_max: u32, Count, 1, 0xFFFF_FFFF,
+        "MQTT connections of one IPv4 address, or one /64 of IPv6. This machine and unix sockets are exempt; \
+         those whom a trusted proxy brings are counted by their own addresses.",
+        "A site behind one router fits, and one machine cannot take every place."
+    ),
+    door_limit!(
+        connects_per_second_per_address_max: u64, Count, 1, LARGE,
+        "Connections a second of one such address; who is exempt there is so here.",
+        "A site that comes back after a power cut is in again within the minute, and one machine that opens connections \
+         without a word holds half of `limits.half_open_max` and not all."
+    ),
+    door_limit!(
+        addresses_max: usize, Count, 1, LARGE,
+        "Addresses that are remembered for these bounds; an unknown one beyond is told that the broker is busy.",
+        "`limits.connections_max` and the newcomers of a second; each takes some 40 bytes."
+    ),
+    door_limit!(
+        http_connections_max: usize, Count, 1, LARGE,
+        "HTTP connections at once; a WebSocket does not count when it is open. More are answered with 503.",
+        "A page opens up to six, and each may buffer the head of a request."
+    ),
+    door_limit!(
+        http_head_seconds_max: u16, Seconds, 1, 3600,
+        "Time for the head of a request, and that a connection may be idle between two.",
+        "Browsers send it at once; who sends it letter by letter wants the connection, not the answer."
+    ),
+    door_limit!(
+        http_write_seconds_max: u16, Seconds, 1, 3600,
+        "Time in which a reader must take 16 KiB of a response, or all that is left of it.",
+        "A bad radio link manages it, and nobody holds a connection by reading a byte now and then."
+    ),
+    door_limit!(
+        unreachable_seconds_max: u16, Seconds, 8, 65_535,
+        "Time after which TCP gives up a peer that acknowledges nothing, or takes nothing of what waits for it. At rest \
+         it is asked after half of this.",
+        "A device that lost its power goes though it wanted no keep-alive, and most routers forget a connection after \
+         five minutes of silence."
     ),
 ];
 

@@ -207,9 +207,10 @@ fn every_bound_of_the_broker_is_a_setting_that_holds_its_smallest_and_its_larges
             assert_eq!(read(&config), bound, "{}", setting.key);
         }
     }
-    let shown = format!("{:?}", Limits::default());
+    let shown = format!("{:?}, {:?}", Limits::default(), DoorLimits::default());
     let fields: Vec<String> = shown
-        .trim_start_matches("Limits { ")
+        .replace("Limits { ", "")
+        .replace("Door", "")
         .split(", ")
         .filter_map(|field| field.split_once(": "))
         .map(|(name, _)| format!("limits.{name}"))

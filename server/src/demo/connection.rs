@@ -18,6 +18,7 @@ use crate::clock::Clock;
 pub(super) async fn run(
     mut device: Box<dyn Device>,
     address: SocketAddr,
+    greeting: &'static [u8],
     credentials: Credentials,
     clock: Clock,
     stop: CancellationToken,
@@ -27,8 +28,8 @@ pub(super) async fn run(
         Ok(options) => Client::new(options),
         Err(error) => return tracing::error!(device = name, %error, "a simulated device has a bad topic"),
     };
-    let mut link =
-        Connection { link: ClientLink::new(client, address, clock), clock, backoff: Backoff::new() };
+    let link = ClientLink::new(client, address, clock).with_greeting(greeting);
+    let mut link = Connection { link, clock, backoff: Backoff::new() };
     loop {
         let Some(lost) = stop.run_until_cancelled(link.live(&mut *device)).await else { break };
         tracing::debug!(device = name, error = %lost, "a simulated device lost its connection");

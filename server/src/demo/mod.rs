@@ -27,28 +27,29 @@ use crate::clock::Clock;
 
 /// Lets the home's devices live as tasks of `tasks` until `stop`.
 ///
-/// `listener` is an MQTT listener of this broker; without one nothing can live, and a warning says so.
+/// `address` is where an MQTT listener of this broker can be reached; without one nothing can live, and a warning says
+/// so. Each connection begins with `greeting`.
 pub(crate) fn spawn(
-    listener: Option<SocketAddr>,
+    address: Option<SocketAddr>,
+    greeting: &'static [u8],
     credentials: &Credentials,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) {
-    let Some(listener) = listener else {
+    let Some(address) = address else {
         tracing::warn!(
             "the simulated home needs a listener for MQTT over TCP: give --mqtt an address, or leave --demo out"
         );
         return;
     };
-    let address = reachable(listener);
     let clock = Clock::start();
     for device in house::devices(day_second(), rand::random()) {
-        tasks.spawn(connection::run(device, address, credentials.clone(), clock, stop.clone()));
+        tasks.spawn(connection::run(device, address, greeting, credentials.clone(), clock, stop.clone()));
     }
 }
 
 /// Where a client of this machine reaches a listener.
-fn reachable(listener: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(listener: SocketAddr) -> SocketAddr {
     let ip = match listener.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

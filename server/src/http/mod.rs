@@ -3,6 +3,7 @@
 //! The serving loop is the listener's: it bounds the head of a request in time and bytes. No resource here reads a body.
 
 mod accept_encoding;
+mod door;
 mod healthz;
 mod info;
 #[cfg(test)]
@@ -33,6 +34,7 @@ fn router_of<S: Shards>(web_app: WebApp, policy: Policy, mqtt: MethodRouter, sta
         .route("/healthz", get(healthz::show))
         .route("/readyz", get(readyz::show::<S>))
         .route("/api/v1/info", get(info::show::<S>))
+        .route("/api/v1/door", get(door::show::<S>))
         .with_state(status)
         .route("/mqtt", mqtt)
         .fallback(move |request| async move { web_app.answer(&request) })

@@ -6,12 +6,14 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::routing::any;
-use hearth_api::{Info, Listener, ListenerKind, Readiness, ReadyState, ShardState};
+use hearth_api::{Door, Info, Listener, ListenerKind, Readiness, ReadyState, ShardState};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::*;
+use crate::admission::Admission;
 use crate::assets::File;
+use crate::config::DoorLimits;
 
 const SCRIPT: &[u8] = b"export default 1; // a file long enough to be worth it";
 
@@ -49,6 +51,10 @@ static SAMPLE: &[File] = &[
 struct TestShards(Vec<bool>);
 
 impl Shards for TestShards {
+    fn connections(&self) -> u64 {
+        7
+    }
+
     fn count(&self) -> u16 {
         u16::try_from(self.0.len()).unwrap()
     }
@@ -81,7 +87,8 @@ impl Answer {
 
 fn site(files: &'static [File], shards: &[bool], stop: CancellationToken) -> Router {
     let listeners = vec![Listener { kind: ListenerKind::Mqtt, address: "127.0.0.1:1883".to_owned() }];
-    let status = Status::new(TestShards(shards.to_vec()), listeners, stop);
+    let status =
+        Status::new(TestShards(shards.to_vec()), Admission::new(DoorLimits::default()), listeners, stop);
     let mqtt = any(|| ready("the way to MQTT"));
     router_of(WebApp::of(files), Policy::with_scripts(&["'sha256-abc='"]), mqtt, status)
 }
@@ -254,6 +261,13 @@ async fn the_info_tells_version_and_listeners() {
     assert_eq!(info.version, env!("CARGO_PKG_VERSION"));
     assert_eq!(info.shards, 2);
     assert_eq!(info.listeners, [Listener { kind: ListenerKind::Mqtt, address: "127.0.0.1:1883".to_owned() }]);
+}
+
+#[tokio::test]
+async fn the_door_tells_how_many_are_in_and_nothing_of_settings_that_turned_nobody_away() {
+    let answer = fetch("/api/v1/door", &[]).await;
+    let door: Door = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(door, Door { connections: 7, refused: Default::default() });
 }
 
 #[tokio::test]

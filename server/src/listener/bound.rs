@@ -1,40 +1,20 @@
 //! Sockets that are bound and not yet served.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::time::Duration;
 
 use tokio::net::TcpSocket;
 
 use super::accept::Acceptor;
 #[cfg(unix)]
 use super::socket_file::{self, SocketFileError};
-use crate::config::ListenAddress;
+use crate::config::{Config, Kind, ListenAddress};
 
 /// Connections that the kernel keeps until they are accepted. It cuts this to its own bound
 /// (`net.core.somaxconn`), which is the one to raise for a larger storm.
 const BACKLOG: u32 = 4096;
-
-/// What a listener serves; the text is the one of the ready lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// MQTT over TCP or a unix socket.
-    Mqtt,
-    /// The web app, with MQTT over WebSocket at `/mqtt`.
-    Http,
-    /// MQTT over WebSocket at any path.
-    Ws,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Mqtt => "mqtt",
-            Self::Http => "http",
-            Self::Ws => "ws",
-        })
-    }
-}
 
 /// Why a listener cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -108,23 +88,24 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Binds `address`; port 0 becomes a free one. The file of a unix socket gets the permissions `unix_mode`.
+    /// Binds `address`; port 0 becomes a free one.
     ///
     /// # Errors
     /// The address is taken, not there, or not allowed.
-    pub(crate) async fn bind(kind: Kind, address: &ListenAddress, unix_mode: u32) -> Result<Self, BindError> {
+    pub(crate) async fn bind(
+        kind: Kind,
+        address: &ListenAddress,
+        config: &Config,
+    ) -> Result<Self, BindError> {
         let bound = match address {
-            ListenAddress::Tcp(address) => listen(*address).map_err(ListenError::Tcp),
+            ListenAddress::Tcp(address) => listen(*address, config).map_err(ListenError::Tcp),
             #[cfg(unix)]
-            ListenAddress::Unix(path) => socket_file::listen(path, unix_mode, BACKLOG)
+            ListenAddress::Unix(path) => socket_file::listen(path, config.unix_permissions, BACKLOG)
                 .await
                 .map(|(listener, _file)| (address.clone(), Acceptor::Unix { listener, _file }))
                 .map_err(ListenError::Unix),
             #[cfg(not(unix))]
-            ListenAddress::Unix(_) => {
-                let _mode = unix_mode;
-                Err(ListenError::NoUnix)
-            }
+            ListenAddress::Unix(_) => Err(ListenError::NoUnix),
         };
         match bound {
             Ok((address, acceptor)) => Ok(Self { kind, address, acceptor }),
@@ -133,7 +114,7 @@ impl Bound {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<(ListenAddress, Acceptor)> {
+fn listen(address: SocketAddr, config: &Config) -> io::Result<(ListenAddress, Acceptor)> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -142,21 +123,45 @@ fn listen(address: SocketAddr) -> io::Result<(ListenAddress, Acceptor)> {
     // would let another program take a port that is in use.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
+    #[cfg(unix)]
+    notice_the_dead(&socket, config.door.unreachable_seconds_max)?;
+    #[cfg(not(unix))]
+    let _not_here = config;
     socket.bind(address)?;
     let listener = socket.listen(BACKLOG)?;
     Ok((listener.local_addr()?.into(), Acceptor::Tcp(listener)))
 }
 
+/// Makes TCP give up peers that are gone. Connections get this from the socket that they were accepted on, so that none
+/// of them costs a system call for it.
+#[cfg(unix)]
+fn notice_the_dead(socket: &TcpSocket, unreachable_seconds_max: u16) -> io::Result<()> {
+    /// Questions without an answer in the second half of the time.
+    const QUESTIONS: u32 = 4;
+    use rustix::net::sockopt;
+    let half = u32::from(unreachable_seconds_max) / 2;
+    sockopt::set_socket_keepalive(socket, true)?;
+    #[cfg(not(target_os = "macos"))]
+    sockopt::set_tcp_keepidle(socket, Duration::from_secs(u64::from(half)))?;
+    sockopt::set_tcp_keepintvl(socket, Duration::from_secs(u64::from(half.div_ceil(QUESTIONS))))?;
+    sockopt::set_tcp_keepcnt(socket, QUESTIONS)?;
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(socket, u32::from(unreachable_seconds_max) * 1000)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Machine;
 
     async fn bind(kind: Kind, address: &str) -> Result<Bound, BindError> {
         let address = match address.strip_prefix("unix:") {
             Some(path) => ListenAddress::Unix(path.into()),
             None => address.parse::<SocketAddr>().unwrap().into(),
         };
-        Bound::bind(kind, &address, 0o600).await
+        let machine = Machine { cores: 1, has_ipv6_loopback: false };
+        Bound::bind(kind, &address, &Config::defaults(&machine)).await
     }
 
     #[tokio::test]

@@ -4,9 +4,9 @@ use hearth_protocol::{Version, codec};
 
 /// What the first bytes say about the client id of CONNECT.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Glimpse<'a> {
+pub(crate) enum Glimpse<S> {
     /// It is there; empty when the server is to choose one.
-    ClientId(&'a str),
+    ClientId(S),
     /// It may still come.
     NeedMore,
     /// These bytes are no CONNECT that any shard would take: any shard can say so.
@@ -15,7 +15,7 @@ pub(crate) enum Glimpse<'a> {
 
 /// Reads just enough of a CONNECT to find its client id. Nothing is judged here that does not stand in the
 /// way: the shard parses the same bytes again, strictly.
-pub(crate) fn glimpse(bytes: &[u8], packet_size_max: usize) -> Glimpse<'_> {
+pub(crate) fn glimpse(bytes: &[u8], packet_size_max: usize) -> Glimpse<&str> {
     let cursor = Cursor { bytes };
     match cursor.client_id(packet_size_max) {
         Ok(client_id) => Glimpse::ClientId(client_id),

@@ -4,13 +4,19 @@ mod accept;
 mod bound;
 pub(crate) mod client_id;
 mod door;
+mod entrance;
+mod farewell;
 mod handshake;
-pub(crate) mod http;
-pub(crate) mod mqtt;
+mod http;
+mod http_socket;
+mod proxy_header;
 #[cfg(unix)]
 mod socket_file;
 pub(crate) mod websocket;
 
+pub use bound::BindError;
 pub(crate) use bound::Bound;
-pub use bound::{BindError, Kind};
-pub(crate) use door::Door;
+pub(crate) use door::{Door, Standing};
+pub(crate) use entrance::{Entrance, Service};
+pub(crate) use http::HttpService;
+pub(crate) use proxy_header::LOCAL_HEADER;

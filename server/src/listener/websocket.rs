@@ -1,6 +1,5 @@
 //! MQTT over WebSocket: the upgrade, after which the socket leaves HTTP for its shard.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,11 +16,13 @@ use hearth_broker::Transport;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
 
-use super::door::{Door, Visitor};
+use super::door::{Caller, Door, Standing, Visitor};
 use super::handshake::{Acceptance, Rejection, check};
+use super::http_socket::HttpSocket;
+use crate::admission::Barrier;
 use crate::config::AllowedOrigins;
-use crate::socket::Socket;
 
 /// Lets WebSocket connections in; the state of the [`upgrade`] handler.
 #[derive(Clone, Debug)]
@@ -44,23 +45,32 @@ pub(crate) fn router(gate: Gate) -> Router {
 /// Answers the handshake of an MQTT client and takes its socket from HTTP.
 pub(crate) async fn upgrade(
     State(gate): State<Gate>,
-    ConnectInfo(address): ConnectInfo<Option<SocketAddr>>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     mut request: Request,
 ) -> Response {
+    let caller = Caller { is_forwarded: caller.is_forwarded || is_forwarded(request.headers()), ..caller };
+    let address = caller.address;
     let checked = check(request.method(), request.headers(), &gate.allowed_origins);
-    let admitted = checked.and_then(|acceptance| {
-        let permit = gate.door.place_now().ok_or(Rejection::Crowded)?;
-        Ok((acceptance, permit))
+    let admitted = checked.and_then(|acceptance| match gate.door.place_now() {
+        Some(place) => Ok((acceptance, place)),
+        None => {
+            gate.door.admission().refuse(Barrier::HalfOpen, address, None);
+            Err(Rejection::Crowded)
+        }
     });
     match admitted {
-        Ok((acceptance, permit)) => {
-            let is_forwarded = is_forwarded(request.headers());
+        Ok((acceptance, place)) => {
             let upgrading = hyper::upgrade::on(&mut request);
             let door = gate.door.clone();
             gate.door.spawn(async move {
-                match upgrading.await {
-                    Ok(upgraded) => take_over(&door, upgraded, address, is_forwarded, permit).await,
-                    Err(error) => tracing::debug!(?address, %error, "a WebSocket ended in its handshake"),
+                let deadline = door.deadline();
+                match door.stop().run_until_cancelled(timeout_at(deadline, upgrading)).await {
+                    Some(Ok(Ok(upgraded))) => take_over(&door, upgraded, caller, place, deadline).await,
+                    Some(Ok(Err(error))) => {
+                        tracing::debug!(?address, %error, "a WebSocket ended in its handshake");
+                    }
+                    Some(Err(_)) => door.admission().refuse(Barrier::ConnectTime, address, None),
+                    None => {}
                 }
             });
             switching_protocols(&acceptance)
@@ -75,19 +85,21 @@ pub(crate) async fn upgrade(
 async fn take_over(
     door: &Door,
     upgraded: Upgraded,
-    address: Option<SocketAddr>,
-    is_forwarded: bool,
-    permit: OwnedSemaphorePermit,
+    caller: Caller,
+    place: OwnedSemaphorePermit,
+    deadline: Instant,
 ) {
-    match upgraded.downcast::<TokioIo<Socket>>() {
+    match upgraded.downcast::<TokioIo<HttpSocket>>() {
         Ok(parts) => {
-            let socket = parts.io.into_inner();
-            let bytes = BytesMut::from(parts.read_buf);
-            let transport = Transport::WebSocket;
-            door.receive(Visitor { socket, bytes, address, is_forwarded, transport, permit }).await;
+            let (socket, ahead) = parts.io.into_inner().into_parts();
+            // hyper's bytes are older.
+            let mut bytes = BytesMut::from(parts.read_buf);
+            bytes.unsplit(ahead);
+            let (transport, standing) = (Transport::WebSocket, Standing::Waiting(place));
+            door.receive(Visitor { socket, bytes, caller, transport, standing, deadline }).await;
         }
-        // Only a listener that serves HTTP on something else than a `Socket` could bring this about.
-        Err(_) => tracing::error!(?address, "an upgraded connection is no socket and is dropped"),
+        // Only a listener that serves HTTP on something else than an `HttpSocket` could bring this about.
+        Err(_) => tracing::error!(?caller, "an upgraded connection is no socket and is dropped"),
     }
 }
 

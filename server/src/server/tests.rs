@@ -24,8 +24,12 @@ const PINGRESP: &[u8] = &[0xd0, 0];
 
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
+fn config() -> Config {
+    Config::defaults(&Machine { cores: 2, has_ipv6_loopback: false })
+}
+
 async fn start() -> Server {
-    let mut config = Config::defaults(&Machine { cores: 2, has_ipv6_loopback: false });
+    let mut config = config();
     let free_port = vec![ListenAddress::from(SocketAddr::from(([127, 0, 0, 1], 0)))];
     (config.mqtt, config.http, config.ws) = (free_port.clone(), free_port.clone(), free_port);
     Server::start(&config).await.unwrap()
@@ -367,13 +371,13 @@ async fn a_stop_tells_every_client_and_frees_the_ports() {
     let stop = timeout(PATIENCE, server.stop());
     let (stopped, ()) = tokio::join!(stop, clients);
     stopped.unwrap();
-    Bound::bind(Kind::Mqtt, &address.into(), 0o600).await.unwrap();
+    Bound::bind(Kind::Mqtt, &address.into(), &config()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_taken_port_is_an_error_that_leaves_nothing_running() {
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    let taken = Bound::bind(Kind::Mqtt, &any_port.into(), 0o600).await.unwrap();
+    let taken = Bound::bind(Kind::Mqtt, &any_port.into(), &config()).await.unwrap();
     let mut config = Config::defaults(&Machine { cores: 1, has_ipv6_loopback: false });
     (config.mqtt, config.http, config.ws) = (vec![taken.address], Vec::new(), Vec::new());
     assert!(matches!(Server::start(&config).await, Err(StartError::Bind(_))));

@@ -11,6 +11,7 @@ use hearth_protocol::Time;
 use tokio::io::AsyncWrite;
 
 use super::ready::{ConnectionWaker, ReadyList, waker};
+use crate::admission::Presence;
 use crate::frames::{FrameEnd, Frames};
 use crate::socket::Socket;
 
@@ -22,6 +23,7 @@ const SLICES_MAX: usize = 32;
 #[derive(Debug)]
 pub(super) struct Connection {
     socket: Socket,
+    _presence: Option<Presence>,
     /// Present for WebSocket.
     frames: Option<Box<Frames>>,
     ready: Arc<ConnectionWaker>,
@@ -82,6 +84,7 @@ impl Connection {
     pub(super) fn new(
         socket: Socket,
         is_websocket: bool,
+        presence: Option<Presence>,
         slot: usize,
         ready: &Arc<ReadyList>,
         phase: Phase,
@@ -89,6 +92,7 @@ impl Connection {
         let ready = ConnectionWaker::new(slot, Arc::clone(ready));
         Self {
             socket,
+            _presence: presence,
             frames: is_websocket.then(Box::default),
             waker: waker(&ready),
             ready,

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use hearth_broker::{AuthStep, ConnectionId, Peer, Stats};
 use hearth_protocol::TopicName;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use super::bell::Bell;
+use crate::admission::Presence;
+use crate::listener::Standing;
 use crate::socket::Detached;
 
 /// A socket that moves to a shard, with all that was read from it.
@@ -23,7 +25,9 @@ pub(crate) struct HandOver {
     pub(crate) is_websocket: bool,
     /// Its place among the connections that are still at the door. Held until the shard has the socket,
     /// which bounds the inbox.
-    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) standing: Standing,
+    /// Its entry in the book of its address, for as long as it lasts.
+    pub(crate) presence: Option<Presence>,
 }
 
 #[derive(Debug)]

@@ -214,7 +214,7 @@ impl ShardDriver {
         if self.stop.is_some() {
             return;
         }
-        let HandOver { socket, bytes, peer, is_websocket, permit } = hand_over;
+        let HandOver { socket, bytes, peer, is_websocket, standing, presence } = hand_over;
         let address = peer.address;
         let socket = match Socket::attach(socket) {
             Ok(socket) => socket,
@@ -223,11 +223,11 @@ impl ShardDriver {
                 return;
             }
         };
-        drop(permit);
+        drop(standing);
         let entry = self.connections.vacant_entry();
         let slot = entry.key();
         let id = self.shard.handle_open(now, peer);
-        entry.insert(Connection::new(socket, is_websocket, slot, &self.ready, Phase::Open(id)));
+        entry.insert(Connection::new(socket, is_websocket, presence, slot, &self.ready, Phase::Open(id)));
         if self.slots.len() <= id.as_index() {
             self.slots.resize(id.as_index() + 1, usize::MAX);
         }

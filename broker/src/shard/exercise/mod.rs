@@ -86,7 +86,7 @@ fn limits() -> Limits {
         topic_alias_out_max: 2,
         will_bytes_max: 20,
         wills_per_shard_max: 3,
-        connections_per_shard_max: 5,
+        connections_max: 10,
         sessions_per_shard_max: 5,
         session_expiry_max_seconds: 100,
         topic_cache_max: 4,

@@ -46,7 +46,7 @@ fn every_client_is_sent_to_the_other_server_when_told_to() {
 
 #[test]
 fn without_room_clients_are_sent_to_the_other_server_and_at_the_stop_all_are() {
-    let limits = Limits { connections_per_shard_max: 1, ..Limits::default() };
+    let limits = Limits { connections_max: 1, ..Limits::default() };
     let mut broker = Broker::with_options(1, limits, redirect(false, false));
     let first = broker.connected(connect("first", V5));
     let answer = connack(&mut broker, connect("second", V5));

@@ -170,7 +170,7 @@ fn clients_that_come_and_go_leave_no_heap_of_timers() {
 
 #[test]
 fn connections_beyond_the_bound_are_refused() {
-    let limits = Limits { connections_per_shard_max: 1, ..Limits::default() };
+    let limits = Limits { connections_max: 1, ..Limits::default() };
     let mut broker = Broker::with_limits(1, limits);
     broker.client(options("first"));
     let second = broker.client(options("second"));

@@ -1,0 +1,143 @@
+//! The way of a connection from its listener to what serves it.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Buf, BytesMut};
+use hearth_broker::Transport;
+use tokio::io::AsyncReadExt;
+use tokio::time::timeout_at;
+
+use super::accept::{Accepted, Acceptor};
+use super::door::{Caller, Door, FIRST_READ_BYTES, Visitor};
+use super::http::HttpService;
+use super::proxy_header::{Parsed, Spoken, parse};
+use crate::admission::Barrier;
+use crate::config::TrustedProxies;
+use crate::socket::Socket;
+
+/// What a listener leads to.
+#[derive(Clone, Debug)]
+pub(crate) struct Entrance {
+    door: Door,
+    service: Service,
+    /// Those who say for whom they connect.
+    proxies: Option<Arc<TrustedProxies>>,
+}
+
+/// Why a connection does not get to its service.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error("it ended before it said anything")]
+    Ended,
+    #[error("no PROXY header that can be believed: {0}")]
+    ProxyHeader(&'static str),
+    #[error("too many come too fast")]
+    Flood,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What is served behind a listener.
+#[derive(Clone, Debug)]
+pub(crate) enum Service {
+    /// MQTT, without WebSocket.
+    Mqtt,
+    /// HTTP.
+    Http(HttpService),
+}
+
+impl Entrance {
+    pub(crate) fn new(door: Door, service: Service, proxies: Option<Arc<TrustedProxies>>) -> Self {
+        Self { door, service, proxies }
+    }
+
+    /// Accepts connections until the broker stops.
+    pub(crate) async fn serve(self, acceptor: Acceptor) {
+        let accepting = async {
+            loop {
+                let Accepted { socket, address } = acceptor.accept().await;
+                let Some(standing) = self.door.arrive(address).await else { continue };
+                let deadline = self.door.deadline();
+                let transport = transport_of(&socket);
+                let bytes = BytesMut::new();
+                let caller = Caller { address, is_forwarded: false };
+                let visitor = Visitor { socket, bytes, caller, transport, standing, deadline };
+                self.door.spawn(self.clone().attend(visitor));
+            }
+        };
+        self.door.stop().run_until_cancelled(accepting).await;
+    }
+
+    /// Brings a connection to its service, and to its end.
+    async fn attend(self, mut visitor: Visitor) {
+        let (address, deadline) = (visitor.caller.address, visitor.deadline);
+        let introducing = timeout_at(deadline, self.introduce(&mut visitor));
+        match self.door.stop().run_until_cancelled(introducing).await {
+            Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(lost))) => {
+                if matches!(lost, Lost::ProxyHeader(_)) {
+                    self.door.admission().refuse(Barrier::ProxyHeader, address, None);
+                }
+                return tracing::debug!(?address, %lost, "a connection did not get in");
+            }
+            Some(Err(_)) => return self.door.admission().refuse(Barrier::ConnectTime, address, None),
+            None => return,
+        }
+        match &self.service {
+            Service::Mqtt => self.door.receive(visitor).await,
+            Service::Http(http) => http.serve(visitor).await,
+        }
+    }
+
+    /// Finds out who it really is, and whether too many come from there.
+    async fn introduce(&self, visitor: &mut Visitor) -> Result<(), Lost> {
+        let is_proxy = self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(visitor.caller.address));
+        if is_proxy {
+            match visitor.read_proxy_header().await? {
+                Spoken::For(address) => {
+                    visitor.caller = Caller { address: Some(address), is_forwarded: true };
+                }
+                Spoken::ForUnix => visitor.caller = Caller { address: None, is_forwarded: true },
+                // No bound of an address is meant for a proxy.
+                Spoken::ForSomebody => {
+                    visitor.caller.is_forwarded = true;
+                    return Ok(());
+                }
+                Spoken::Itself => return Ok(()),
+            }
+        }
+        self.door.arrive_from(visitor).then_some(()).ok_or(Lost::Flood)
+    }
+}
+
+impl Visitor {
+    async fn read_proxy_header(&mut self) -> Result<Spoken, Lost> {
+        loop {
+            match parse(&self.bytes) {
+                Parsed::Header(len, spoken) => {
+                    self.bytes.advance(len);
+                    return Ok(spoken);
+                }
+                Parsed::Bad(reason) => return Err(Lost::ProxyHeader(reason)),
+                Parsed::NeedMore => self.read_some().await?,
+            }
+        }
+    }
+
+    async fn read_some(&mut self) -> Result<(), Lost> {
+        self.bytes.reserve(FIRST_READ_BYTES);
+        match self.socket.read_buf(&mut self.bytes).await? {
+            0 => Err(Lost::Ended),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn transport_of(socket: &Socket) -> Transport {
+    match socket {
+        Socket::Tcp(_) => Transport::Tcp,
+        #[cfg(unix)]
+        Socket::Unix(_) => Transport::Unix,
+    }
+}
