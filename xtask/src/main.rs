@@ -18,6 +18,7 @@ mod size;
 mod step;
 mod test;
 mod test_clients;
+mod test_results;
 mod tools;
 mod wasm_sections;
 mod wasm_target;

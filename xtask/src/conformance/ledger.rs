@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::clause::{Duties, Duty};
 use super::marker::Markers;
-use super::results::Outcome;
+use crate::test_results::Outcome;
 
 /// Everything that the page shows.
 #[derive(Debug)]

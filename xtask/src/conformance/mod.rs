@@ -4,7 +4,6 @@ mod clause;
 mod ledger;
 mod marker;
 mod page;
-mod results;
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,8 +13,8 @@ use anyhow::{Context, Result, bail};
 use self::clause::Duties;
 use self::ledger::Ledger;
 use self::marker::Markers;
-use self::results::{Outcome, Results};
 use crate::step::say;
+use crate::test_results::{Outcome, Results};
 use crate::workspace::Workspace;
 
 /// The module of the tests that have markers.

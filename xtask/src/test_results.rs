@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 
 /// What the test runner said of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Passed,
     Failed,
     /// It exists, but was told not to run.
@@ -19,7 +19,7 @@ pub(super) enum Outcome {
 
 /// Outcomes by the path of the test.
 #[derive(Debug, Default)]
-pub(super) struct Results {
+pub(crate) struct Results {
     by_test: BTreeMap<String, Outcome>,
 }
 
@@ -28,7 +28,7 @@ const TESTS_AT_ONCE: &str = "--test-threads=8";
 
 impl Results {
     /// Builds the broker and the tests of `module` and runs these.
-    pub(super) fn of_run(workspace: &Workspace, module: &str) -> Result<Self> {
+    pub(crate) fn of_run(workspace: &Workspace, module: &str) -> Result<Self> {
         step("building the broker", || {
             let mut cargo = workspace.cargo();
             run_openly(cargo.args(["build", "--locked", "--package", "hearth", "--bin", "hearth"]))
@@ -51,7 +51,7 @@ impl Results {
     }
 
     /// What became of a test; `None` when it did not run at all.
-    pub(super) fn of(&self, test: &str) -> Option<Outcome> {
+    pub(crate) fn of(&self, test: &str) -> Option<Outcome> {
         self.by_test.get(test).copied()
     }
 
