@@ -57,9 +57,13 @@ pub struct Assigned {
 impl Forward {
     /// What it counts against a bound of bytes: payload and topic.
     pub fn bytes(&self) -> usize {
+        self.message().bytes()
+    }
+
+    pub(crate) fn message(&self) -> &Message {
         match self {
-            Self::Message(message) => message.bytes(),
-            Self::Shared(assigned) => assigned.message.bytes(),
+            Self::Message(message) => message,
+            Self::Shared(assigned) => &assigned.message,
         }
     }
 }

@@ -132,6 +132,11 @@ impl Shard {
 
     /// A message from another shard.
     pub fn handle_forward(&mut self, now: Time, forward: Forward) {
+        if forward.message().is_expired(now) {
+            // It waited longer between the shards than it was to live [MQTT-3.3.2-5].
+            self.count_drop(DropReason::Expired);
+            return;
+        }
         match forward {
             Forward::Message(message) => self.deliver_forwarded(now, &message),
             Forward::Shared(assigned) => self.take_assigned(now, &assigned),

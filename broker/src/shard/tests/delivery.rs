@@ -94,6 +94,31 @@ fn properties_reach_the_subscriber_and_the_expiry_counts_down() {
 }
 
 #[test]
+fn a_message_that_expired_between_the_shards_is_not_delivered() {
+    for pattern in ["a", "$share/g/a"] {
+        let mut broker = Broker::new(3);
+        let ids = ["s 0", "s 1", "s 2", "s 3", "s 4"];
+        let subscribers = ids.map(|id| broker.client(persistent(id)));
+        let publisher = broker.client(options("p"));
+        let home = |broker: &Broker, client| broker.links[&client].0;
+        let elsewhere = |client: &usize| home(&broker, *client) != home(&broker, publisher);
+        let subscriber = subscribers.into_iter().find(elsewhere).unwrap();
+        broker.subscribe(subscriber, filter(pattern, QoS::AtLeastOnce));
+        let properties = PublishProperties { message_expiry: Some(5), ..PublishProperties::default() };
+        let message = message("a", "x", QoS::AtLeastOnce);
+        let publish = Publish { properties: Some(Box::new(properties)), ..message };
+        broker.clients[publisher].publish(broker.now, publish).unwrap();
+        let mut bytes = broker.clients[publisher].take_output().unwrap();
+        let (shard, id) = broker.links[&publisher];
+        broker.shards[shard].handle_input(broker.now, id, &mut bytes);
+        broker.now = broker.now.saturating_add(Duration::from_secs(5));
+        broker.run();
+        assert_eq!(broker.messages(subscriber), [], "{pattern}");
+        assert_eq!(broker.dropped(DropReason::Expired), 1, "{pattern}");
+    }
+}
+
+#[test]
 fn a_publisher_learns_that_nobody_listens() {
     let mut broker = Broker::new(2);
     let publisher = broker.client(options("p"));
