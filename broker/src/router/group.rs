@@ -199,6 +199,12 @@ impl Group {
         })
     }
 
+    /// Whether one of the members would have to acknowledge a message of this QoS.
+    pub(crate) fn keeps(&self, qos: QoS) -> bool {
+        let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
+        members.iter().any(|member| qos.min(member.choice.options.qos) > QoS::AtMostOnce)
+    }
+
     /// Whether a member with a connection takes messages.
     pub(crate) fn has_connected(&self) -> bool {
         let members = self.members.read().unwrap_or_else(PoisonError::into_inner);

@@ -180,7 +180,8 @@ impl Shard {
         let outgoing = outgoing.on_route(&route);
         let mut delivered = self.deliver(now, &route, &outgoing);
         for group in &route.groups {
-            let is_taken = self.dispatch(now, group, &outgoing, 0);
+            // What QoS 0 members miss, the publisher is not to be told, as with other subscriptions.
+            let is_taken = self.dispatch(now, group, &outgoing, 0) || !group.keeps(outgoing.qos);
             delivered.taken += usize::from(is_taken);
             delivered.refused += usize::from(!is_taken);
         }

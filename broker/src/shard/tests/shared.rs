@@ -204,3 +204,14 @@ fn when_every_member_is_full_the_publisher_is_told_and_nothing_is_held_twice() {
     let lost = broker.dropped(DropReason::QueueFull) as usize;
     assert_eq!(refused + lost, 14, "{refused} refused, {lost} counted as dropped on another shard");
 }
+
+#[test]
+fn a_publisher_is_not_refused_because_qos_0_members_are_away() {
+    let mut broker = Broker::new(3);
+    let member = members(&mut broker, 1, QoS::AtMostOnce)[0];
+    let publisher = broker.client(options("publisher"));
+    broker.cut(member);
+    publish_jobs(&mut broker, publisher, 3, QoS::ExactlyOnce);
+    broker.connect(member);
+    assert_eq!(jobs(&mut broker, &[member]), [vec![0; 0]]);
+}
