@@ -50,6 +50,8 @@ pub struct Client {
     /// QoS 2 messages that the server has taken over and whose PUBCOMP is due.
     released: VecDeque<(PacketId, Token)>,
     inbound: Inbound,
+    /// Those of `inbound` that connections before this one left and this one has not confirmed.
+    inherited: Inbound,
     /// QoS 1 and 2 messages that wait for room in the window or for a connection.
     queue: VecDeque<Sent>,
     requests: VecDeque<Request>,
@@ -147,6 +149,7 @@ impl Client {
             outbound: Outbound::new(u16::MAX),
             released: VecDeque::new(),
             inbound: Inbound::new(),
+            inherited: Inbound::new(),
             queue: VecDeque::new(),
             requests: VecDeque::new(),
             events: VecDeque::new(),

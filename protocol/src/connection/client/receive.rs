@@ -108,6 +108,7 @@ impl Client {
             self.start_over();
             self.outbound.set_window(granted.receive_maximum);
         }
+        self.inherited = self.inbound.clone();
         self.phase = Phase::Open(Open {
             granted,
             authentication: None,
@@ -144,13 +145,15 @@ impl Client {
             }
             (QoS::ExactlyOnce, Some(packet_id)) => {
                 let is_new = self.inbound.begin(packet_id);
+                let is_inherited = self.inherited.release(packet_id);
                 if self.inbound.len() > inbound_max {
                     let detail = "PUBLISH: more QoS 2 messages than the receive maximum [MQTT-3.3.4-9]";
                     return Err(ProtocolError::new(ReasonCode::ReceiveMaximumExceeded, detail));
                 }
                 self.send(now, &Packet::PubRec(PublishAck::success(packet_id)));
-                // Where CONNACK did not tell of the session, DUP does: without it the identifier was forgotten.
-                if !is_new && (publish.dup || self.asked.version() > Version::V31) {
+                // A server that sends again on a new connection says so [MQTT-3.3.1-1]. If it does not, it has forgotten
+                // the identifier: the session that CONNACK told of, if it did, is younger than the one known here.
+                if !is_new && (publish.dup || !is_inherited) {
                     return Ok(());
                 }
             }
@@ -190,6 +193,7 @@ impl Client {
     }
 
     fn on_pubrel(&mut self, now: Time, ack: &PublishAck) -> Result<(), ProtocolError> {
+        self.inherited.release(ack.packet_id);
         let reason = match self.inbound.release(ack.packet_id) {
             true => ReasonCode::Success,
             false => ReasonCode::PacketIdentifierNotFound,

@@ -270,6 +270,25 @@ fn qos_2_comes_once_across_connections_of_one_session() {
 }
 
 #[test]
+fn what_is_not_sent_again_on_a_new_connection_is_new_though_the_server_has_a_session() {
+    let mut bench = Bench::open_default();
+    bench.hear(&Packet::Publish(publish(2, ExactlyOnce, "old"))).unwrap();
+    bench.events();
+    // The session ended, and the CONNACK that told so was lost.
+    bench.reconnect(true);
+    for packet in [
+        Packet::Publish(publish(2, ExactlyOnce, "new")),
+        Packet::Publish(publish(2, ExactlyOnce, "new")),
+        Packet::PubRel(ok(2)),
+        Packet::Publish(publish(2, ExactlyOnce, "newer")),
+    ] {
+        bench.hear(&packet).unwrap();
+    }
+    let expected = ["new", "newer"].map(|payload| ClientEvent::Message(publish(2, ExactlyOnce, payload)));
+    assert_eq!(bench.events(), expected);
+}
+
+#[test]
 fn a_server_that_exceeds_the_receive_maximum_of_the_client_hears_why() {
     let mut options = options();
     options.properties.receive_maximum = Some(2);
