@@ -11,13 +11,15 @@ use crate::delivery::Delivery;
 pub(crate) struct Queue {
     deliveries: VecDeque<Delivery>,
     bytes: usize,
+    /// How many of them are QoS 0.
+    unacknowledged: usize,
     /// Set while messages are dropped because it is full, so that it is told once.
     pub(crate) is_dropping: bool,
 }
 
 impl Queue {
     pub(crate) const fn new() -> Self {
-        Self { deliveries: VecDeque::new(), bytes: 0, is_dropping: false }
+        Self { deliveries: VecDeque::new(), bytes: 0, unacknowledged: 0, is_dropping: false }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -33,8 +35,14 @@ impl Queue {
         self.deliveries.len() < messages_max && self.bytes + bytes <= bytes_max
     }
 
+    /// Whether QoS 0 messages wait, which the next one must not overtake [MQTT-4.6.0-6].
+    pub(crate) const fn holds_unacknowledged(&self) -> bool {
+        self.unacknowledged > 0
+    }
+
     pub(crate) fn push(&mut self, delivery: Delivery) {
         self.bytes += delivery.message.bytes();
+        self.unacknowledged += usize::from(delivery.qos == QoS::AtMostOnce);
         self.deliveries.push_back(delivery);
     }
 
@@ -45,6 +53,7 @@ impl Queue {
     pub(crate) fn pop(&mut self) -> Option<Delivery> {
         let delivery = self.deliveries.pop_front()?;
         self.bytes -= delivery.message.bytes();
+        self.unacknowledged -= usize::from(delivery.qos == QoS::AtMostOnce);
         if self.deliveries.is_empty() {
             *self = Self::new();
         }
@@ -70,6 +79,7 @@ impl Queue {
     /// The connection is gone: QoS 0 messages mean nothing to the next one.
     pub(crate) fn keep_acknowledged(&mut self) {
         self.deliveries.retain(|delivery| delivery.qos > QoS::AtMostOnce);
+        self.unacknowledged = 0;
         self.bytes = self.deliveries.iter().map(|delivery| delivery.message.bytes()).sum();
     }
 }

@@ -178,6 +178,13 @@ impl Session {
         })
     }
 
+    /// Whether a QoS 0 message has to wait: retained messages do, one of which may be older, or others of QoS 0 that
+    /// came before it.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let has_waiting = |flow: &Flow| !flow.replays.is_empty() || flow.queue.holds_unacknowledged();
+        self.flow.as_deref().is_some_and(has_waiting)
+    }
+
     /// Whether retained messages of a SUBSCRIBE wait.
     pub(crate) fn is_replaying(&self) -> bool {
         self.flow.as_ref().is_some_and(|flow| !flow.replays.is_empty())

@@ -115,8 +115,7 @@ impl Shard {
     fn deliver_at_most_once(&mut self, now: Time, addressed: Addressed<'_>) -> bool {
         let session = &self.sessions[addressed.session];
         let Some(connection) = session.connection else { return false };
-        if session.is_replaying() {
-            // Behind the retained messages, one of which may be older than this.
+        if session.is_waiting() {
             return self.enqueue(addressed);
         }
         let place = &mut self.connections[connection as usize];

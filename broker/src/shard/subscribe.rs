@@ -67,6 +67,10 @@ impl Shard {
         self.answer_with(now, id, refused.map(|refusal| refusal.detail), |properties| {
             Packet::UnsubAck(UnsubAck { packet_id, reasons: reasons.clone(), properties })
         });
+        if self.connection(id).is_some() {
+            // What waited behind the retained messages of a subscription that is gone waits no more.
+            self.send_queue(now, session);
+        }
     }
 
     /// Ends a subscription; whether there was one.

@@ -57,3 +57,39 @@ fn many_retained_messages_come_in_portions_and_none_is_lost() {
     broker.subscribe(subscriber, filter("#", QoS::AtMostOnce));
     assert_eq!(broker.messages(subscriber).len(), 500);
 }
+
+#[test]
+fn qos_0_messages_keep_their_order_behind_retained_ones_and_when_those_are_taken_back() {
+    for is_taken_back in [false, true] {
+        let mut broker = Broker::new(1);
+        let publisher = broker.client(options("p"));
+        broker.publish(publisher, retained("a/1", "old"));
+        broker.publish(publisher, retained("a/2", "old"));
+        let wire = broker.connected(resume("s", 1));
+        broker.send(wire, Version::V5, [subscribe(1, &["b"], QoS::AtMostOnce)]);
+        broker.send(wire, Version::V5, [subscribe(2, &["a/+"], QoS::AtLeastOnce)]);
+        broker.publish(publisher, message("a/3", "kept", QoS::AtLeastOnce));
+        broker.publish(publisher, message("b", "1", QoS::AtMostOnce));
+        if is_taken_back {
+            let filters = vec![TopicFilter::try_from("a/+").unwrap()];
+            let (packet_id, properties) = (packet_id(3), Default::default());
+            let unsubscribe = Unsubscribe { packet_id, filters, properties };
+            broker.send(wire, Version::V5, [Packet::Unsubscribe(unsubscribe)]);
+            broker.publish(publisher, message("b", "2", QoS::AtMostOnce));
+            broker.send(wire, Version::V5, [Packet::PubAck(PublishAck::success(packet_id))]);
+        } else {
+            // The last retained message fills the window, so that the queue stands still.
+            broker.send(wire, Version::V5, [Packet::PubAck(PublishAck::success(packet_id(1)))]);
+            broker.publish(publisher, message("b", "2", QoS::AtMostOnce));
+        }
+        for number in 1..=4 {
+            broker.send(wire, Version::V5, [Packet::PubAck(PublishAck::success(packet_id(number)))]);
+        }
+        let of_b = |packet| match packet {
+            Packet::Publish(publish) if publish.topic.as_str() == "b" => Some(publish.payload),
+            _ => None,
+        };
+        let got: Vec<_> = broker.received(wire, Version::V5).into_iter().filter_map(of_b).collect();
+        assert_eq!(got, ["1", "2"], "taken back: {is_taken_back}");
+    }
+}
