@@ -85,11 +85,14 @@ fn qos_0_messages_keep_their_order_behind_retained_ones_and_when_those_are_taken
         for number in 1..=4 {
             broker.send(wire, Version::V5, [Packet::PubAck(PublishAck::success(packet_id(number)))]);
         }
-        let of_b = |packet| match packet {
-            Packet::Publish(publish) if publish.topic.as_str() == "b" => Some(publish.payload),
-            _ => None,
-        };
-        let got: Vec<_> = broker.received(wire, Version::V5).into_iter().filter_map(of_b).collect();
+        let mut got = Vec::new();
+        for packet in broker.received(wire, Version::V5) {
+            if let Packet::Publish(publish) = packet
+                && publish.topic.as_str() == "b"
+            {
+                got.push(publish.payload);
+            }
+        }
         assert_eq!(got, ["1", "2"], "taken back: {is_taken_back}");
     }
 }
