@@ -227,7 +227,9 @@ mod tests {
 
     async fn link() -> (ClientLink, TcpListener) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let options = ClientOptions::new(Text::try_from("tester").unwrap());
+        let mut options = ClientOptions::new(Text::try_from("tester").unwrap());
+        // The session outlives the connection: without that nothing may go out again.
+        options.properties.session_expiry = Some(60);
         let link = ClientLink::new(Client::new(options), listener.local_addr().unwrap(), Clock::start());
         (link, listener)
     }
