@@ -16,7 +16,7 @@ pub struct Hearth {
     listeners: Vec<Listener>,
     unix_sockets: Vec<PathBuf>,
     // Dropped last: the process may still write there while it ends.
-    _data: TempDir,
+    data: TempDir,
 }
 
 /// One `listening` line.
@@ -140,6 +140,21 @@ impl Hearth {
         self.process.wait()
     }
 
+    /// Its folder.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Asks the broker to read its files again.
+    pub fn hang_up(&self) {
+        self.process.signal(Signal::HUP);
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.process.stderr()
+    }
+
     /// As [`Hearth::terminate`], with the signal of Ctrl-C.
     #[track_caller]
     pub fn interrupt(&mut self) -> Ended {
@@ -217,7 +232,15 @@ impl HearthCommand {
                 ReadyLine::Unix(path) => unix_sockets.push(path),
             }
         }
-        Hearth { process, listeners, unix_sockets, _data: data }
+        Hearth { process, listeners, unix_sockets, data }
+    }
+
+    /// Runs the command to its end, with a line on its standard input.
+    #[track_caller]
+    pub fn run_with_line(mut self, line: &str) -> Ended {
+        let mut process = Process::start("hearth", &mut self.command);
+        process.write_line(line);
+        process.wait()
     }
 
     /// Runs the command to its end.

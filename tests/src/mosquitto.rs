@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::process::{PATIENCE, Process};
+use crate::process::{Ended, PATIENCE, Process};
 
 /// What `-V` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,10 +134,7 @@ impl fmt::Display for ProtocolVersion {
 /// Runs `mosquitto_pub` to its end, which for QoS 1 and 2 means until the broker has acknowledged.
 #[track_caller]
 pub fn publish(broker: SocketAddr, version: ProtocolVersion, arguments: &[&str]) {
-    let mut command = Command::new("mosquitto_pub");
-    add_common(&mut command, broker, version);
-    command.args(arguments);
-    let ended = Process::start("mosquitto_pub", &mut command).wait();
+    let ended = try_publish(broker, version, arguments);
     assert!(
         ended.status.success(),
         "mosquitto_pub {arguments:?} ended with {}: {}{}",
@@ -145,6 +142,15 @@ pub fn publish(broker: SocketAddr, version: ProtocolVersion, arguments: &[&str])
         ended.stdout,
         ended.stderr
     );
+}
+
+/// The same for a test that looks itself how it ended.
+#[track_caller]
+pub fn try_publish(broker: SocketAddr, version: ProtocolVersion, arguments: &[&str]) -> Ended {
+    let mut command = Command::new("mosquitto_pub");
+    add_common(&mut command, broker, version);
+    command.args(arguments);
+    Process::start("mosquitto_pub", &mut command).wait()
 }
 
 fn add_common(command: &mut Command, broker: SocketAddr, version: ProtocolVersion) {

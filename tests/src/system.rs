@@ -10,6 +10,7 @@
 )]
 
 mod accessibility;
+mod authentication;
 mod broken_rules;
 mod broker_tcp;
 mod browser;
@@ -32,6 +33,7 @@ mod subscriptions;
 mod system_topics;
 #[cfg(unix)]
 mod unix_socket;
+mod users;
 mod web_app;
 mod web_layout;
 mod web_page;
