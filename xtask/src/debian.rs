@@ -1,11 +1,13 @@
 //! Installing packages where apt-get is, and the sentence that says what to run where that cannot be done.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::run_limited;
+use crate::process::{run_limited, run_silently};
 use crate::step::step;
 use crate::workspace::find_program;
 
@@ -33,6 +35,27 @@ pub(crate) fn install(packages: &[&str], what: &str) -> Result<()> {
             .with_context(|| format!("{what} missing, and apt-get does not install it"))?;
         Ok(())
     })
+}
+
+/// Fetches a package with those of its dependencies that the system lacks, and unpacks them all into one folder without
+/// installing any: no service is started, and the system stays as it is.
+pub(crate) fn unpack(package: &str, fetched: &Path, into: &Path) -> Result<()> {
+    if !has_apt() || !is_root() {
+        bail!("install what Debian calls `{package}`, and see that its service does not hold port 1883");
+    }
+    fs::create_dir_all(fetched.join("partial"))?;
+    fs::create_dir_all(into)?;
+    run_limited(&mut apt(&["update", "-qq"]), Some(APT_LIMIT))?;
+    let mut download = apt(&["install", "-qq", "--yes", "--download-only", "--no-install-recommends"]);
+    download.arg("-o").arg(format!("Dir::Cache::archives={}", fetched.display())).arg(package);
+    run_limited(&mut download, Some(APT_LIMIT))?;
+    for entry in fetched.read_dir()? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "deb") {
+            run_silently(Command::new("dpkg-deb").arg("--extract").arg(&path).arg(into))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a package is installed.

@@ -8,6 +8,7 @@ mod dev;
 mod distro_rust;
 mod fuzz;
 mod measure;
+mod mosquitto_broker;
 mod pins;
 mod process;
 mod programs;

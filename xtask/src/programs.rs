@@ -24,6 +24,7 @@ pub(crate) const NPM: Program = program("npm", &["npm"], "npm");
 /// The tools that everybody's first steps use.
 const MOSQUITTO_PUB: Program = program("mosquitto_pub", &["mosquitto_pub"], "mosquitto-clients");
 const MOSQUITTO_SUB: Program = program("mosquitto_sub", &["mosquitto_sub"], "mosquitto-clients");
+const MOSQUITTO_RR: Program = program("mosquitto_rr", &["mosquitto_rr"], "mosquitto-clients");
 const CHROMIUM: Program = program(
     "Chromium",
     &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"],
@@ -35,10 +36,10 @@ pub(crate) const CHROMEDRIVER: Program = program("chromedriver", &["chromedriver
 pub(crate) const PYTHON: Program =
     Program { is_whole: has_venv, ..program("Python with venv", &["python3"], "python3-venv") };
 
-/// What the system's tests run beside cargo. The Mosquitto broker is not among them: its Debian package starts a broker
-/// on port 1883, where `cargo xtask run` wants to listen.
+/// What the system's tests run beside cargo. The Mosquitto broker is not among them: it must not be installed as its service
+/// (`mosquitto_broker.rs`).
 pub(crate) const OF_THE_TESTS: &[Program] =
-    &[MOSQUITTO_PUB, MOSQUITTO_SUB, CHROMIUM, CHROMEDRIVER, NODE, NPM, PYTHON];
+    &[MOSQUITTO_PUB, MOSQUITTO_SUB, MOSQUITTO_RR, CHROMIUM, CHROMEDRIVER, NODE, NPM, PYTHON];
 
 const fn program(what: &'static str, names: &'static [&'static str], package: &'static str) -> Program {
     Program { what, names, package, is_whole: || true }

@@ -1,8 +1,9 @@
 //! The chore `test`: every test there is, natively, as wasm and through a real browser.
 //!
 //! What the crate `tests` gets through its environment: `HEARTH_BIN`, the server with the web app inside;
-//! `HEARTH_NODE_MODULES`, npm's packages; `HEARTH_PYTHON`, an interpreter with the packages of PyPI. The programs
-//! mosquitto_pub, mosquitto_sub, chromedriver and node are on its PATH.
+//! `HEARTH_NODE_MODULES`, npm's packages; `HEARTH_PYTHON`, an interpreter with the packages of PyPI;
+//! `HEARTH_MOSQUITTO`, the broker Mosquitto. The programs mosquitto_pub, mosquitto_sub, mosquitto_rr, chromedriver and node are on
+//! its PATH.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,6 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::mosquitto_broker;
 use crate::pins::WASM_TARGET;
 use crate::process::{run_openly, run_watched};
 use crate::programs::{self, CHROMEDRIVER};
@@ -31,6 +33,7 @@ struct Tally {
 pub(crate) fn test(workspace: &Workspace, filters: &[OsString]) -> Result<()> {
     programs::ensure(programs::OF_THE_TESTS)?;
     let clients = TestClients::ensure(workspace)?;
+    let mosquitto = mosquitto_broker::ensure(workspace)?;
     let web = WebTools::ensure(workspace)?;
     web.build(workspace)?;
     // One selection of packages for building and testing: another one would have other features, and compile everything
@@ -43,6 +46,7 @@ pub(crate) fn test(workspace: &Workspace, filters: &[OsString]) -> Result<()> {
     cargo.args(["test", "--locked", "--workspace", "--no-fail-fast", "--"]).args(filters);
     cargo.env("HEARTH_BIN", workspace.program("debug", "hearth"));
     cargo.env("HEARTH_NODE_MODULES", &clients.node_modules).env("HEARTH_PYTHON", &clients.python);
+    cargo.env("HEARTH_MOSQUITTO", mosquitto);
     let mut is_good = run_counted(&mut cargo, &mut tally)?;
     if has_wasm_tests(&workspace.root.join("frontend"))? {
         is_good &= run_counted(wasm_tests(workspace, &web)?.args(filters), &mut tally)?;
