@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use hearth_protocol::connection::client::{Client, ClientEvent, ClientOptions, Token};
-use hearth_protocol::packet::{Publish, SubscribeProperties, Subscription};
+use hearth_protocol::packet::{Disconnect, Publish, SubscribeProperties, Subscription};
 use hearth_protocol::{QoS, ReasonCode, Time, Version};
 
 use crate::process::PATIENCE;
@@ -31,6 +31,11 @@ impl Device {
         if version.is_v5() {
             options.properties.session_expiry = Some(3600);
         }
+        Self::with_options(options)
+    }
+
+    /// A device that is not connected yet.
+    pub fn with_options(options: ClientOptions) -> Self {
         Self {
             client: Client::new(options),
             stream: None,
@@ -57,22 +62,32 @@ impl Device {
     /// Subscribes and waits for SUBACK.
     #[track_caller]
     pub fn subscribe(&mut self, filter: &str, qos: QoS) {
-        let subscription = Subscription::new(topic_filter(filter), qos);
+        let reasons = self.subscribe_all(vec![Subscription::new(topic_filter(filter), qos)]);
+        assert!(reasons.iter().all(|reason| !reason.is_failure()), "{reasons:?}");
+    }
+
+    /// Sends one SUBSCRIBE and gives the codes of its SUBACK.
+    #[track_caller]
+    pub fn subscribe_all(&mut self, subscriptions: Vec<Subscription>) -> Vec<ReasonCode> {
         let now = self.now();
-        let subscribed =
-            self.client.subscribe(now, vec![subscription], SubscribeProperties::default()).unwrap();
-        let reasons = self.wait_for("SUBACK", |event| match event {
+        let subscribed = self.client.subscribe(now, subscriptions, SubscribeProperties::default()).unwrap();
+        self.wait_for("SUBACK", |event| match event {
             ClientEvent::Subscribed { token, reasons } if *token == subscribed => Some(reasons.clone()),
             _ => None,
-        });
-        assert!(reasons.iter().all(|reason| !reason.is_failure()), "{reasons:?}");
+        })
     }
 
     /// Hands a message to the client machine, connected or not.
     #[track_caller]
     pub fn publish(&mut self, topic: &str, payload: &str, qos: QoS) -> Token {
+        self.publish_whole(message(topic, payload.as_bytes(), qos))
+    }
+
+    /// As [`Device::publish`], with everything that a message may carry.
+    #[track_caller]
+    pub fn publish_whole(&mut self, publish: Publish) -> Token {
         let now = self.now();
-        self.client.publish(now, message(topic, payload.as_bytes(), qos)).unwrap()
+        self.client.publish(now, publish).unwrap()
     }
 
     /// Waits until the broker has taken a message over.
@@ -101,6 +116,14 @@ impl Device {
             assert!(Instant::now() < deadline, "waited for the end of the connection");
             self.turn();
         }
+    }
+
+    /// Ends the connection with DISCONNECT and waits until the broker has closed it.
+    #[track_caller]
+    pub fn leave(&mut self) {
+        let now = self.now();
+        self.client.disconnect(now, Disconnect::new(ReasonCode::Success));
+        self.wait_for_end();
     }
 
     /// Cuts the connection.

@@ -7,6 +7,7 @@ mod debian;
 mod dev;
 mod distro_rust;
 mod fuzz;
+mod interop;
 mod measure;
 mod mosquitto_broker;
 mod pins;
@@ -44,6 +45,8 @@ Hearth's chores. Each sets up what it needs and is not there yet, in pinned vers
     cargo xtask conformance          every clause of MQTT 3.1.1 and 5.0 against its tests, into docs/conformance.md;
                                      with --check only whether that page is what the tests' markers say
     cargo xtask fuzz [TARGET] [-- N] looks for inputs that a fuzz target does not survive, N seconds each (600)
+    cargo xtask interop              other clients, and Mosquitto as the broker, into docs/interoperability.md;
+                                     with --check only whether that page is what the run says
     cargo xtask size                 bytes of the web app's first load, and which crate they come from
     cargo xtask measure              resident memory and start time of the release program
     cargo xtask clean-tools          remove the tools that xtask installed
@@ -81,6 +84,7 @@ fn obey(arguments: Vec<OsString>) -> Result<()> {
         "check" => check::check(&Workspace::find()?),
         "conformance" => conformance::conformance(&Workspace::find()?, &rest),
         "fuzz" => fuzz::fuzz(&Workspace::find()?, &rest),
+        "interop" => interop::interop(&Workspace::find()?, &rest),
         "size" => size::size(&Workspace::find()?),
         "measure" => measure::measure(&Workspace::find()?),
         "clean-tools" => tools::clean(&Workspace::find()?),

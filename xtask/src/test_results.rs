@@ -1,6 +1,7 @@
 //! What became of each test, read from the lines of the test runner.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
@@ -27,8 +28,12 @@ pub(crate) struct Results {
 const TESTS_AT_ONCE: &str = "--test-threads=8";
 
 impl Results {
-    /// Builds the broker and the tests of `module` and runs these.
-    pub(crate) fn of_run(workspace: &Workspace, module: &str) -> Result<Self> {
+    /// Builds the broker and the tests of `module` and runs these, with more variables in their environment.
+    pub(crate) fn of_run(
+        workspace: &Workspace,
+        module: &str,
+        environment: &[(&str, PathBuf)],
+    ) -> Result<Self> {
         step("building the broker", || {
             let mut cargo = workspace.cargo();
             run_openly(cargo.args(["build", "--locked", "--package", "hearth", "--bin", "hearth"]))
@@ -37,6 +42,7 @@ impl Results {
         cargo.args(["test", "--locked", "--package", "hearth-tests", "--test", "system", "--no-fail-fast"]);
         cargo.args(["--", &format!("{module}::"), TESTS_AT_ONCE]);
         cargo.env("HEARTH_BIN", workspace.program("debug", "hearth"));
+        cargo.envs(environment.iter().map(|(name, value)| (name, value)));
         let mut results = Self::default();
         let is_good = run_watched(&mut cargo, |line| results.add(line))?;
         if results.by_test.is_empty() {

@@ -229,7 +229,23 @@ fn heard_from_line(line: &str) -> Option<Heard> {
     })
 }
 
+/// Without iterators over single digits, which take seconds for megabytes when they are not optimized.
 fn bytes_from_hex(hex: &str) -> Vec<u8> {
-    let digit = |digit: u8| char::from(digit).to_digit(16).expect("hexadecimal digits") as u8;
-    hex.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+    const DIGITS: [u8; 256] = {
+        let mut digits = [0; 256];
+        let mut digit = 0;
+        while digit < 16 {
+            digits[b"0123456789abcdef"[digit] as usize] = digit as u8;
+            digit += 1;
+        }
+        digits
+    };
+    let hex = hex.as_bytes();
+    let mut bytes = vec![0; hex.len() / 2];
+    let mut index = 0;
+    while index < bytes.len() {
+        bytes[index] = DIGITS[hex[2 * index] as usize] << 4 | DIGITS[hex[2 * index + 1] as usize];
+        index += 1;
+    }
+    bytes
 }

@@ -17,7 +17,7 @@ const SHARED_MESSAGES: usize = 30;
 /// Topics of one SUBSCRIBE.
 const MANY_FILTERS: usize = 100;
 
-/// A scenario.
+/// A scenario, which is a column of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     QosPairs,
@@ -41,6 +41,35 @@ pub struct Stage {
 }
 
 impl Scenario {
+    pub const ALL: [Self; 10] = [
+        Self::QosPairs,
+        Self::Retained,
+        Self::Will,
+        Self::PersistentSession,
+        Self::SharedSubscription,
+        Self::LargePayload,
+        Self::EmptyPayload,
+        Self::Utf8Topics,
+        Self::ManyFilters,
+        Self::RequestResponse,
+    ];
+
+    /// The heading of its column.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::QosPairs => "all QoS pairs",
+            Self::Retained => "retained",
+            Self::Will => "will",
+            Self::PersistentSession => "persistent session",
+            Self::SharedSubscription => "shared subscription",
+            Self::LargePayload => "10 MB payload",
+            Self::EmptyPayload => "empty payload",
+            Self::Utf8Topics => "UTF-8 topics",
+            Self::ManyFilters => "100 topics in one SUBSCRIBE",
+            Self::RequestResponse => "request and response",
+        }
+    }
+
     pub fn play(self, mut stage: Stage) {
         match self {
             Self::QosPairs => stage.play_qos_pairs(),

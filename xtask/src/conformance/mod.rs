@@ -27,7 +27,7 @@ const PAGE: &str = "docs/conformance.md";
 pub(crate) fn conformance(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     match arguments {
         [] => {
-            let results = Results::of_run(workspace, MODULE)?;
+            let results = Results::of_run(workspace, MODULE, &[])?;
             let ledger = ledger(workspace, |test| results.of(test))?;
             let page = workspace.root.join(PAGE);
             fs::write(&page, page::page(&ledger))
