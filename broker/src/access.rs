@@ -56,8 +56,9 @@ pub trait Access: Send + Sync {
     /// known is denied with [`ReasonCode::BadAuthenticationMethod`] [MQTT-4.12.0-1].
     fn connect(&self, peer: &Peer, connect: &Connect) -> Admission;
 
-    /// Whether a client that is connected may stay, when the rules have changed. Rules that never change let all stay.
-    fn remains(&self, _subject: Subject<'_>) -> Decision {
+    /// Whether a client that is connected may stay, when the rules have changed; `is_local` is what [`Peer::is_local`]
+    /// said of its connection. Rules that never change let all stay.
+    fn remains(&self, _subject: Subject<'_>, _is_local: bool) -> Decision {
         Decision::Allow
     }
 

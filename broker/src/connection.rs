@@ -39,6 +39,8 @@ pub(crate) struct Connection {
     pub(crate) protocol: ServerConnection,
     /// Until CONNECT is accepted.
     pub(crate) peer: Option<Box<Peer>>,
+    /// What is left of `peer` then: [`Peer::is_local`].
+    pub(crate) is_local: bool,
     /// Index of the session, once CONNECT was accepted.
     pub(crate) session: Option<u32>,
     /// While the client has to show who it is, and as long as it may show it again.

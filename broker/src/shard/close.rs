@@ -49,8 +49,10 @@ impl Shard {
             .connections
             .iter()
             .filter(|(_, connection)| {
-                let session = connection.session.map(|session| &self.sessions[session]);
-                session.is_some_and(|session| self.shared.access.remains(session.subject()) == Decision::Deny)
+                connection.session.is_some_and(|session| {
+                    let subject = self.sessions[session].subject();
+                    self.shared.access.remains(subject, connection.is_local) == Decision::Deny
+                })
             })
             .map(|(index, Connection { generation, .. })| ConnectionId {
                 index: index as u32,
@@ -58,7 +60,7 @@ impl Shard {
             })
             .collect();
         for id in unwanted {
-            let detail = "its user is not there any more".to_owned();
+            let detail = "the rules that hold now would not let it in".to_owned();
             self.end_connection(now, id, EndReason::NotAuthorized { detail });
         }
     }

@@ -95,6 +95,7 @@ impl Shard {
         let index = self.connections.insert(Connection {
             generation: self.generation_next,
             protocol: ServerConnection::new(self.shared.limits.packet_bytes_max),
+            is_local: peer.is_local,
             peer: Some(Box::new(peer)),
             session: None,
             authentication: None,

@@ -123,12 +123,13 @@ impl Access for Policies {
         policy.admit_anonymous(peer)
     }
 
-    fn remains(&self, subject: Subject<'_>) -> Decision {
+    fn remains(&self, subject: Subject<'_>, is_local: bool) -> Decision {
         let policy = self.current();
-        let is_there = subject.identity.user_name.as_deref().is_none_or(|name| {
-            self.is_own(name) || policy.users.as_ref().is_some_and(|users| users.find(name).is_some())
-        });
-        if is_there { Decision::Allow } else { Decision::Deny }
+        let may_stay = match subject.identity.user_name.as_deref() {
+            Some(name) => self.is_own(name) || policy.users.as_ref().is_some_and(|users| users.has(name)),
+            None => policy.anonymous.allows(is_local, policy.users.is_some()),
+        };
+        if may_stay { Decision::Allow } else { Decision::Deny }
     }
 
     fn publish(&self, _: Subject<'_>, _: &TopicName) -> Decision {

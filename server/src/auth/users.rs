@@ -113,6 +113,11 @@ impl Users {
         self.by_name.get_key_value(name)
     }
 
+    /// Whether there is one of this name, which is prepared.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
     /// What a password is checked against that is given for a name that is not there.
     pub(crate) fn decoy(&self, name: &str) -> Verifier {
         // As most of the others have it, or it would be told by this.

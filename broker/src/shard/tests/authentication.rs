@@ -28,7 +28,7 @@ impl Access for Riddler {
         }
     }
 
-    fn remains(&self, subject: Subject<'_>) -> Decision {
+    fn remains(&self, subject: Subject<'_>, _is_local: bool) -> Decision {
         let gone = self.gone.lock().unwrap();
         let is_gone = subject.identity.user_name.as_ref().is_some_and(|name| gone.contains(&**name));
         if is_gone { Decision::Deny } else { Decision::Allow }

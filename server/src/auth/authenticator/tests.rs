@@ -179,9 +179,14 @@ async fn a_user_who_is_removed_during_the_exchange_is_not_let_in() {
     let (step, _) = exchange(&authenticator, ("ann", "pencil"), removed);
     assert_eq!(reason(&step), Some(ReasonCode::NotAuthorized));
     let subject = |name: Option<&str>| Identity { user_name: name.map(Into::into) };
-    for (name, expected) in [(Some("ann"), Decision::Deny), (None, Decision::Allow)] {
-        assert_eq!(policies.remains(Subject { client_id: "c", identity: &subject(name) }), expected);
+    let remains =
+        |name, is_local| policies.remains(Subject { client_id: "c", identity: &subject(name) }, is_local);
+    for is_local in [true, false] {
+        assert_eq!(remains(Some("ann"), is_local), Decision::Deny);
+        assert_eq!(remains(None, is_local), Decision::Deny, "who may not come in may not stay either");
     }
+    policies.replace(Policy { users: Some(users()), anonymous: Anonymous::Local });
+    assert_eq!([true, false].map(|is_local| remains(None, is_local)), [Decision::Allow, Decision::Deny]);
 }
 
 #[tokio::test]
@@ -256,7 +261,8 @@ async fn what_runs_inside_of_the_process_comes_in_whatever_the_rules_are() {
         assert!(reason(&ask_password(&authenticator, "$demo", "guess").await.0).is_some());
         policies.replace(Policy { users: None, anonymous: Anonymous::No });
         let identity = Identity { user_name: Some("$demo".into()) };
-        assert_eq!(policies.remains(Subject { client_id: "c", identity: &identity }), Decision::Allow);
+        let demo = Subject { client_id: "c", identity: &identity };
+        assert_eq!(policies.remains(demo, true), Decision::Allow);
     }
 }
 
