@@ -34,4 +34,6 @@ pub enum ListenerKind {
     Http,
     /// MQTT over WebSocket at any path.
     Ws,
+    /// All of it on one port: MQTT over TCP, the web app, and MQTT over WebSocket at `/mqtt`.
+    One,
 }

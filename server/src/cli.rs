@@ -62,6 +62,9 @@ struct CommandLine {
     /// Serve MQTT over WebSocket here, at any path [default: localhost:9001]
     #[arg(long, value_name = "ADDR")]
     ws: Vec<String>,
+    /// Serve all of this on one port here: MQTT, the web app, and MQTT over WebSocket at /mqtt [default: none]
+    #[arg(long, value_name = "ADDR")]
+    one: Vec<String>,
     /// Check user names and passwords against this file [default: users.toml in the folder of --data, if it is there]
     #[arg(long, value_name = "FILE")]
     users: Option<String>,
@@ -208,6 +211,7 @@ impl CommandLine {
             ("--mqtt", list(self.mqtt)),
             ("--http", list(self.http)),
             ("--ws", list(self.ws)),
+            ("--one", list(self.one)),
             ("--users", word(self.users)),
             ("--anonymous", word(self.anonymous)),
             ("--shards", word(self.shards)),

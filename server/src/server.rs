@@ -64,6 +64,7 @@ struct Entrances {
     mqtt: Entrance,
     http: Entrance,
     ws: Entrance,
+    one: Entrance,
 }
 
 impl Entrances {
@@ -71,7 +72,9 @@ impl Entrances {
         let gate = |origins: &AllowedOrigins| Gate::new(door.clone(), origins.clone());
         let mqtt = any(websocket::upgrade).with_state(gate(&config.http_allowed_origins));
         let places = Arc::new(Semaphore::new(config.door.http_connections_max.min(Semaphore::MAX_PERMITS)));
-        let service = |router| Service::Http(HttpService::new(router, Arc::clone(&places), door.clone()));
+        let service = |router| HttpService::new(router, Arc::clone(&places), door.clone());
+        let app = service(http::router(mqtt, status));
+        let websockets = service(websocket::router(gate(&config.ws_allowed_origins)));
         let proxies = Arc::new(config.trusted_proxies.clone());
         let entrance = |kind, service| {
             let has_proxies = config.proxy_listeners.contains(&kind);
@@ -79,8 +82,9 @@ impl Entrances {
         };
         Self {
             mqtt: entrance(Kind::Mqtt, Service::Mqtt),
-            http: entrance(Kind::Http, service(http::router(mqtt, status))),
-            ws: entrance(Kind::Ws, service(websocket::router(gate(&config.ws_allowed_origins)))),
+            http: entrance(Kind::Http, Service::Http(app.clone())),
+            ws: entrance(Kind::Ws, Service::Http(websockets)),
+            one: entrance(Kind::One, Service::One(app)),
         }
     }
 
@@ -89,6 +93,7 @@ impl Entrances {
             Kind::Mqtt => &self.mqtt,
             Kind::Http => &self.http,
             Kind::Ws => &self.ws,
+            Kind::One => &self.one,
         }
     }
 }
@@ -104,10 +109,8 @@ impl Server {
         let users = users_file.read()?;
         let policies = Policies::new(Policy { users, anonymous: config.auth_anonymous });
         let mut bound = Vec::new();
-        for (kind, addresses) in
-            [(Kind::Mqtt, &config.mqtt), (Kind::Http, &config.http), (Kind::Ws, &config.ws)]
-        {
-            for address in addresses {
+        for kind in Kind::ALL {
+            for address in config.addresses(kind) {
                 bound.push(Bound::bind(kind, address, config).await?);
             }
         }
@@ -158,9 +161,11 @@ impl Server {
     }
 
     fn start_demo(&self, config: &Config, credentials: &Credentials) {
-        let address = self.tcp_address(Kind::Mqtt).map(demo::reachable);
-        let is_taken_for_proxy =
-            config.proxy_listeners.contains(&Kind::Mqtt) && config.trusted_proxies.trusts(address);
+        let found =
+            [Kind::Mqtt, Kind::One].into_iter().find_map(|kind| Some((kind, self.tcp_address(kind)?)));
+        let address = found.map(|(_, address)| demo::reachable(address));
+        let is_taken_for_proxy = found.is_some_and(|(kind, _)| config.proxy_listeners.contains(&kind))
+            && config.trusted_proxies.trusts(address);
         let greeting = if is_taken_for_proxy { LOCAL_HEADER } else { &[] };
         demo::spawn(address, greeting, credentials, &self.tasks, &self.stop);
     }
@@ -197,6 +202,7 @@ impl From<&Listening> for hearth_api::Listener {
             Kind::Mqtt => ListenerKind::Mqtt,
             Kind::Http => ListenerKind::Http,
             Kind::Ws => ListenerKind::Ws,
+            Kind::One => ListenerKind::One,
         };
         Self { kind, address: listening.address.to_string() }
     }

@@ -92,6 +92,11 @@ impl Hearth {
         self.address("ws")
     }
 
+    /// Where one port serves everything.
+    pub fn one(&self) -> SocketAddr {
+        self.address("one")
+    }
+
     /// The first unix socket.
     pub fn unix_socket(&self) -> &Path {
         self.unix_sockets.first().expect("the broker listens on a unix socket")

@@ -160,9 +160,18 @@ fn version_and_help_go_to_standard_output() {
     assert_eq!(ended.stdout.trim(), concat!("hearth ", env!("CARGO_PKG_VERSION")));
     let ended = HearthCommand::new().args(["--help"]).run();
     assert_eq!(ended.status.code(), Some(0));
-    for flag in
-        ["--config", "--data", "--mqtt", "--http", "--ws", "--shards", "--log", "--demo", "check-config"]
-    {
+    for flag in [
+        "--config",
+        "--data",
+        "--mqtt",
+        "--http",
+        "--ws",
+        "--one",
+        "--shards",
+        "--log",
+        "--demo",
+        "check-config",
+    ] {
         assert!(ended.stdout.contains(flag), "{flag} is explained: {}", ended.stdout);
     }
 }

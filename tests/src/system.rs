@@ -25,6 +25,7 @@ mod interop;
 mod lost_connections;
 mod malformed;
 mod mosquitto;
+mod one_port;
 mod process;
 mod proxy_protocol;
 mod reverse_proxy;

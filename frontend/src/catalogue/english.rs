@@ -202,6 +202,7 @@ pub(super) static ENGLISH: Catalogue = Catalogue {
     listener_mqtt: "MQTT",
     listener_http: "Web app",
     listener_ws: "MQTT over WebSocket",
+    listener_one: "MQTT and web app",
     client_id: "Client id",
     version: "Version",
     app_size: "App size",

@@ -202,6 +202,7 @@ pub(super) static GERMAN: Catalogue = Catalogue {
     listener_mqtt: "MQTT",
     listener_http: "Web-App",
     listener_ws: "MQTT über WebSocket",
+    listener_one: "MQTT und Web-App",
     client_id: "Client-ID",
     version: "Version",
     app_size: "Größe der App",

@@ -212,6 +212,7 @@ pub struct Catalogue {
     pub listener_mqtt: &'static str,
     pub listener_http: &'static str,
     pub listener_ws: &'static str,
+    pub listener_one: &'static str,
     pub client_id: &'static str,
     pub version: &'static str,
     pub app_size: &'static str,

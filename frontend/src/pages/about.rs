@@ -139,6 +139,7 @@ const fn listener_name(text: &'static Catalogue, kind: ListenerKind) -> &'static
         ListenerKind::Mqtt => text.listener_mqtt,
         ListenerKind::Http => text.listener_http,
         ListenerKind::Ws => text.listener_ws,
+        ListenerKind::One => text.listener_one,
     }
 }
 

@@ -32,9 +32,11 @@ fn example_command(info: Option<&Info>) -> String {
     let host = host_name(&href);
     let host = if host.is_empty() { "localhost" } else { host };
     let listeners = info.map(|info| info.listeners.as_slice()).unwrap_or_default();
-    let mut mqtt = listeners.iter().filter(|listener| listener.kind == ListenerKind::Mqtt);
     // A unix socket has no port, and no page is on its machine for sure.
-    let port = match mqtt.find_map(|listener| port(&listener.address)) {
+    let port_of = |kind| {
+        listeners.iter().filter(|listener| listener.kind == kind).find_map(|listener| port(&listener.address))
+    };
+    let port = match port_of(ListenerKind::Mqtt).or_else(|| port_of(ListenerKind::One)) {
         None | Some(MQTT_PORT) => String::new(),
         Some(port) => format!(" -p {port}"),
     };

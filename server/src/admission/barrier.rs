@@ -25,11 +25,13 @@ pub(crate) enum Barrier {
     HttpWriteTime,
     /// It comes through a proxy that did not say for whom, or not in the words of the PROXY protocol.
     ProxyHeader,
+    /// It speaks TLS, which is not served.
+    Tls,
 }
 
 impl Barrier {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::ConnectTime,
         Self::HalfOpen,
         Self::ConnectionsPerAddress,
@@ -40,6 +42,7 @@ impl Barrier {
         Self::HttpHeadTime,
         Self::HttpWriteTime,
         Self::ProxyHeader,
+        Self::Tls,
     ];
 
     pub(super) const fn as_index(self) -> usize {
@@ -59,6 +62,7 @@ impl Barrier {
             Self::HttpHeadTime => "limits.http_head_seconds_max",
             Self::HttpWriteTime => "limits.http_write_seconds_max",
             Self::ProxyHeader => "proxy_protocol.trusted",
+            Self::Tls => "one.listen",
         }
     }
 
@@ -66,6 +70,9 @@ impl Barrier {
     pub(super) const fn outcome(self) -> &'static str {
         match self {
             Self::HalfOpen => "connections wait to be let in",
+            Self::Tls => {
+                "a connection speaks TLS, which Hearth does not serve yet: let it connect without TLS"
+            }
             Self::ConnectTime
             | Self::ConnectionsPerAddress
             | Self::ConnectRate
@@ -89,7 +96,8 @@ impl Barrier {
             | Self::HttpConnections
             | Self::HttpHeadTime
             | Self::HttpWriteTime
-            | Self::ProxyHeader => ReasonCode::ServerBusy,
+            | Self::ProxyHeader
+            | Self::Tls => ReasonCode::ServerBusy,
         }
     }
 }

@@ -11,11 +11,13 @@ pub enum Kind {
     Http,
     /// MQTT over WebSocket at any path.
     Ws,
+    /// What [`Kind::Mqtt`] and [`Kind::Http`] serve, told apart by the first byte.
+    One,
 }
 
 impl Kind {
     /// Every kind, in the order of the settings.
-    pub const ALL: [Self; 3] = [Self::Mqtt, Self::Http, Self::Ws];
+    pub const ALL: [Self; 4] = [Self::Mqtt, Self::Http, Self::Ws, Self::One];
 
     /// Reads names of kinds; an empty list is none.
     pub(super) fn parse_all(items: &[String]) -> Result<Vec<Self>, String> {
@@ -45,6 +47,7 @@ impl fmt::Display for Kind {
             Self::Mqtt => "mqtt",
             Self::Http => "http",
             Self::Ws => "ws",
+            Self::One => "one",
         })
     }
 }

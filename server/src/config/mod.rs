@@ -54,9 +54,11 @@ pub struct Config {
     pub http: Vec<ListenAddress>,
     /// Where MQTT over WebSocket is served at any path; empty: nowhere.
     pub ws: Vec<ListenAddress>,
+    /// Where MQTT, the web app and MQTT over WebSocket share a port; empty: nowhere.
+    pub one: Vec<ListenAddress>,
     /// Permissions of the files of unix sockets.
     pub unix_permissions: u32,
-    /// Other sites whose pages may connect through an `http` listener.
+    /// Other sites whose pages may connect through an `http` or `one` listener.
     pub http_allowed_origins: AllowedOrigins,
     /// Sites whose pages may connect through a `ws` listener.
     pub ws_allowed_origins: AllowedOrigins,
@@ -97,6 +99,7 @@ impl Config {
             mqtt: machine.loopback(1883),
             http: machine.loopback(8080),
             ws: machine.loopback(9001),
+            one: Vec::new(),
             unix_permissions: 0o660,
             http_allowed_origins: AllowedOrigins::default(),
             ws_allowed_origins: AllowedOrigins::default(),
@@ -171,6 +174,16 @@ impl Config {
     pub fn users_file(&self) -> UsersFile {
         let path = self.auth_users.clone().unwrap_or_else(|| self.data.join("users.toml"));
         UsersFile { path, is_named: self.auth_users.is_some() }
+    }
+
+    /// Where a kind of listener listens.
+    pub fn addresses(&self, kind: Kind) -> &[ListenAddress] {
+        match kind {
+            Kind::Mqtt => &self.mqtt,
+            Kind::Http => &self.http,
+            Kind::Ws => &self.ws,
+            Kind::One => &self.one,
+        }
     }
 
     /// The settings that differ from `other`'s, as the lines of a TOML file would say them.

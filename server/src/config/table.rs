@@ -128,7 +128,8 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "http.allowed_origins",
         flag: None,
-        meaning: "Other web sites whose pages may connect to `/mqtt`, such as `https://panel.example`; `*` for all.",
+        meaning: "Other web sites whose pages may connect to `/mqtt`, such as `https://panel.example`; `*` for all. \
+                  It holds for `one` listeners too.",
         reason: "A page of a strange site must not reach the broker through a visitor's browser. Pages of the \
                  same host are always let in.",
         default_words: None,
@@ -149,6 +150,17 @@ pub static SETTINGS: &[Setting] = &[
         reason: "As `http.allowed_origins`.",
         default_words: None,
         field: Field::Origins(|config| &mut config.ws_allowed_origins),
+    },
+    Setting {
+        key: "one.listen",
+        flag: Some("--one"),
+        meaning: "Where one port serves all of this: MQTT, and the web app with MQTT over WebSocket at `/mqtt`, told \
+                  apart by the first byte. Ports, addresses or unix sockets, or `none`. The others stay as they are \
+                  unless they are turned off.",
+        reason: "Everybody knows the separate ports. This is for where one is all that a firewall or a router lets \
+                 through.",
+        default_words: None,
+        field: Field::Addresses(|config| &mut config.one),
     },
     Setting {
         key: "messages.check_payload_format",

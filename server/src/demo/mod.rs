@@ -38,7 +38,7 @@ pub(crate) fn spawn(
 ) {
     let Some(address) = address else {
         tracing::warn!(
-            "the simulated home needs a listener for MQTT over TCP: give --mqtt an address, or leave --demo out"
+            "the simulated home needs a listener for MQTT over TCP: give --mqtt or --one an address, or leave --demo out"
         );
         return;
     };

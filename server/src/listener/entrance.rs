@@ -10,6 +10,8 @@ use tokio::time::timeout_at;
 
 use super::accept::{Accepted, Acceptor};
 use super::door::{Caller, Door, FIRST_READ_BYTES, Visitor};
+use super::farewell;
+use super::first_byte::{Speech, TLS_REFUSAL, speech};
 use super::http::HttpService;
 use super::proxy_header::{Parsed, Spoken, parse};
 use crate::admission::Barrier;
@@ -45,6 +47,17 @@ pub(crate) enum Service {
     Mqtt,
     /// HTTP.
     Http(HttpService),
+    /// Both, told apart by what comes first.
+    One(HttpService),
+}
+
+/// Where a connection goes.
+#[derive(Clone, Copy, Debug)]
+enum Way<'a> {
+    Mqtt,
+    Http(&'a HttpService),
+    /// It speaks TLS, where nobody does.
+    Tls,
 }
 
 impl Entrance {
@@ -73,8 +86,8 @@ impl Entrance {
     async fn attend(self, mut visitor: Visitor) {
         let (address, deadline) = (visitor.caller.address, visitor.deadline);
         let introducing = timeout_at(deadline, self.introduce(&mut visitor));
-        match self.door.stop().run_until_cancelled(introducing).await {
-            Some(Ok(Ok(()))) => {}
+        let way = match self.door.stop().run_until_cancelled(introducing).await {
+            Some(Ok(Ok(way))) => way,
             Some(Ok(Err(lost))) => {
                 if matches!(lost, Lost::ProxyHeader(_)) {
                     self.door.admission().refuse(Barrier::ProxyHeader, address, None);
@@ -83,15 +96,34 @@ impl Entrance {
             }
             Some(Err(_)) => return self.door.admission().refuse(Barrier::ConnectTime, address, None),
             None => return,
-        }
-        match &self.service {
-            Service::Mqtt => self.door.receive(visitor).await,
-            Service::Http(http) => http.serve(visitor).await,
+        };
+        match way {
+            Way::Mqtt => self.door.receive(visitor).await,
+            Way::Http(http) => http.serve(visitor).await,
+            Way::Tls => {
+                self.door.admission().refuse(Barrier::Tls, visitor.caller.address, None);
+                if let Err(error) = farewell::send(visitor.socket, TLS_REFUSAL).await {
+                    tracing::debug!(?address, %error, "nobody was there to be told that there is no TLS");
+                }
+            }
         }
     }
 
-    /// Finds out who it really is, and whether too many come from there.
-    async fn introduce(&self, visitor: &mut Visitor) -> Result<(), Lost> {
+    /// Finds out who it really is, whether too many come from there, and what it speaks where that is open.
+    async fn introduce(&self, visitor: &mut Visitor) -> Result<Way<'_>, Lost> {
+        self.identify(visitor).await?;
+        match &self.service {
+            Service::Mqtt => Ok(Way::Mqtt),
+            Service::Http(http) => Ok(Way::Http(http)),
+            Service::One(http) => match visitor.read_speech().await? {
+                Speech::Mqtt => Ok(Way::Mqtt),
+                Speech::Http => Ok(Way::Http(http)),
+                Speech::Tls => Ok(Way::Tls),
+            },
+        }
+    }
+
+    async fn identify(&self, visitor: &mut Visitor) -> Result<(), Lost> {
         let is_proxy = self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(visitor.caller.address));
         if is_proxy {
             match visitor.read_proxy_header().await? {
@@ -121,6 +153,15 @@ impl Visitor {
                 }
                 Parsed::Bad(reason) => return Err(Lost::ProxyHeader(reason)),
                 Parsed::NeedMore => self.read_some().await?,
+            }
+        }
+    }
+
+    async fn read_speech(&mut self) -> Result<Speech, Lost> {
+        loop {
+            match self.bytes.first() {
+                Some(&first) => return Ok(speech(first)),
+                None => self.read_some().await?,
             }
         }
     }

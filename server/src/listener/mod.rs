@@ -6,6 +6,7 @@ pub(crate) mod client_id;
 mod door;
 mod entrance;
 mod farewell;
+mod first_byte;
 mod handshake;
 mod http;
 mod http_socket;
