@@ -1,22 +1,22 @@
 //! A device on the client machine of the product, with a blocking socket: what the browser app and bridges run too.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Instant;
 
 use bytes::BytesMut;
 use hearth_protocol::connection::client::{Client, ClientEvent, ClientOptions, Token};
 use hearth_protocol::packet::{Disconnect, Publish, SubscribeProperties, Subscription};
 use hearth_protocol::{QoS, ReasonCode, Time, Version};
 
+use crate::carrier::{Arrival, Carrier};
 use crate::process::PATIENCE;
 use crate::wire::{message, text, topic_filter};
 
 /// A device; between two connections it keeps its session.
 pub struct Device {
     client: Client,
-    stream: Option<TcpStream>,
+    carrier: Option<Carrier>,
     input: BytesMut,
     origin: Instant,
     events: VecDeque<ClientEvent>,
@@ -38,20 +38,23 @@ impl Device {
     pub fn with_options(options: ClientOptions) -> Self {
         Self {
             client: Client::new(options),
-            stream: None,
+            carrier: None,
             input: BytesMut::new(),
             origin: Instant::now(),
             events: VecDeque::new(),
         }
     }
 
-    /// Connects and gives whether the broker still had the session.
+    /// Connects over TCP and gives whether the broker still had the session.
     #[track_caller]
     pub fn connect(&mut self, broker: SocketAddr) -> bool {
-        let stream = TcpStream::connect(broker).expect("the broker takes a connection");
-        stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        stream.set_nodelay(true).unwrap();
-        self.stream = Some(stream);
+        self.connect_over(Carrier::tcp(broker))
+    }
+
+    /// As [`Device::connect`], over what is open already.
+    #[track_caller]
+    pub fn connect_over(&mut self, carrier: Carrier) -> bool {
+        self.carrier = Some(carrier);
         self.client.handle_open(self.now());
         self.wait_for("CONNACK", |event| match event {
             ClientEvent::Connected { session_present, .. } => Some(*session_present),
@@ -112,7 +115,7 @@ impl Device {
     #[track_caller]
     pub fn wait_for_end(&mut self) {
         let deadline = Instant::now() + PATIENCE;
-        while self.stream.is_some() {
+        while self.carrier.is_some() {
             assert!(Instant::now() < deadline, "waited for the end of the connection");
             self.turn();
         }
@@ -128,7 +131,7 @@ impl Device {
 
     /// Cuts the connection.
     pub fn cut(&mut self) {
-        if self.stream.take().is_some() {
+        if self.carrier.take().is_some() {
             self.input.clear();
             let now = self.now();
             self.client.handle_close(now);
@@ -148,7 +151,11 @@ impl Device {
                 }
                 seen += 1;
             }
-            assert!(self.stream.is_some(), "waited for {what}; the connection ended after {:?}", self.events);
+            assert!(
+                self.carrier.is_some(),
+                "waited for {what}; the connection ended after {:?}",
+                self.events
+            );
             assert!(Instant::now() < deadline, "waited for {what}; there came {:?}", self.events);
             self.turn();
         }
@@ -158,28 +165,23 @@ impl Device {
     #[track_caller]
     fn turn(&mut self) {
         let now = self.now();
-        let Some(stream) = &mut self.stream else { return };
+        let Some(carrier) = &mut self.carrier else { return };
         if let Some(output) = self.client.take_output() {
             // A broker that has just gone away is noticed by reading.
-            let _written = stream.write_all(&output);
+            let _written = carrier.send(&output);
         }
-        let mut buffer = [0; 16 * 1024];
-        match stream.read(&mut buffer) {
-            Ok(0) => self.cut(),
-            Ok(count) => {
-                self.input.extend_from_slice(&buffer[..count]);
+        match carrier.read(&mut self.input) {
+            Arrival::Bytes => {
                 self.client.handle_input(now, &mut self.input).expect("the broker keeps the rules");
             }
-            Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) => {
-                self.client.handle_timeout(now).expect("the broker answers in time");
-            }
-            Err(_reset) => self.cut(),
+            Arrival::Nothing => self.client.handle_timeout(now).expect("the broker answers in time"),
+            Arrival::End => self.cut(),
         }
         while let Some(event) = self.client.poll_event() {
             self.events.push_back(event);
         }
-        if let (Some(output), Some(stream)) = (self.client.take_output(), &mut self.stream) {
-            let _written = stream.write_all(&output);
+        if let (Some(output), Some(carrier)) = (self.client.take_output(), &mut self.carrier) {
+            let _written = carrier.send(&output);
         }
     }
 

@@ -14,6 +14,7 @@ mod authentication;
 mod broken_rules;
 mod broker_tcp;
 mod browser;
+mod carrier;
 mod conformance;
 mod delivery;
 mod device;

@@ -15,39 +15,49 @@ const USUAL_PLACE: &str = "/usr/sbin/mosquitto";
 
 /// A running Mosquitto that keeps nothing.
 pub struct MosquittoBroker {
-    address: SocketAddr,
+    tcp: SocketAddr,
+    web_socket: SocketAddr,
     process: Process,
     // Dropped last.
     _folder: TempDir,
 }
 
 impl MosquittoBroker {
-    /// Starts it on a free port of loopback.
+    /// Starts it on free ports of loopback.
     #[track_caller]
     pub fn start() -> Self {
-        // It takes no port 0: a port that was free a moment ago is the best there is.
+        // It takes no port 0: ports that were free a moment ago are the best there is.
         const TRIES: usize = 10;
-        (0..TRIES).find_map(|_| Self::try_start()).expect("Mosquitto starts on a free port")
+        (0..TRIES).find_map(|_| Self::try_start()).expect("Mosquitto starts on free ports")
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn tcp(&self) -> SocketAddr {
+        self.tcp
+    }
+
+    pub fn web_socket(&self) -> SocketAddr {
+        self.web_socket
     }
 
     fn try_start() -> Option<Self> {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let [tcp, web_socket] = [(), ()]
+            .map(|()| TcpListener::bind("127.0.0.1:0").unwrap())
+            .map(|listener| listener.local_addr().unwrap());
         let folder = TempDir::new().unwrap();
         let settings = folder.path().join("mosquitto.conf");
         let text = format!(
-            "listener {} {}\nallow_anonymous true\npersistence false\nlog_dest stderr\n",
-            address.port(),
-            address.ip()
+            "listener {} {}\nlistener {} {}\nprotocol websockets\n\
+             allow_anonymous true\npersistence false\nlog_dest stderr\n",
+            tcp.port(),
+            tcp.ip(),
+            web_socket.port(),
+            web_socket.ip(),
         );
         fs::write(&settings, text).unwrap();
         let process = Process::start("mosquitto", Command::new(executable()).arg("-c").arg(settings));
-        let mut broker = Self { address, process, _folder: folder };
+        let mut broker = Self { tcp, web_socket, process, _folder: folder };
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() {
+        while [tcp, web_socket].iter().any(|address| TcpStream::connect(address).is_err()) {
             if broker.process.wait_status(Duration::from_millis(5)).is_some() {
                 return None;
             }

@@ -1,14 +1,13 @@
 //! The client machine of the product: what its web app, bridges and demo devices are made of.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use hearth_protocol::connection::client::ClientOptions;
 use hearth_protocol::packet::{Publish, PublishProperties, Subscription, Will};
 use hearth_protocol::{QoS, TopicName, Version};
 
 use super::client::Connection;
-use super::message::{Content, Filter, Heard, Message, Properties, Session};
+use super::message::{Address, Content, Filter, Heard, Message, Properties, Session};
+use crate::carrier::Carrier;
 use crate::device::Device;
 use crate::wire::{self, text, topic_filter};
 
@@ -21,7 +20,7 @@ pub struct OwnClient {
 
 impl OwnClient {
     #[track_caller]
-    pub fn connect(broker: SocketAddr, version: Version, session: &Session) -> Self {
+    pub fn connect(broker: &Address, version: Version, session: &Session) -> Self {
         let mut options = ClientOptions::new(text(&session.id));
         options.version = version;
         options.clean_start = session.clean;
@@ -38,7 +37,10 @@ impl OwnClient {
             properties: Default::default(),
         });
         let mut device = Device::with_options(options);
-        let session_present = device.connect(broker);
+        let session_present = device.connect_over(match broker {
+            Address::Tcp(at) => Carrier::tcp(*at),
+            Address::WebSocket(at, path) => Carrier::web_socket(*at, path),
+        });
         Self { device, version, session_present }
     }
 }

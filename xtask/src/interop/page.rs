@@ -31,7 +31,8 @@ const SCENARIOS: &str = "
 - **request and response**: a question and its answer; in version 5.0 with response topic, correlation data, content type and user
   properties in their order.
 
-Over WebSocket, what hears connects through the web app's port at `/mqtt`, and what publishes through the port for WebSocket.
+Over WebSocket, what hears connects to Hearth through the web app's port at `/mqtt`, and what publishes through the port for
+WebSocket.
 ";
 
 /// The page as Markdown. The same table, versions and outcomes give the same bytes.
