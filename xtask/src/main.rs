@@ -73,7 +73,9 @@ fn obey(arguments: Vec<OsString>) -> Result<()> {
         rest.remove(0);
     }
     let chore = chore.to_string_lossy().into_owned();
-    if !matches!(chore.as_str(), "run" | "test" | "dev" | "conformance" | "fuzz") && !rest.is_empty() {
+    if !matches!(chore.as_str(), "run" | "test" | "dev" | "conformance" | "fuzz" | "interop")
+        && !rest.is_empty()
+    {
         bail!("`cargo xtask {chore}` takes no arguments, but was given {rest:?}");
     }
     match chore.as_str() {
