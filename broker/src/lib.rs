@@ -9,6 +9,7 @@ mod connection;
 mod delivery;
 mod effect;
 mod encoding;
+mod faults;
 #[cfg(feature = "generate")]
 pub mod generate;
 mod ids;

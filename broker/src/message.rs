@@ -7,6 +7,8 @@ use hearth_protocol::packet::{Publish, PublishProperties, Will};
 use hearth_protocol::property::UserProperties;
 use hearth_protocol::{QoS, Text, Time, TopicName};
 
+use crate::faults::{self, Fault};
+
 /// A message in memory of its own, shared by all that wait for it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message {
@@ -71,7 +73,7 @@ impl Message {
 
     /// Whether its time is over.
     pub(crate) fn is_expired(&self, now: Time) -> bool {
-        self.expires_at.is_some_and(|at| at <= now)
+        self.expires_at.is_some_and(|at| at <= now) && !faults::has(Fault::ExpiredSent)
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bytes::Bytes;
 use hearth_protocol::{Time, TopicFilter, TopicName};
 
+use crate::faults::{self, Fault};
 use crate::limits::Limit;
 use crate::message::Message;
 
@@ -52,7 +53,9 @@ impl RetainedStore {
         let key = Key::of(&message.topic);
         let mut content = self.write();
         if message.payload.is_empty() {
-            content.remove(&key);
+            if !faults::has(Fault::RemovalIgnored) {
+                content.remove(&key);
+            }
             return Ok(());
         }
         if self.exceeded_by(&content, &key, message).is_some() {
@@ -62,7 +65,9 @@ impl RetainedStore {
                 return Err(limit);
             }
         }
-        content.insert(key, message);
+        if !(faults::has(Fault::FirstRetained) && content.messages.contains_key(&key)) {
+            content.insert(key, message);
+        }
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use hearth_protocol::{QoS, Text, Time, TopicFilter, Version};
 
 use crate::access::{Identity, Subject};
 use crate::delivery::Delivery;
+use crate::faults::{self, Fault};
 use crate::ids::SessionId;
 use crate::limits::LimitSet;
 use crate::queue::Queue;
@@ -146,6 +147,9 @@ impl Session {
         let Some(flow) = &mut self.flow else { return };
         flow.replays.retain_mut(Replay::pause);
         flow.queue.keep_acknowledged();
+        if faults::has(Fault::QueueForgotten) {
+            flow.queue = Queue::new();
+        }
         self.forget_flow();
     }
 
@@ -171,7 +175,7 @@ impl Session {
     /// Whether a QoS 1 or 2 message may go out now, with no other to let pass first.
     pub(crate) fn is_clear(&self) -> bool {
         self.flow.as_ref().is_none_or(|flow| {
-            flow.queue.is_empty()
+            (flow.queue.is_empty() || faults::has(Fault::QueueOvertaken))
                 && flow.replays.is_empty()
                 && !flow.outbound.is_redelivering()
                 && flow.outbound.has_room()

@@ -14,6 +14,7 @@ use hearth_protocol::{QoS, TopicFilter, TopicName};
 pub(crate) use cache::Route;
 pub(crate) use group::{Availability, Choice, Group, Groups, Room};
 
+use crate::faults::{self, Fault};
 use crate::ids::ShardId;
 use crate::interest::Interest;
 use cache::Cache;
@@ -147,7 +148,7 @@ impl Router {
     pub(crate) fn unsubscribe(&mut self, interest: &Interest, place: Place, session: u32) {
         self.generation += 1;
         let pattern = self.trie.pattern(place);
-        if self.trie.remove(place, session) {
+        if self.trie.remove(place, session) && !faults::has(Fault::InterestKept) {
             interest.remove(self.shard, &pattern);
         }
     }

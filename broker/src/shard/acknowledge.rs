@@ -4,6 +4,7 @@ use hearth_protocol::packet::{Packet, PacketId, PublishAck};
 use hearth_protocol::{ReasonCode, Time};
 
 use super::Shard;
+use crate::faults::{self, Fault};
 use crate::ids::ConnectionId;
 
 impl Shard {
@@ -34,7 +35,9 @@ impl Shard {
     }
 
     pub(super) fn on_pubrel(&mut self, now: Time, id: ConnectionId, session: u32, ack: &PublishAck) {
-        if self.sessions[session].flow_mut().inbound.release(ack.packet_id) {
+        if faults::has(Fault::InboundIdKept)
+            || self.sessions[session].flow_mut().inbound.release(ack.packet_id)
+        {
             self.send(id, &Packet::PubComp(PublishAck::success(ack.packet_id)));
         } else {
             let detail = "PUBREL: no QoS 2 message of the client is held under this packet identifier";
@@ -58,6 +61,9 @@ impl Shard {
     }
 
     pub(super) fn on_pubcomp(&mut self, now: Time, session: u32, ack: &PublishAck) {
+        if faults::has(Fault::OutboundIdKept) {
+            return;
+        }
         if self.sessions[session].flow_mut().outbound.handle_pubcomp(ack.packet_id).is_ok() {
             self.send_queue(now, session);
         }

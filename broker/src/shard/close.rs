@@ -11,6 +11,7 @@ use super::connect::life;
 use crate::access::Decision;
 use crate::connection::Connection;
 use crate::effect::{DropReason, Effect, EndReason, Event};
+use crate::faults::{self, Fault};
 use crate::ids::ConnectionId;
 use crate::message::Message;
 use crate::router::Group;
@@ -85,7 +86,7 @@ impl Shard {
             }
             session.expiry_seconds = expiry.min(self.shared.limits.session_expiry_max_seconds);
         }
-        if disconnect.reason == ReasonCode::Success {
+        if disconnect.reason == ReasonCode::Success && !faults::has(Fault::WillAfterGoodbye) {
             // An orderly end takes the will back [MQTT-3.14.4-3].
             self.set_will(session_index, None);
         }
@@ -151,7 +152,8 @@ impl Shard {
         let expiry = life(session.expiry_seconds);
         session.expires_at = expiry.map(|life| now.saturating_add(life));
         let delay = session.will.as_ref().map(|last| last.will.properties.delay.unwrap_or(0));
-        if let Some(delay) = delay.filter(|delay| *delay > 0 && session.expiry_seconds > 0) {
+        let may_wait = session.expiry_seconds > 0 && !faults::has(Fault::WillDelayIgnored);
+        if let Some(delay) = delay.filter(|delay| *delay > 0 && may_wait) {
             let at = now.saturating_add(Duration::from_secs(u64::from(delay)));
             // It goes out with the end of the session at the latest (3.1.3.2.2).
             let at = session.expires_at.map_or(at, |expires_at| at.min(expires_at));
@@ -173,6 +175,9 @@ impl Shard {
 
     /// Forgets a session and its subscriptions. A will that still waits goes out.
     pub(super) fn end_session(&mut self, now: Time, index: u32) {
+        if faults::has(Fault::WillForgotten) {
+            self.set_will(index, None);
+        }
         self.publish_will(now, index);
         let mut session = self.sessions.remove(index);
         for place in session.subscriptions.as_slice() {

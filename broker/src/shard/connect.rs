@@ -14,6 +14,7 @@ use super::timers::Timer;
 use crate::access::{Admission, Decision, Identity, Subject};
 use crate::authentication::Authentication;
 use crate::effect::{Effect, EndReason, Event};
+use crate::faults::{self, Fault};
 use crate::ids::ConnectionId;
 use crate::limits::{Limit, LimitSet};
 use crate::message::detached_will;
@@ -219,7 +220,7 @@ impl Shard {
         if let Some(session) = self.sessions.find(&client_id) {
             // What an anonymous client has subscribed to is not what a user wants to hear.
             let is_own = self.sessions[session].identity == identity;
-            if is_own && !connect.clean_start {
+            if is_own && (!connect.clean_start || faults::has(Fault::CleanStartIgnored)) {
                 return (session, true);
             }
             self.end_session(now, session);

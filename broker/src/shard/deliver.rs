@@ -11,6 +11,7 @@ use super::{Shard, mark_dirty};
 use crate::delivery::{Delivery, Outgoing};
 use crate::effect::{DropReason, Event};
 use crate::encoding::Form;
+use crate::faults::{self, Fault};
 use crate::router::{Audience, Choice, Group, Route, Target};
 use crate::session::NextReplayed;
 
@@ -66,7 +67,7 @@ impl Shard {
         let mut delivered = Delivered::default();
         self.encodings.clear();
         for target in &route.targets {
-            if target.audience != Audience::All {
+            if target.audience != Audience::All && !faults::has(Fault::NoLocalIgnored) {
                 let is_own = self.sessions[target.session].serial == outgoing.publisher;
                 if is_own != (target.audience == Audience::Own) {
                     continue;

@@ -12,6 +12,7 @@ use super::Shard;
 use crate::access::Decision;
 use crate::delivery::Outgoing;
 use crate::effect::{DropReason, Effect, Event, Forward};
+use crate::faults::{self, Fault};
 use crate::ids::ConnectionId;
 use crate::limits::Limit;
 use crate::message::Message;
@@ -25,7 +26,7 @@ impl Shard {
         let outcome = match (publish.qos, publish.packet_id) {
             (QoS::ExactlyOnce, Some(packet_id)) => {
                 let inbound = &mut self.sessions[session].flow_mut().inbound;
-                if !inbound.begin(packet_id) {
+                if !inbound.begin(packet_id) && !faults::has(Fault::DuplicateRouted) {
                     // It came before and is held: acknowledged again, routed no more [MQTT-4.3.3-10].
                     self.send(id, &Packet::PubRec(PublishAck::success(packet_id)));
                     return;
@@ -185,7 +186,7 @@ impl Shard {
             delivered.taken += usize::from(is_taken);
             delivered.refused += usize::from(!is_taken);
         }
-        for to in route.shards.iter() {
+        for to in route.shards.iter().filter(|_| !faults::has(Fault::NeighboursNotTold)) {
             self.stats.forwarded += 1;
             self.effects.push_back(Effect::Forward { to, forward: Forward::Message(outgoing.message()) });
         }

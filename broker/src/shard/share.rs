@@ -8,6 +8,7 @@ use hearth_protocol::{QoS, Time};
 use super::Shard;
 use crate::delivery::{Delivery, Outgoing};
 use crate::effect::{Assigned, DropReason, Effect, Forward};
+use crate::faults::{self, Fault};
 use crate::ids::SessionId;
 use crate::router::{Choice, Group, Room, SubscriptionOptions};
 use crate::session::Shares;
@@ -68,7 +69,7 @@ impl Shard {
                 self.effects.push_back(Effect::Forward { to: choice.shard, forward });
                 return true;
             }
-            if self.give(now, group, choice, outgoing) {
+            if self.give(now, group, choice, outgoing) && !faults::has(Fault::SharedTwice) {
                 return true;
             }
         }
@@ -112,6 +113,9 @@ impl Shard {
 
     /// Passes on what a session cannot be asked to acknowledge any more, or has not been sent yet.
     pub(super) fn pass_on(&mut self, now: Time, deliveries: Vec<Delivery>) {
+        if faults::has(Fault::ShareAbandoned) {
+            return;
+        }
         for delivery in deliveries {
             let Some(group) = &delivery.group else { continue };
             if delivery.message.is_expired(now) {

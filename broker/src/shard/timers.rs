@@ -7,6 +7,7 @@ use hearth_protocol::{ReasonCode, Time};
 
 use super::Shard;
 use crate::effect::EndReason;
+use crate::faults::{self, Fault};
 use crate::ids::{ConnectionId, SessionId};
 
 /// What a deadline is for. One that has moved or gone is seen when it comes, not before: nothing is searched.
@@ -97,7 +98,9 @@ impl Shard {
             return;
         };
         if deadline <= now {
-            self.end_connection(now, id, EndReason::KeepAlive);
+            if !faults::has(Fault::SilenceAllowed) {
+                self.end_connection(now, id, EndReason::KeepAlive);
+            }
         } else {
             self.timers.set(now, deadline, Timer::KeepAlive(id));
         }
@@ -128,6 +131,9 @@ impl Shard {
             self.publish_will(now, id.index);
         }
         if self.sessions[id.index].expires_at.is_some_and(|at| at <= now) {
+            if faults::has(Fault::SessionKept) {
+                return;
+            }
             self.stats.sessions_expired += 1;
             self.end_session(now, id.index);
         } else {

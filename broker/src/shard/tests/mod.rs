@@ -9,6 +9,7 @@ mod oracle;
 mod retained;
 mod sessions;
 mod shared;
+mod simulation;
 mod wills;
 mod wire;
 

@@ -1,0 +1,296 @@
+//! What a broker must do, as plain lists: told what comes in, it knows what has to go out.
+//!
+//! It sees the packets that reach a shard and those that a shard writes, and nothing of the broker's own state.
+
+mod acknowledge;
+mod check;
+mod connection;
+mod retained;
+mod sent;
+mod session;
+mod shares;
+mod subscribe;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use hearth_protocol::packet::Publish;
+use hearth_protocol::{QoS, Time, TopicName};
+
+use super::invariants::{Failure, Invariant};
+use connection::Connection;
+use retained::Value;
+use session::{Entry, Session};
+use shares::{Group, Share};
+
+/// Payloads above this are larger than a client with a maximum packet size takes.
+pub(super) const LARGE: usize = 200;
+
+/// The bounds of the broker that a client can notice.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) session_expiry_max: u32,
+    pub(super) inflight_max: u16,
+}
+
+/// A message that was taken.
+#[derive(Debug)]
+struct Message {
+    key: String,
+    /// Number of the client that published it.
+    publisher: usize,
+    /// Of the publisher, at that time.
+    session: u64,
+    topic: TopicName,
+    qos: QoS,
+    retain: bool,
+    expires_at: Option<Time>,
+    is_large: bool,
+}
+
+/// A broker as it should be.
+pub(super) struct Model {
+    now: Time,
+    terms: Terms,
+    /// The shard that the session of each client lives on.
+    shards: Vec<usize>,
+    /// Whether a client never sends a QoS 2 message twice by its own mistake.
+    honest: Vec<bool>,
+    /// In the order in which they were taken.
+    messages: Vec<Message>,
+    by_key: HashMap<String, Vec<usize>>,
+    /// Messages that another shard has to hear of, and whether they are on the way.
+    forwards: BTreeMap<(usize, usize), bool>,
+    /// Messages that were taken before this call, and those that another shard was told of.
+    taken_before: usize,
+    told: BTreeSet<(usize, usize)>,
+    sessions: BTreeMap<usize, Session>,
+    sessions_begun: u64,
+    connections: Vec<Connection>,
+    open: BTreeSet<usize>,
+    /// Connections that the broker has to close in this call, and those that it has closed.
+    closing: BTreeSet<usize>,
+    closed: BTreeSet<usize>,
+    /// Connections that ended in this call, for whatever reason.
+    ended: Vec<usize>,
+    retained: BTreeMap<TopicName, Vec<Value>>,
+    groups: BTreeMap<String, Group>,
+    shares: Vec<Share>,
+    /// How often each QoS 2 message was sent to a client for the first time, and how often the client took it.
+    sent_once: BTreeMap<(usize, String), usize>,
+    taken_once: BTreeMap<(usize, String), usize>,
+    failure: Option<Failure>,
+}
+
+impl Model {
+    pub(super) fn new(now: Time, terms: Terms, shards: Vec<usize>, honest: Vec<bool>) -> Self {
+        Self {
+            now,
+            terms,
+            shards,
+            honest,
+            messages: Vec::new(),
+            by_key: HashMap::new(),
+            forwards: BTreeMap::new(),
+            taken_before: 0,
+            told: BTreeSet::new(),
+            sessions: BTreeMap::new(),
+            sessions_begun: 0,
+            connections: Vec::new(),
+            open: BTreeSet::new(),
+            closing: BTreeSet::new(),
+            closed: BTreeSet::new(),
+            ended: Vec::new(),
+            retained: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            shares: Vec::new(),
+            sent_once: BTreeMap::new(),
+            taken_once: BTreeMap::new(),
+            failure: None,
+        }
+    }
+
+    /// The first promise that was not kept.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    pub(super) fn fail(&mut self, invariant: Invariant, detail: String) {
+        self.failure.get_or_insert(Failure { invariant, detail });
+    }
+
+    /// Whether a message with this key was taken.
+    pub(super) fn has_taken(&self, key: &str) -> bool {
+        self.by_key.contains_key(key)
+    }
+
+    /// The broker takes a message of a client's session.
+    fn take(&mut self, client: usize, session: u64, publish: &Publish) {
+        let key = key_of(publish);
+        let known = self.by_key.get(&key).map_or(&[][..], |known| known);
+        let is_second = publish.qos == QoS::ExactlyOnce
+            && !publish.payload.is_empty()
+            && self.honest[client]
+            && known.iter().any(|at| self.messages[*at].session == session);
+        if is_second {
+            self.fail(Invariant::ExactlyOnce, format!("client {client} sent {key} anew in one session"));
+        }
+        let expiry = publish.properties.as_ref().and_then(|properties| properties.message_expiry);
+        let message = Message {
+            key: key.clone(),
+            publisher: client,
+            session,
+            topic: publish.topic.clone(),
+            qos: publish.qos,
+            retain: publish.retain,
+            expires_at: expiry
+                .map(|seconds| self.now.saturating_add(Duration::from_secs(u64::from(seconds)))),
+            is_large: publish.payload.len() > LARGE,
+        };
+        let number = self.messages.len();
+        self.messages.push(message);
+        self.by_key.entry(key).or_default().push(number);
+        if publish.retain {
+            self.keep(number, publish.payload.is_empty());
+        }
+        let own = self.shards[client];
+        self.deliver(number, own);
+        for client in self.sessions.keys() {
+            let shard = self.shards[*client];
+            if shard != own && self.subscriptions_of(*client, number).is_some() {
+                self.forwards.insert((number, shard), false);
+            }
+        }
+        self.share(number);
+    }
+
+    /// A message reaches the sessions of a shard.
+    fn deliver(&mut self, number: usize, shard: usize) {
+        let clients: Vec<usize> =
+            self.sessions.keys().copied().filter(|client| self.shards[*client] == shard).collect();
+        for client in clients {
+            let Some((qos, retain, ids)) = self.subscriptions_of(client, number) else { continue };
+            let ended = &self.ended;
+            let Some(session) = self.sessions.get_mut(&client) else { continue };
+            let is_connected = session.link.is_some() || ended.contains(&session.link_last);
+            if qos > QoS::AtMostOnce || is_connected {
+                session.waiting.push(Entry { message: number, qos, retain, ids });
+            }
+        }
+    }
+
+    /// QoS, retain flag and identifiers of a message for a client, if one of its subscriptions asks for it.
+    fn subscriptions_of(&self, client: usize, number: usize) -> Option<(QoS, bool, Vec<u32>)> {
+        let message = &self.messages[number];
+        let session = self.sessions.get(&client)?;
+        let matching: Vec<_> = session
+            .subscriptions
+            .values()
+            .filter(|subscription| subscription.filter.matches(&message.topic))
+            .filter(|subscription| !(subscription.no_local && message.session == session.number))
+            .collect();
+        let qos = matching.iter().map(|subscription| subscription.qos.min(message.qos)).max()?;
+        let retain = message.retain && matching.iter().any(|subscription| subscription.retain_as_published);
+        let mut ids: Vec<u32> = matching.iter().filter_map(|subscription| subscription.id).collect();
+        ids.sort_unstable();
+        Some((qos, retain, ids))
+    }
+
+    /// A shard has put a message on the way to another one: which of those that were taken in this call. It may tell more
+    /// shards than it has to, but each of them once.
+    pub(super) fn on_forwarded(&mut self, key: &str, to: usize) -> Option<usize> {
+        let Some(known) = self.by_key.get(key) else {
+            self.fail(unexpected(key), format!("{key} is on the way to shard {to} and was not published"));
+            return None;
+        };
+        let is_it = |number: &usize| *number >= self.taken_before && !self.told.contains(&(*number, to));
+        let Some(number) = known.iter().copied().find(is_it) else {
+            self.fail(Invariant::ExactlyOnce, format!("{key} is on the way to shard {to} once more"));
+            return None;
+        };
+        self.told.insert((number, to));
+        if let Some(is_on_the_way) = self.forwards.get_mut(&(number, to)) {
+            *is_on_the_way = true;
+        }
+        Some(number)
+    }
+
+    /// A message arrives at another shard.
+    pub(super) fn on_arrived(&mut self, number: usize, shard: usize) {
+        self.forwards.remove(&(number, shard));
+        self.deliver(number, shard);
+    }
+
+    /// A call of the broker is over: what it had to do at once is done.
+    pub(super) fn end_call(&mut self) {
+        if self.closing != self.closed {
+            let detail = format!("closed {:?}, and had to close {:?}", self.closed, self.closing);
+            self.fail(Invariant::ConnectionsEndForAReason, detail);
+        }
+        self.closing.clear();
+        self.closed.clear();
+        self.taken_before = self.messages.len();
+        for link in std::mem::take(&mut self.ended) {
+            let connection = &self.connections[link];
+            if let Some(session) = self.sessions.get_mut(&connection.client)
+                && session.link.is_none()
+            {
+                session.waiting.retain(|entry| entry.qos > QoS::AtMostOnce);
+            }
+        }
+        let late = self.forwards.iter().find(|(_, is_on_the_way)| !**is_on_the_way);
+        if let Some(((number, shard), _)) = late {
+            let key = &self.messages[*number].key;
+            let detail = format!("shard {shard} has subscribers of {key} and was not told");
+            self.fail(missing(key), detail);
+        }
+    }
+
+    fn is_expired(&self, number: usize) -> bool {
+        self.messages[number].expires_at.is_some_and(|at| at <= self.now)
+    }
+
+    /// Seconds that a message has to live.
+    fn seconds_left(&self, number: usize) -> Option<u32> {
+        let at = self.messages[number].expires_at?;
+        u32::try_from(at.saturating_since(self.now).as_secs()).ok()
+    }
+
+    /// Whether the broker may leave out a message for a session.
+    fn is_excused(&self, session: &Session, number: usize) -> bool {
+        self.is_expired(number) || (session.packet_max.is_some() && self.messages[number].is_large)
+    }
+
+    /// Whether two messages come one after the other for every subscriber that gets both with one QoS.
+    fn are_in_order(&self, one: usize, other: usize) -> bool {
+        let (one, other) = (&self.messages[one], &self.messages[other]);
+        one.publisher == other.publisher && one.topic == other.topic
+    }
+}
+
+/// What tells one message from another: the start of its payload, or its topic when it has none.
+pub(super) fn key_of(publish: &Publish) -> String {
+    key(publish.topic.as_str(), &publish.payload)
+}
+
+pub(super) fn key(topic: &str, payload: &[u8]) -> String {
+    let end = payload.iter().position(|byte| *byte == b'.').unwrap_or(payload.len());
+    match &payload[..end] {
+        [] => format!("nothing on {topic}"),
+        start => String::from_utf8_lossy(start).into_owned(),
+    }
+}
+
+/// Which promise a message breaks that should not be there.
+fn unexpected(key: &str) -> Invariant {
+    if key.starts_with("will") { Invariant::WillsGoOutWhenTheyMust } else { Invariant::DeliveredAsSubscribed }
+}
+
+/// Which promise a message breaks that should be there.
+fn missing(key: &str) -> Invariant {
+    if key.starts_with("will") {
+        Invariant::WillsGoOutWhenTheyMust
+    } else {
+        Invariant::AcknowledgedIsDelivered
+    }
+}
