@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hearth_protocol::packet::{Publish, PublishProperties};
 use hearth_protocol::{QoS, Time, TopicName};
 
-use crate::message::{Message, expires_at};
+use crate::message::{Message, bytes_to_hold, expires_at};
 use crate::router::{Group, Route};
 
 /// A message that waits for one session or is under way to it.
@@ -112,6 +112,11 @@ impl<'a> Outgoing<'a> {
             Source::Message(_) => {}
         }
         self
+    }
+
+    /// What the message counts against a bound of bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        bytes_to_hold(self.topic, self.payload, self.properties)
     }
 
     /// The message to hold: made once, shared by all that hold it.

@@ -55,7 +55,7 @@ pub struct Assigned {
 }
 
 impl Forward {
-    /// What it counts against a bound of bytes: payload and topic.
+    /// What it counts against a bound of bytes: topic, payload and properties.
     pub fn bytes(&self) -> usize {
         self.message().bytes()
     }

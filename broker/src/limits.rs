@@ -28,22 +28,22 @@ pub struct Limits {
     pub inflight_max: u16,
     /// QoS 1 and 2 messages that wait for one session. 100,000: a night of a busy sensor network.
     pub queued_messages_max: usize,
-    /// Bytes of payload and topic that wait for one session. 64 MiB.
+    /// Bytes of topics, payloads and properties that wait for one session. 64 MiB.
     pub queued_bytes_max: usize,
     /// Bytes on their way to one connection above which QoS 0 messages for it are dropped and others wait.
     /// 1 MiB: a second of a fast client, and 1,000 stuck ones cost a gigabyte, not more.
     pub output_bytes_max: usize,
     /// Retained messages. 1,000,000.
     pub retained_messages_max: usize,
-    /// Bytes of payload and topic of retained messages. 1 GiB.
+    /// Bytes of topics, payloads and properties of retained messages. 1 GiB.
     pub retained_bytes_max: usize,
     /// Topic aliases that a client may use on one connection. 64: each holds a topic name.
     pub topic_alias_max: u16,
     /// Highest topic alias that the broker uses towards a client, if the client allows as many. 32: the topics of a
     /// chatty connection; each is held once more.
     pub topic_alias_out_max: u16,
-    /// Bytes of names and values of the user properties of one packet. 16 KiB: far above what tracing headers take,
-    /// and they are copied to every subscriber.
+    /// Bytes of the user properties of one packet, on the wire: five a pair beside its name and value. 16 KiB: far above
+    /// what tracing headers take, and they are copied to every subscriber.
     pub user_property_bytes_max: usize,
     /// Bytes of topic, payload and properties of a will. 64 KiB: it is held for as long as its client is connected.
     pub will_bytes_max: usize,

@@ -68,13 +68,32 @@ impl Message {
 
     /// What it counts against a bound of bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.payload.len() + self.topic.as_str().len()
+        bytes_to_hold(&self.topic, &self.payload, self.properties.as_deref())
     }
 
     /// Whether its time is over.
     pub(crate) fn is_expired(&self, now: Time) -> bool {
         self.expires_at.is_some_and(|at| at <= now) && !faults::has(Fault::ExpiredSent)
     }
+}
+
+/// What a message counts against a bound of bytes: whatever of it can be long, as it lies in memory. A pair of user
+/// properties takes room there even when both of its strings are empty.
+pub(crate) fn bytes_to_hold(
+    topic: &TopicName,
+    payload: &Bytes,
+    properties: Option<&PublishProperties>,
+) -> usize {
+    topic.as_str().len() + payload.len() + properties.map_or(0, property_bytes)
+}
+
+fn property_bytes(properties: &PublishProperties) -> usize {
+    let pairs: usize =
+        properties.user_properties.iter().map(|pair| size_of_val(pair) + pair.0.len() + pair.1.len()).sum();
+    pairs
+        + properties.content_type.as_ref().map_or(0, |text| text.len())
+        + properties.response_topic.as_ref().map_or(0, |topic| topic.as_str().len())
+        + properties.correlation_data.as_ref().map_or(0, Bytes::len)
 }
 
 pub(crate) fn expires_at(expiry: Option<u32>, now: Time) -> Option<Time> {

@@ -43,9 +43,10 @@ impl UserProperties {
         self.0.len()
     }
 
-    /// Bytes of all names and values.
+    /// Bytes on the wire, where a pair has an identifier and two lengths beside its name and value.
     pub fn bytes(&self) -> usize {
-        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+        const PAIR_BYTES: usize = 1 + 2 + 2;
+        self.0.iter().map(|(name, value)| PAIR_BYTES + name.len() + value.len()).sum()
     }
 
     /// Whether there is none.

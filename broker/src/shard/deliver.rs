@@ -153,7 +153,7 @@ impl Shard {
     fn enqueue(&mut self, addressed: Addressed<'_>) -> bool {
         let limits = &self.shared.limits;
         let queue = &mut self.sessions[addressed.session].flow_mut().queue;
-        let bytes = addressed.outgoing.payload.len() + addressed.outgoing.topic.as_str().len();
+        let bytes = addressed.outgoing.bytes();
         if !queue.has_room(bytes, limits.queued_messages_max, limits.queued_bytes_max) {
             let was_dropping = std::mem::replace(&mut queue.is_dropping, true);
             self.on_dropped(addressed.session, DropReason::QueueFull, was_dropping);

@@ -96,7 +96,7 @@ impl Shard {
             return false;
         }
         let qos = choice.options.qos.min(outgoing.qos);
-        let room = self.room_of(index, outgoing.payload.len() + outgoing.topic.as_str().len());
+        let room = self.room_of(index, outgoing.bytes());
         let is_taken = match qos {
             QoS::AtMostOnce => room <= Room::Busy,
             QoS::AtLeastOnce | QoS::ExactlyOnce => room <= Room::Away,

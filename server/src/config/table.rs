@@ -303,7 +303,7 @@ pub static SETTINGS: &[Setting] = &[
     ),
     limit!(
         queued_bytes_max: usize, Bytes, 0, LARGE,
-        "Bytes of topics and payloads that wait for one session.",
+        "Bytes of topics, payloads and properties that wait for one session.",
         "An absent client must not fill the memory, however large its messages are."
     ),
     limit!(
@@ -318,7 +318,7 @@ pub static SETTINGS: &[Setting] = &[
     ),
     limit!(
         retained_bytes_max: usize, Bytes, 0, LARGE,
-        "Bytes of topics and payloads of retained messages.",
+        "Bytes of topics, payloads and properties of retained messages.",
         "As `limits.retained_messages_max`, for large ones."
     ),
     limit!(
@@ -333,7 +333,7 @@ pub static SETTINGS: &[Setting] = &[
     ),
     limit!(
         user_property_bytes_max: usize, Bytes, 0, PACKET_BYTES,
-        "Bytes of names and values of the user properties of one packet.",
+        "Bytes of the user properties of one packet: of each pair its name, its value and five more.",
         "Far above what tracing headers take, and every subscriber gets a copy."
     ),
     limit!(

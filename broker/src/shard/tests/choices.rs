@@ -23,7 +23,8 @@ fn text(text: &str) -> Text {
 }
 
 fn user_properties(bytes: usize) -> UserProperties {
-    [(text("k"), text(&"v".repeat(bytes - 1)))].into_iter().collect()
+    // A pair has five bytes beside its strings.
+    [(text("k"), text(&"v".repeat(bytes - 6)))].into_iter().collect()
 }
 
 fn redirect(is_for_all: bool, is_permanent: bool) -> Options {

@@ -149,6 +149,60 @@ fn a_bound_that_a_client_meets_again_and_again_is_told_once_and_counted_each_tim
 }
 
 #[test]
+fn whatever_of_a_message_can_be_long_counts_where_it_is_held() {
+    let long = |len: usize| Text::try_from("x".repeat(len).as_str()).unwrap();
+    let variants = [
+        PublishProperties { content_type: Some(long(600)), ..PublishProperties::EMPTY },
+        PublishProperties {
+            response_topic: Some(TopicName::try_from(long(600).as_str()).unwrap()),
+            ..PublishProperties::EMPTY
+        },
+        PublishProperties { correlation_data: Some(Bytes::from(vec![0; 600])), ..PublishProperties::EMPTY },
+        PublishProperties {
+            user_properties: [(long(300), long(300))].into_iter().collect(),
+            ..PublishProperties::EMPTY
+        },
+        // Each pair takes room though it says nothing.
+        PublishProperties {
+            user_properties: vec![(Text::EMPTY, Text::EMPTY); 10].into_iter().collect(),
+            ..PublishProperties::EMPTY
+        },
+    ];
+    for properties in variants {
+        let limits = Limits { queued_bytes_max: 1000, retained_bytes_max: 1000, ..Limits::default() };
+        let mut broker = Broker::with_limits(1, limits);
+        let subscriber = broker.client(persistent("s"));
+        broker.subscribe(subscriber, filter("queued", QoS::AtLeastOnce));
+        broker.cut(subscriber);
+        let publisher = broker.client(options("p"));
+        let with_properties = |publish| Publish { properties: Some(Box::new(properties.clone())), ..publish };
+        let queued = || with_properties(message("queued", "", QoS::AtLeastOnce));
+        assert_eq!(broker.publish(publisher, queued()), Some(ReasonCode::Success));
+        assert_eq!(broker.publish(publisher, queued()), Some(ReasonCode::QuotaExceeded), "{properties:?}");
+        for (topic, reason) in [("1", ReasonCode::NoMatchingSubscribers), ("2", ReasonCode::QuotaExceeded)] {
+            let kept = with_properties(retained(topic, "x"));
+            assert_eq!(broker.publish(publisher, kept), Some(reason), "{properties:?}");
+        }
+        let (messages, bytes) = broker.shards[0].shared.retained_size(broker.now);
+        assert!(messages == 1 && (600..1000).contains(&bytes), "{bytes} bytes");
+    }
+}
+
+#[test]
+fn user_properties_that_say_nothing_are_bounded_too() {
+    let limits = Limits { user_property_bytes_max: 100, ..Limits::default() };
+    let mut broker = Broker::with_limits(1, limits);
+    let publisher = broker.client(options("p"));
+    for (pairs, reason) in [(20, ReasonCode::NoMatchingSubscribers), (21, ReasonCode::QuotaExceeded)] {
+        let user_properties = vec![(Text::EMPTY, Text::EMPTY); pairs].into_iter().collect();
+        let properties = PublishProperties { user_properties, ..PublishProperties::EMPTY };
+        let publish =
+            Publish { properties: Some(Box::new(properties)), ..message("a", "", QoS::AtLeastOnce) };
+        assert_eq!(broker.publish(publisher, publish), Some(reason), "{pairs} pairs");
+    }
+}
+
+#[test]
 fn clients_that_come_and_go_leave_no_heap_of_timers() {
     let mut broker = Broker::new(1);
     for _ in 0..500 {
