@@ -113,3 +113,28 @@ impl Shared {
         ShardId::new(shard as u16)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use super::*;
+
+    #[test]
+    fn clients_who_chose_ids_for_one_shard_are_spread_under_another_key() {
+        let shards = ShardCount::new(NonZeroU16::new(16).unwrap());
+        let shared = |key| Shared::new(shards, Limits::default(), [key, 0]);
+        let (known, other) = (shared(1), shared(2));
+        let on_one: Vec<String> = (0..32_000)
+            .map(|number| format!("client-{number}"))
+            .filter(|client_id| known.shard_of(client_id) == ShardId::new(0))
+            .collect();
+        assert!((1_500..2_500).contains(&on_one.len()), "{} of 32,000 on one of 16", on_one.len());
+        let mut counts = [0; 16];
+        for client_id in &on_one {
+            counts[other.shard_of(client_id).as_index()] += 1;
+        }
+        let most = counts.iter().max().unwrap();
+        assert!(most * 16 < on_one.len() * 2, "{counts:?} on the shards of another broker");
+    }
+}

@@ -227,3 +227,31 @@ impl Drop for Shards {
         self.engine.stop();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::auth::{Anonymous, Passwords, Policy};
+
+    #[tokio::test]
+    async fn nobody_knows_beforehand_which_shard_a_client_id_comes_to() {
+        let policies = Policies::new(Policy { users: None, anonymous: Anonymous::Yes });
+        let passwords = Passwords::new(TaskTracker::new(), CancellationToken::new());
+        let authenticator = Authenticator::new(policies.clone(), Arc::new(passwords));
+        let two = NonZeroU16::new(2).unwrap();
+        let start = || {
+            let (limits, options) = (Limits::default(), Options::default());
+            Engine::start(two, limits, options, policies.clone(), &authenticator).unwrap()
+        };
+        let (first, second) = (start(), start());
+        let shard = |shards: &Shards, number| shards.engine.shared.shard_of(&format!("client-{number}"));
+        // By chance they agree on all once in 2^64 runs.
+        let differ = (0..64).filter(|number| shard(&first, *number) != shard(&second, *number)).count();
+        assert!(differ > 0);
+        first.stop().await;
+        second.stop().await;
+    }
+}
