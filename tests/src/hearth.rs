@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -129,6 +130,28 @@ impl Hearth {
     pub fn open_files(&self) -> Option<usize> {
         let folder = format!("/proc/{}/fd", self.process.id());
         std::fs::read_dir(folder).ok().map(Iterator::count)
+    }
+
+    /// Bytes of memory that the broker holds, where the system tells.
+    pub fn resident_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next())?;
+        Some(kib.parse::<u64>().expect("a number of kB") << 10)
+    }
+
+    /// Time of the processor that the broker has used, where the system tells.
+    pub fn processor_time(&self) -> Option<Duration> {
+        const TICKS_PER_SECOND: u64 = 100;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).ok()?;
+        // The name of the program, in parentheses, may have blanks; behind it the times are the 12th and 13th field.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let ticks: u64 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(|ticks| ticks.parse::<u64>().expect("a number of ticks"))
+            .sum();
+        Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
     }
 
     /// Ends the broker as a crash does.

@@ -30,6 +30,7 @@ mod one_port;
 mod process;
 mod proxy_protocol;
 mod reverse_proxy;
+mod security;
 mod settings;
 mod subscriptions;
 mod system_topics;

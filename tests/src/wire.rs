@@ -54,6 +54,13 @@ impl Wire {
         self.send_bytes(&output);
     }
 
+    /// Sends a packet to a broker that may have closed the connection.
+    pub fn try_send(&mut self, packet: &Packet) -> std::io::Result<()> {
+        let mut output = BytesMut::new();
+        encode(packet, self.version, &mut output).expect("a test's packet can be encoded");
+        self.stream.write_all(&output)
+    }
+
     /// Sends bytes as they are.
     #[track_caller]
     pub fn send_bytes(&mut self, bytes: &[u8]) {
