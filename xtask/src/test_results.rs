@@ -10,12 +10,12 @@ use crate::step::step;
 use crate::workspace::Workspace;
 
 /// What the test runner said of a test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
     Passed,
-    Failed,
     /// It exists, but was told not to run.
     Skipped,
+    Failed,
 }
 
 /// Outcomes by the path of the test.
@@ -72,7 +72,9 @@ impl Results {
             Some("ignored") => Outcome::Skipped,
             _ => Outcome::Failed,
         };
-        self.by_test.insert(test.to_owned(), outcome);
+        // Two crates may have a test of the same path: none of them hides that another did not pass.
+        let entry = self.by_test.entry(test.to_owned()).or_insert(outcome);
+        *entry = outcome.max(*entry);
     }
 }
 
@@ -92,6 +94,7 @@ mod tests {
         ] {
             results.add(line);
         }
+        results.add("test conformance::a::bad ... ok\n");
         assert_eq!(results.by_test.len(), 3);
         assert_eq!(results.of("conformance::a::good"), Some(Outcome::Passed));
         assert_eq!(results.of("conformance::a::bad"), Some(Outcome::Failed));

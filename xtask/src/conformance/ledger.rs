@@ -34,6 +34,18 @@ pub(super) enum State {
     Missing,
 }
 
+impl State {
+    /// The tests that show the clause, or should.
+    pub(super) fn tests(&self) -> impl Iterator<Item = &String> {
+        match self {
+            Self::Passed(tests) | Self::Failed(tests) => Some(tests),
+            Self::Unshown(_) | Self::Missing => None,
+        }
+        .into_iter()
+        .flatten()
+    }
+}
+
 impl Ledger {
     /// Puts a row together for each duty; `outcome` tells what became of a test.
     pub(super) fn new(duties: &Duties, markers: &Markers, outcome: impl Fn(&str) -> Option<Outcome>) -> Self {

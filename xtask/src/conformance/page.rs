@@ -1,5 +1,6 @@
 //! The page `docs/conformance.md`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::clause::{Side, Standard};
@@ -11,10 +12,13 @@ const INTRODUCTION: &str = "\
 Hearth against the numbered requirements of MQTT 3.1.1 and MQTT 5.0, one row for each clause and each side that it binds: the
 broker as *server*, and the client that the web app and the demo devices share as *client*. The sentences behind the numbers
 stand in the two standards of OASIS. A clause about what a client must not send is the server's too: it has to refuse it.
+";
 
-`cargo xtask conformance` runs the tests, which speak to a broker through real sockets, and writes this page. A clause with neither
-test nor reason, or a test that fails, fails the run. The tests are in `tests/src/conformance`, the lists of clauses in
-`tests/conformance`.
+const HOW_TO_RUN: &str = "
+`cargo xtask conformance` builds the broker, runs the tests against it and writes this page. A clause with neither test nor
+reason, a test that fails or does not run, and a test that names a clause there is not, each fail the run. `cargo xtask
+conformance --check` compares this page with the tests without running them. `cargo xtask test` with the name of a test from the
+last column runs it alone. The tests are in `tests/src/conformance`, the lists of clauses in `tests/conformance`.
 ";
 
 /// The page as Markdown. The same ledger gives the same bytes.
@@ -30,8 +34,11 @@ pub(super) fn page(ledger: &Ledger) -> String {
         }
     }
     add_totals(&mut page, "together", &ledger.rows.iter().collect::<Vec<_>>());
+    let tests: BTreeSet<&String> = ledger.rows.iter().flat_map(|row| row.state.tests()).collect();
+    // Writing to a string cannot fail.
+    let _ = writeln!(page, "\nThey are shown by {} tests.", tests.len());
+    page += HOW_TO_RUN;
     for standard in Standard::ALL {
-        // Writing to a string cannot fail.
         let _ = write!(page, "\n## MQTT {}\n\n", standard.name());
         page += "| clause | side | result | tests |\n|---|---|---|---|\n";
         for row in ledger.rows.iter().filter(|row| row.duty.standard == standard) {
@@ -97,6 +104,7 @@ mod tests {
             "| MQTT 5.0, server | 2 | 1 | 1 | 0 | 0 |",
             "| MQTT 5.0, client | 2 | 0 | 0 | 1 | 1 |",
             "| together | 4 | 1 | 1 | 1 | 1 |",
+            "They are shown by 3 tests.",
             "| MQTT-1.0.0-1 | server | pass | `a::one`<br>`a::two` |",
             "| MQTT-1.0.0-2 | server | FAIL | `b::c` |",
             "| MQTT-1.0.0-3 | client | cannot be shown | Says this \\| that. |",
