@@ -13,6 +13,7 @@ mod machine;
 mod number;
 mod origin;
 mod reference;
+mod server_reference;
 mod setting;
 mod table;
 mod trusted_proxies;
@@ -151,7 +152,25 @@ impl Config {
                 problem,
             })?;
         }
+        self.check_redirect(typed)?;
         Ok(self)
+    }
+
+    /// Whoever is sent elsewhere must be told where.
+    fn check_redirect(&self, typed: &[Typed]) -> Result<(), ConfigError> {
+        let asks = |typed: &&Typed| match typed.setting.key {
+            "redirect.all" => self.redirect_all,
+            "redirect.permanent" => self.redirect_permanent,
+            _ => false,
+        };
+        match typed.iter().rev().find(asks).filter(|_| self.redirect_to.is_empty()) {
+            None => Ok(()),
+            Some(typed) => Err(ConfigError::Value {
+                place: typed.place.clone(),
+                key: typed.setting.key,
+                problem: "there is no server to send clients to; name it in redirect.to".to_owned(),
+            }),
+        }
     }
 
     /// The choices of the broker.

@@ -2,9 +2,10 @@
 //!
 //! The file, the environment, `docs/settings.md` and `hearth check-config` all follow it.
 
-use hearth_protocol::{Text, TopicName};
+use hearth_protocol::TopicName;
 
 use super::number::Unit;
+use super::server_reference;
 use super::setting::{Field, Setting};
 
 /// A bound: where it lies in the configuration, its unit and its own bounds, what it bounds, and why.
@@ -186,7 +187,7 @@ pub static SETTINGS: &[Setting] = &[
                   sent when there is no room for them here and when Hearth stops.",
         reason: "There is no other server unless somebody names it.",
         default_words: None,
-        field: Field::Text(|config| &mut config.redirect_to, check_server_reference),
+        field: Field::Text(|config| &mut config.redirect_to, server_reference::check),
     },
     Setting {
         key: "redirect.all",
@@ -439,17 +440,6 @@ fn check_topic(text: &str) -> Result<(), String> {
         topic => TopicName::try_from(topic).map(|_| ()).map_err(|error| {
             format!("`{topic}` is no topic name ({error}); write one without + and #, such as \"responses\"")
         }),
-    }
-}
-
-/// The form of MQTT 5.0, 4.11, as far as it can be told: names without characters that would cut them.
-fn check_server_reference(text: &str) -> Result<(), String> {
-    match Text::try_from(text) {
-        Ok(text) if !text.contains(|letter: char| letter.is_control()) => Ok(()),
-        Ok(_) | Err(_) => {
-            Err("this is no server reference; write a name with a port, such as \"other.example:1883\""
-                .to_owned())
-        }
     }
 }
 

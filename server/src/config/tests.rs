@@ -314,3 +314,30 @@ fn deeply_nested_text_is_refused_and_does_not_exhaust_the_stack() {
     let dotted = "a.".repeat(50_000);
     assert!(from_file(&format!("{dotted}a = 1")).is_err());
 }
+
+#[test]
+fn clients_are_sent_to_servers_that_can_be_reached_and_nowhere_else() {
+    let to = |text: &str| from_file(&format!("[redirect]\nto = \"{text}\"\nall = true"));
+    for text in
+        ["other", "other.example:1883", "10.0.0.7", "[2001:db8::1]", "[2001:db8::1]:1883 höhle.example"]
+    {
+        assert_eq!(to(text).unwrap().options().redirect.unwrap().server.as_str(), text);
+    }
+    for text in [
+        " ",
+        "a  b",
+        "other:99999",
+        "other:0",
+        "other:",
+        ":1883",
+        "2001:db8::1",
+        "[x]:1",
+        "mqtt://other",
+        "a\tb",
+    ] {
+        assert_error(to(text), "no server reference");
+    }
+    assert_error(to(""), "hearth.toml, line 3: redirect.all: there is no server to send clients to");
+    assert_error(from_file("[redirect]\npermanent = true"), "redirect.permanent: there is no server");
+    assert!(from_file("[redirect]\nall = false").is_ok());
+}

@@ -8,11 +8,13 @@ pub(super) fn log(event: &Event) {
     match event {
         Event::Connected { client_id, identity, version, address, transport, session_present } => {
             let user = identity.user_name.as_deref();
-            tracing::debug!(%client_id, user, %version, ?address, ?transport, session_present, "connected");
+            let address = address.map(tracing::field::display);
+            tracing::debug!(%client_id, user, %version, address, ?transport, session_present, "connected");
         }
         Event::Reauthenticated { client_id } => tracing::debug!(%client_id, "authenticated again"),
         Event::Refused { address, reason, detail } => {
-            tracing::info!(?address, %reason, %detail, "a CONNECT was refused");
+            let address = address.map(tracing::field::display);
+            tracing::info!(address, %reason, %detail, "a CONNECT was refused");
         }
         Event::Ended { client_id, end } => log_end(client_id.as_deref().unwrap_or_default(), end),
         Event::SessionEnded { client_id } => tracing::debug!(%client_id, "the session is over"),
