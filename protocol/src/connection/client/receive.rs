@@ -147,6 +147,8 @@ impl Client {
                 let is_new = self.inbound.begin(packet_id);
                 let is_inherited = self.inherited.release(packet_id);
                 if self.inbound.len() > inbound_max {
+                    // It is not taken, so that it is new if it comes again on another connection [MQTT-4.3.3-8].
+                    self.inbound.release(packet_id);
                     let detail = "PUBLISH: more QoS 2 messages than the receive maximum [MQTT-3.3.4-9]";
                     return Err(ProtocolError::new(ReasonCode::ReceiveMaximumExceeded, detail));
                 }

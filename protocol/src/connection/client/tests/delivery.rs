@@ -300,6 +300,13 @@ fn a_server_that_exceeds_the_receive_maximum_of_the_client_hears_why() {
     let error = bench.hear(&Packet::Publish(publish(3, ExactlyOnce, ""))).unwrap_err();
     assert_eq!(error.reason, ReasonCode::ReceiveMaximumExceeded);
     assert_eq!(bench.sent().pop(), Some(goodbye(ReasonCode::ReceiveMaximumExceeded)));
+    bench.events();
+    bench.reconnect(true);
+    for number in 1..=3 {
+        bench.hear(&again(publish(number, ExactlyOnce, ""))).unwrap();
+    }
+    let refused = ClientEvent::Message(Publish { dup: true, ..publish(3, ExactlyOnce, "") });
+    assert_eq!(bench.events(), [refused], "it was not taken over, so it is new");
 }
 
 #[test]
