@@ -126,9 +126,12 @@ impl Client {
     fn redeliver(&mut self, now: Time) {
         let Phase::Open(open) = &mut self.phase else { return };
         let (version, output) = (self.asked.version(), &mut self.output);
+        // All PUBRELs come first, in the order of their messages; that of their PUBRECs may be another [MQTT-4.6.0-4].
+        let mut released = self.released.iter().map(|(packet_id, _)| *packet_id);
         while let Some(redelivery) = self.outbound.poll_redelivery() {
             let (packet_id, written) = match redelivery {
                 Redelivery::PubRel { packet_id } => {
+                    let packet_id = released.next().unwrap_or(packet_id);
                     let pubrel = Packet::PubRel(PublishAck::success(packet_id));
                     let start = output.len();
                     let written = codec::encode(&pubrel, version, output);

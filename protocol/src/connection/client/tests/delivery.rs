@@ -166,6 +166,23 @@ fn a_resumed_session_sends_again_in_order_before_anything_new() {
 }
 
 #[test]
+fn pubrels_go_out_again_in_the_order_of_their_pubrecs() {
+    let mut bench = Bench::open_default();
+    for payload in ["1", "2", "3", "4"] {
+        bench.publish(ExactlyOnce, payload);
+    }
+    for packet_id in [4, 1, 2] {
+        bench.hear(&Packet::PubRec(ok(packet_id))).unwrap();
+    }
+    bench.sent();
+    for _ in 0..2 {
+        let (_, mut sent) = bench.reconnect(true);
+        assert_eq!(sent.pop(), Some(again(publish(3, ExactlyOnce, "3"))));
+        assert_eq!(sent, [4, 1, 2].map(|packet_id| Packet::PubRel(ok(packet_id))));
+    }
+}
+
+#[test]
 fn a_resumed_session_obeys_the_new_terms() {
     let mut bench = Bench::open_default();
     let tokens = ["1", "2", "a longer one", "4"].map(|payload| bench.publish(AtLeastOnce, payload));
