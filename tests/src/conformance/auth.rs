@@ -7,7 +7,7 @@ use hearth_protocol::{QoS, ReasonCode, Version};
 use hearth_scram::{ClientExchange, METHOD, Verifier};
 use tempfile::TempDir;
 
-use super::broker::SharedBroker;
+use super::broker::{SETTINGS, SharedBroker};
 use super::packets::publish;
 use super::raw::{self, RawConnect, field, properties};
 use super::{greet, unique};
@@ -34,10 +34,13 @@ impl Guarded {
             format!("[users.{name}]\nverifier = \"{verifier}\"\n")
         };
         std::fs::write(&file, entry("anna-lena") + &entry("otto-emil")).unwrap();
-        let hearth = HearthCommand::new()
-            .args(["--mqtt", "127.0.0.1:0", "--http", "none", "--ws", "none", "--shards", "2"])
-            .env("HEARTH_USERS", file.to_str().unwrap())
-            .start();
+        let mut command = HearthCommand::new()
+            .args(["--mqtt", "127.0.0.1:0", "--http", "none", "--ws", "none"])
+            .env("HEARTH_USERS", file.to_str().unwrap());
+        for (name, value) in SETTINGS {
+            command = command.env(name, value);
+        }
+        let hearth = command.start();
         Self { hearth, _users: users }
     }
 

@@ -14,13 +14,18 @@ pub struct SharedBroker {
     settings: &'static [(&'static str, &'static str)],
 }
 
+/// What differs from the defaults. A connection that broke a rule is not to end because patience with it is over, which a
+/// test could not tell from the end that the rule asks for.
+pub const SETTINGS: &[(&str, &str)] =
+    &[("HEARTH_SHARDS", "2"), ("HEARTH_LIMITS_CONNECT_SECONDS_MAX", "3600")];
+
 impl SharedBroker {
-    /// With the settings as they are by default, on two shards.
+    /// On two shards, with the settings as they are by default but for [`SETTINGS`].
     pub const fn new() -> Self {
         Self::with(&[])
     }
 
-    /// With settings by the names of their variables, such as `HEARTH_LIMITS_INFLIGHT_MAX`.
+    /// With other settings, by the names of their variables such as `HEARTH_LIMITS_INFLIGHT_MAX`.
     pub const fn with(settings: &'static [(&'static str, &'static str)]) -> Self {
         Self { running: Mutex::new(Weak::new()), settings }
     }
@@ -42,10 +47,10 @@ impl SharedBroker {
             "--ws",
             "127.0.0.1:0",
         ]);
-        for (name, value) in self.settings {
+        for (name, value) in SETTINGS.iter().chain(self.settings) {
             command = command.env(name, value);
         }
-        let hearth = Arc::new(command.args(["--shards", "2"]).start());
+        let hearth = Arc::new(command.start());
         *running = Arc::downgrade(&hearth);
         hearth
     }
