@@ -3,7 +3,7 @@
 use yew::prelude::*;
 
 use crate::components::{MAIN_ID, Shell};
-use crate::hooks::{App, use_link, use_route, use_shortcuts};
+use crate::hooks::{App, use_link, use_route, use_shortcuts, use_watch};
 use crate::pages::{AboutPage, ChartPage, HomePage, MissingPage, PublishPage, TopicPage, TopicsPage};
 use crate::route::Route;
 use crate::services::hub::Hub;
@@ -56,6 +56,7 @@ fn Frame(props: &FrameProps) -> Html {
     let app = &props.app;
     let route = use_route();
     let (link, retry_in_s) = use_link();
+    let has_content = use_watch((), |hub, ()| !hub.topics().is_empty());
     use_shortcuts();
     use_effect_with((route.clone(), app.locale.clone()), |(route, locale)| {
         document::set_title(&title(route, locale));
@@ -67,7 +68,7 @@ fn Frame(props: &FrameProps) -> Html {
     };
     let on_skip = Callback::from(|()| document::focus(MAIN_ID));
     html! {
-        <Shell route={route.clone()} {link} {retry_in_s} locale={app.locale.clone()} {on_retry} {on_skip}>
+        <Shell route={route.clone()} {link} {retry_in_s} {has_content} locale={app.locale.clone()} {on_retry} {on_skip}>
             {page(&route)}
         </Shell>
     }

@@ -7,6 +7,7 @@ use crate::browser::{ConsoleLine, Page, Scheme, Screen, browse, nothing};
 use crate::hearth::Hearth;
 use crate::mosquitto::{Subscriber, V5, V311, publish};
 use crate::reverse_proxy::ReverseProxy;
+use crate::users::UsersFile;
 use crate::wire::{Wire, connect, message};
 
 const ONLINE: &str = r#"[data-testid=connection][data-state=online]"#;
@@ -84,6 +85,22 @@ fn the_page_comes_back_by_itself_after_a_restart_of_the_broker() {
         page.wait_for_element(ONLINE).await;
         page.wait_for_text(r#"[data-topic="after"][data-stale=false] [data-testid=topic-value]"#, "2").await;
         page.wait_for("the same page as before", "window.isTheSamePage").await;
+    });
+}
+
+#[test]
+fn a_page_that_is_not_let_in_says_why_and_shows_no_empty_house() {
+    let users = UsersFile::new(&[("ann", "pencil")]);
+    let hearth = users.start(&["--demo"]);
+    browse("en", nothing, async |page| {
+        page.open(&format!("http://{}/", hearth.http())).await;
+        page.wait_for_element("[data-testid=connection][data-state=refused]").await;
+        page.wait_for_text("[role=alert]", "not authorized").await;
+        page.wait_for_text("[role=alert]", "--anonymous local").await;
+        page.wait_for_text("[data-testid=empty]", "Not connected").await;
+        page.screenshot("home-refused-desktop-light").await;
+        let alert = page.evaluate("document.querySelector('[role=alert]').innerText").await;
+        assert!(!alert.as_str().unwrap().contains("last known state"), "nothing is known: {alert}");
     });
 }
 

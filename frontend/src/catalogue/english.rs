@@ -29,8 +29,12 @@ pub(super) static ENGLISH: Catalogue = Catalogue {
     cause_silent: "The broker stopped answering.",
     cause_closed: "The broker ended the connection: {reason}.",
     cause_refused: "The broker refused the connection: {reason}.",
+    refused_login: "It does not serve clients without a user name from here, and this page has no login yet. Started with \
+                    --anonymous local it lets in pages on its own machine, with --anonymous yes everybody.",
     cause_protocol: "The connection broke the rules of MQTT: {detail}.",
     stale_notice: "What you see is the last known state.",
+    unconnected_title: "Not connected",
+    unconnected_text: "Rooms and topics appear here as soon as this page is connected to the broker.",
 
     // Home
     good_morning: "Good morning",

@@ -29,8 +29,12 @@ pub(super) static GERMAN: Catalogue = Catalogue {
     cause_silent: "Der Broker antwortet nicht mehr.",
     cause_closed: "Der Broker hat die Verbindung beendet: {reason}.",
     cause_refused: "Der Broker hat die Verbindung abgelehnt: {reason}.",
+    refused_login: "Er bedient von hier aus niemanden ohne Benutzernamen, und diese Seite hat noch keine Anmeldung. Mit \
+                    --anonymous local gestartet lässt er Seiten auf seinem eigenen Rechner ein, mit --anonymous yes alle.",
     cause_protocol: "Die Verbindung hat gegen die Regeln von MQTT verstoßen: {detail}.",
     stale_notice: "Zu sehen ist der letzte bekannte Stand.",
+    unconnected_title: "Nicht verbunden",
+    unconnected_text: "Räume und Topics erscheinen hier, sobald diese Seite mit dem Broker verbunden ist.",
 
     // Home
     good_morning: "Guten Morgen",

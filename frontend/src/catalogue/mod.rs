@@ -39,8 +39,11 @@ pub struct Catalogue {
     pub cause_silent: &'static str,
     pub cause_closed: &'static str,
     pub cause_refused: &'static str,
+    pub refused_login: &'static str,
     pub cause_protocol: &'static str,
     pub stale_notice: &'static str,
+    pub unconnected_title: &'static str,
+    pub unconnected_text: &'static str,
 
     // Home
     pub good_morning: &'static str,

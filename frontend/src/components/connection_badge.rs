@@ -1,5 +1,6 @@
 //! The state of the connection in words.
 
+use hearth_protocol::ReasonCode;
 use yew::prelude::*;
 
 use crate::catalogue::{fill, reason};
@@ -59,7 +60,14 @@ pub(super) fn explain(link: &Link, locale: &Locale) -> Option<String> {
     let text = locale.catalogue();
     Some(match link {
         Link::Connecting | Link::Checking | Link::Online { .. } => return None,
-        Link::Refused { reason: code, .. } => fill(text.cause_refused, &[("reason", &reason(*code))]),
+        Link::Refused { reason: code, .. } => {
+            let refused = fill(text.cause_refused, &[("reason", &reason(*code))]);
+            if *code == ReasonCode::NotAuthorized {
+                format!("{refused} {}", text.refused_login)
+            } else {
+                refused
+            }
+        }
         Link::Waiting { cause, .. } => match cause {
             Cause::Lost => text.cause_lost.to_owned(),
             Cause::Silent => text.cause_silent.to_owned(),

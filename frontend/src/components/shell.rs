@@ -21,6 +21,8 @@ pub struct ShellProps {
     pub link: Link,
     /// Seconds until the next attempt to connect.
     pub retry_in_s: Option<u64>,
+    /// Whether there is something to see that was heard before.
+    pub has_content: bool,
     /// The person's language.
     pub locale: Locale,
     /// Connects at once.
@@ -52,7 +54,12 @@ pub fn Shell(props: &ShellProps) -> Html {
                 if let Some(cause) = explain(&props.link, &props.locale) {
                     <div class="notice" role="alert">
                         <Icon symbol={Symbol::Alert} />
-                        <p class="notice__text">{cause}{" "}{text.stale_notice}</p>
+                        <p class="notice__text">
+                            {cause}
+                            if props.has_content {
+                                {" "}{text.stale_notice}
+                            }
+                        </p>
                         <button type="button" class="button button--quiet" onclick={props.on_retry.reform(|_| ())}>
                             {text.retry_now}
                         </button>

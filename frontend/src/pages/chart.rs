@@ -4,7 +4,7 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::chart_figures::{Figures, Reading, low_high};
-use super::example_command;
+use super::unheard::Unheard;
 use crate::catalogue::{Catalogue, fill};
 use crate::components::{Choice, Empty, Segmented, Symbol};
 use crate::hooks::{use_app, use_hub, use_locale, use_watch};
@@ -44,11 +44,9 @@ pub fn ChartPage(props: &ChartPageProps) -> Html {
     let text = locale.catalogue();
     let span = use_state_eq(|| SPANS[1].0);
     let first = use_watch((), |hub, ()| numeric_topics(hub, 1).pop());
-    let info = use_watch((), |hub, ()| hub.info());
     let Some(topic) = props.topic.clone().or_else(|| first.map(AttrValue::from)) else {
         return html! {
-            <Empty heads_page=true symbol={Symbol::Chart} title={text.chart_empty_title} text={text.chart_empty_text}
-                command={example_command(info.as_ref())} />
+            <Unheard symbol={Symbol::Chart} title={text.chart_empty_title} text={text.chart_empty_text} />
         };
     };
     let on_span = {

@@ -2,10 +2,10 @@
 
 use yew::prelude::*;
 
-use super::example_command;
 use super::room::LiveRoom;
+use super::unheard::Unheard;
 use crate::catalogue::{Catalogue, fill};
-use crate::components::{Empty, Symbol};
+use crate::components::Symbol;
 use crate::hooks::{use_hub, use_locale, use_watch};
 use crate::services::{clock, locale::Locale};
 use crate::state::panel::{Room, Summary};
@@ -22,13 +22,11 @@ pub fn HomePage() -> Html {
         use_memo(version, move |_| hub.panel().rooms())
     };
     let summary = use_watch(std::rc::Rc::clone(&rooms), |hub, rooms| Summary::of(rooms, &hub.topics()));
-    let info = use_watch((), |hub, ()| hub.info());
     if rooms.is_empty() {
         return html! {
-            <Empty heads_page=true symbol={Symbol::Home} title={text.home_empty_title} text={text.home_empty_text}
-                command={example_command(info.as_ref())}>
+            <Unheard symbol={Symbol::Home} title={text.home_empty_title} text={text.home_empty_text}>
                 <p class="empty__text">{text.home_empty_demo}</p>
-            </Empty>
+            </Unheard>
         };
     }
     let left_out = hub.panel().left_out();

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::example_command;
+use super::unheard::Unheard;
 use crate::catalogue::{age, fill, rate};
 use crate::components::{Empty, Icon, Symbol};
 use crate::hooks::{FILTER_ID, use_hub, use_locale, use_watch};
@@ -113,11 +113,9 @@ pub fn TopicsPage() -> Html {
     let none_match =
         use_watch(RowsRef(Rc::clone(&rows)), |hub, rows| rows.0.len() == 0 && !hub.topics().is_empty());
     let is_empty = use_watch((), |hub, ()| hub.topics().is_empty());
-    let info = use_watch((), |hub, ()| hub.info());
     if is_empty {
         return html! {
-            <Empty heads_page=true symbol={Symbol::Topics} title={text.topics_empty_title} text={text.topics_empty_text}
-                command={example_command(info.as_ref())} />
+            <Unheard symbol={Symbol::Topics} title={text.topics_empty_title} text={text.topics_empty_text} />
         };
     }
     let on_query = {
