@@ -223,7 +223,8 @@ pub static SETTINGS: &[Setting] = &[
         key: "auth.users",
         flag: Some("--users"),
         meaning: "File of the users and what their passwords are checked against; `hearth user` writes it. It is read \
-                  again when it changes; while it cannot be read, the users from before stay.",
+                  again when it changes, within two seconds or at once on SIGHUP, and whoever would not be let in any more is \
+                  sent away; while it cannot be read, the users from before stay.",
         reason: "With the other things that outlive the process. A file that is named here must be there.",
         default_words: Some("`users.toml` in the folder of `data`, if it is there"),
         field: Field::File(|config| &mut config.auth_users),
