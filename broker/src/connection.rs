@@ -54,6 +54,12 @@ pub(crate) struct Connection {
     pub(crate) is_closed: bool,
     /// Set while QoS 0 messages are dropped, so that it is told once.
     pub(crate) is_dropping: bool,
+    /// Whether CONNACK went out, before which nothing may [MQTT-3.2.0-1].
+    pub(crate) is_greeted: bool,
+    /// Answers that wait for the disk.
+    pub(crate) held: u32,
+    /// Messages that wait for the disk.
+    pub(crate) held_publishes: u32,
 }
 
 impl Connection {

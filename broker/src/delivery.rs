@@ -1,6 +1,6 @@
 //! A message on its way to one session, or to all that want it.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use bytes::Bytes;
 use hearth_protocol::packet::{Publish, PublishProperties};
 use hearth_protocol::{QoS, Time, TopicName};
 
+use crate::durable::Written;
 use crate::message::{Message, bytes_to_hold, expires_at};
 use crate::router::{Group, Route};
 
@@ -21,6 +22,32 @@ pub(crate) struct Delivery {
     pub(crate) ids: SubscriptionIds,
     /// The group of which the session is the member whose turn it was.
     pub(crate) group: Option<Arc<Group>>,
+    /// Its row in the store, where it has one.
+    pub(crate) kept: Option<Rc<KeptDelivery>>,
+}
+
+/// The row of a delivery in the store.
+#[derive(Debug)]
+pub(crate) struct KeptDelivery {
+    /// Its place in the order of its session.
+    pub(crate) place: u64,
+    /// The number of the message's row.
+    pub(crate) message: u64,
+    /// The last change of it.
+    pub(crate) written: Cell<Option<Written>>,
+    /// Whether an earlier change of it was collected, so that it may be on disk.
+    pub(crate) is_collected: Cell<bool>,
+}
+
+impl KeptDelivery {
+    pub(crate) const fn new(place: u64, message: u64) -> Self {
+        Self { place, message, written: Cell::new(None), is_collected: Cell::new(false) }
+    }
+
+    /// One that was read from the store.
+    pub(crate) const fn restored(place: u64, message: u64) -> Self {
+        Self { place, message, written: Cell::new(None), is_collected: Cell::new(true) }
+    }
 }
 
 /// The subscription identifiers of one delivery, ascending. One takes no memory of its own.

@@ -39,9 +39,40 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub enum Forward {
     /// A message to deliver to the shard's own sessions.
-    Message(Arc<Message>),
+    Message(Arc<Message>, Option<Awaited>),
     /// A message for one of the shard's sessions, whose turn it is in its group.
     Shared(Box<Assigned>),
+    /// A message that no member of the shard took, back with the shard that had assigned it and awaits word of it.
+    Returned(Box<Assigned>),
+    /// All that the shard has sent `from` and awaits word of is on disk there, up to a number.
+    Receipt {
+        /// Who says it.
+        from: ShardId,
+        /// See [`Awaited`].
+        up_to: u64,
+    },
+    /// One thing that the shard has sent `from` and awaits word of needs no disk, though others before it do.
+    Done {
+        /// Who says it.
+        from: ShardId,
+        /// See [`Awaited`].
+        number: u64,
+    },
+    /// What needs the disk of something that the shard has sent `from` cannot be written now; word of it comes when it was.
+    Unkept {
+        /// Who says it.
+        from: ShardId,
+        /// See [`Awaited`].
+        number: u64,
+    },
+}
+
+/// Word that a shard awaits of something that it forwards: a [`Forward::Receipt`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    pub(crate) from: ShardId,
+    /// Counts what `from` has sent to one shard and awaits word of.
+    pub(crate) number: u64,
 }
 
 /// A message with the member of a group that is to get it.
@@ -52,18 +83,21 @@ pub struct Assigned {
     pub(crate) choice: Choice,
     /// How often it was passed on because a member had no room.
     pub(crate) hops: u8,
+    pub(crate) awaited: Option<Awaited>,
 }
 
 impl Forward {
     /// What it counts against a bound of bytes: topic, payload and properties.
     pub fn bytes(&self) -> usize {
-        self.message().bytes()
+        self.message().map_or(0, Message::bytes)
     }
 
-    pub(crate) fn message(&self) -> &Message {
+    /// What it carries, if that is a message.
+    pub(crate) fn message(&self) -> Option<&Message> {
         match self {
-            Self::Message(message) => message,
-            Self::Shared(assigned) => &assigned.message,
+            Self::Message(message, _) => Some(message),
+            Self::Shared(assigned) | Self::Returned(assigned) => Some(&assigned.message),
+            Self::Receipt { .. } | Self::Done { .. } | Self::Unkept { .. } => None,
         }
     }
 }

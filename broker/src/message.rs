@@ -1,5 +1,6 @@
 //! A message that somebody has to hold.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,10 +8,12 @@ use hearth_protocol::packet::{Publish, PublishProperties, Will};
 use hearth_protocol::property::UserProperties;
 use hearth_protocol::{QoS, Text, Time, TopicName};
 
+use crate::durable::Written;
 use crate::faults::{self, Fault};
+use crate::ids::ShardId;
 
 /// A message in memory of its own, shared by all that wait for it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Message {
     pub(crate) topic: TopicName,
     pub(crate) payload: Bytes,
@@ -23,6 +26,19 @@ pub struct Message {
     pub(crate) publisher: u64,
     /// When it is not worth delivering any more (MQTT 5.0, 3.3.2.3.3).
     pub(crate) expires_at: Option<Time>,
+    /// Its row in the store, while somebody needs it there.
+    pub(crate) kept: Mutex<Kept>,
+}
+
+/// The row of a message in the store.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// Of the row; means nothing without references.
+    pub(crate) number: u64,
+    /// Rows of sessions that refer to it.
+    pub(crate) references: u32,
+    /// The change that writes it, and of which shard: nobody else can take it back.
+    pub(crate) written: Option<(ShardId, Written)>,
 }
 
 impl Message {
@@ -38,6 +54,7 @@ impl Message {
             properties: publish.properties.as_ref().map(|properties| Box::new(detach(properties))),
             publisher,
             expires_at: expires_at(expiry, now),
+            kept: Mutex::default(),
         }
     }
 
@@ -63,6 +80,7 @@ impl Message {
             properties: (properties != PublishProperties::EMPTY).then(|| Box::new(properties)),
             publisher,
             expires_at,
+            kept: Mutex::default(),
         }
     }
 

@@ -46,6 +46,10 @@ impl Queue {
         self.deliveries.push_back(delivery);
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Delivery> {
+        self.deliveries.iter()
+    }
+
     pub(crate) fn front(&self) -> Option<&Delivery> {
         self.deliveries.front()
     }

@@ -44,7 +44,7 @@ impl Replay {
     pub(crate) fn pop(&mut self) -> Option<Delivery> {
         let message = self.page.pop_front()?;
         let qos = message.qos.min(self.qos);
-        Some(Delivery { message, qos, retain: true, ids: self.ids.clone(), group: None })
+        Some(Delivery { message, qos, retain: true, ids: self.ids.clone(), group: None, kept: None })
     }
 
     /// The connection is gone; whether the next one takes it up, which it does where there may be messages that the

@@ -1,15 +1,17 @@
 //! The last message of each topic that was published with the retain flag.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use hearth_protocol::{Time, TopicFilter, TopicName};
 
+use crate::durable::{Change, MessageRow, Table};
 use crate::faults::{self, Fault};
 use crate::limits::Limit;
 use crate::message::Message;
+use crate::system::is_reserved;
 
 /// Retained messages by topic. The lock is taken by publications with the retain flag and by SUBSCRIBE, and held by
 /// a reader for a page at most.
@@ -35,6 +37,8 @@ struct Content {
     bytes: usize,
     /// No message expires before.
     expires_next: Option<Time>,
+    /// Topics that have changed since the last look, with what is retained of them; `None` where nobody looks.
+    changed: Option<HashMap<TopicName, Option<Arc<Message>>>>,
 }
 
 /// A topic, or a place between topics, in the order of levels: what is below `a` follows `a` at once, before `a!`.
@@ -43,7 +47,7 @@ struct Key(Bytes);
 
 impl RetainedStore {
     pub(crate) const fn new(messages_max: usize, bytes_max: usize) -> Self {
-        let content = Content { messages: BTreeMap::new(), bytes: 0, expires_next: None };
+        let content = Content { messages: BTreeMap::new(), bytes: 0, expires_next: None, changed: None };
         Self { messages_max, bytes_max, content: RwLock::new(content) }
     }
 
@@ -56,6 +60,7 @@ impl RetainedStore {
             if !faults::has(Fault::RemovalIgnored) {
                 content.remove(&key);
             }
+            content.note(&message.topic, None);
             return Ok(());
         }
         if self.exceeded_by(&content, &key, message).is_some() {
@@ -68,7 +73,34 @@ impl RetainedStore {
         if !(faults::has(Fault::FirstRetained) && content.messages.contains_key(&key)) {
             content.insert(key, message);
         }
+        content.note(&message.topic, Some(message));
         Ok(())
+    }
+
+    /// Has changes noted from now on, for a store.
+    pub(crate) fn begin_journal(&self) {
+        self.write().changed = Some(HashMap::new());
+    }
+
+    /// What has changed since the last call. The order among topics means nothing: of each there is the last.
+    pub(crate) fn take_changes(&self, day_time: impl Fn(Time) -> u64) -> Vec<Change> {
+        let changed = self.write().changed.as_mut().map(std::mem::take).unwrap_or_default();
+        let change = |(topic, message): (TopicName, Option<Arc<Message>>)| {
+            let key = topic.as_str().as_bytes().to_vec();
+            match message {
+                Some(message) => {
+                    let expires_at = message.expires_at.map(&day_time);
+                    Change::Put(Table::Retained, key, MessageRow::encode(&message, expires_at))
+                }
+                None => Change::Delete(Table::Retained, key),
+            }
+        };
+        changed.into_iter().map(change).collect()
+    }
+
+    /// Takes back what a store has kept.
+    pub(crate) fn restore(&self, message: &Arc<Message>) {
+        self.write().insert(Key::of(&message.topic), message);
     }
 
     /// A page of the messages whose topics the filter matches, and where the next one begins, if there is one.
@@ -136,6 +168,14 @@ impl RetainedStore {
 }
 
 impl Content {
+    fn note(&mut self, topic: &TopicName, message: Option<&Arc<Message>>) {
+        if let Some(changed) = &mut self.changed
+            && !is_reserved(topic)
+        {
+            changed.insert(topic.clone(), message.cloned());
+        }
+    }
+
     fn insert(&mut self, key: Key, message: &Arc<Message>) {
         self.expires_next = self.expires_next.into_iter().chain(message.expires_at).min();
         self.bytes += message.bytes();
@@ -154,7 +194,12 @@ impl Content {
         if self.expires_next.is_none_or(|at| at > now) {
             return;
         }
-        self.messages.retain(|_, message| !message.is_expired(now));
+        let expired: Vec<_> =
+            self.messages.values().filter(|message| message.is_expired(now)).cloned().collect();
+        for message in expired {
+            self.messages.remove(&Key::of(&message.topic));
+            self.note(&message.topic, None);
+        }
         self.bytes = self.messages.values().map(|message| message.bytes()).sum();
         self.expires_next = self.messages.values().filter_map(|message| message.expires_at).min();
     }
@@ -265,6 +310,7 @@ mod tests {
             properties: None,
             publisher: 0,
             expires_at: None,
+            kept: Default::default(),
         })
     }
 

@@ -45,6 +45,10 @@ pub(crate) struct Session {
     pub(crate) timer_at: Option<Time>,
     /// Bounds that the client was told of on this connection.
     pub(crate) limits_told: LimitSet,
+    /// Whether it has rows in the store, so that it outlives the process.
+    pub(crate) is_kept: bool,
+    /// The place of the last message that was entered among its rows.
+    pub(crate) place_next: u64,
 }
 
 /// The groups that a session is a member of.
@@ -100,6 +104,8 @@ impl Session {
             expires_at: None,
             timer_at: None,
             limits_told: LimitSet::EMPTY,
+            is_kept: false,
+            place_next: 0,
         }
     }
 
@@ -228,6 +234,11 @@ impl Flow {
         let mut taken = self.outbound.extract(|qos, delivery| qos == QoS::AtLeastOnce && is_wanted(delivery));
         taken.extend(self.queue.extract(is_wanted));
         taken
+    }
+
+    /// Messages that wait for room or for an acknowledgement.
+    pub(crate) fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
+        self.outbound.messages().chain(self.queue.iter())
     }
 
     /// Sends the retained messages of a subscription, in place of what is left of an earlier time.

@@ -1,12 +1,13 @@
 //! What the shards of a broker have in common.
 
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use foldhash::quality::FixedState;
 use hearth_protocol::Time;
 
 use crate::access::{Access, AllowAll};
+use crate::durable::Change;
 use crate::ids::{ShardCount, ShardId};
 use crate::interest::Interest;
 use crate::limits::Limits;
@@ -27,6 +28,18 @@ pub struct Shared {
     shard_count: ShardCount,
     hash: FixedState,
     hash_seed: u64,
+    store: Option<Store>,
+}
+
+/// What the shards have to know of the store that outlives them.
+struct Store {
+    /// Milliseconds since 1970 at [`Time::ZERO`].
+    epoch_millis: u64,
+    /// Of rows of messages, the last that was given out.
+    message_number: AtomicU64,
+    is_failing: AtomicBool,
+    /// By shard, sessions that have rows. A message for a shard without any need not be waited for.
+    kept_sessions: Box<[AtomicUsize]>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -59,6 +72,7 @@ impl Shared {
             shard_count,
             hash: FixedState::with_seed(hash_key[0]),
             hash_seed: hash_key[1],
+            store: None,
         }
     }
 
@@ -66,6 +80,85 @@ impl Shared {
     #[must_use]
     pub fn with_options(self, options: Options) -> Self {
         Self { options, ..self }
+    }
+
+    /// The same, with sessions and retained messages that outlive the process: what [`Shard::poll_batch`] gives is
+    /// written to a store. `epoch_millis` is the time of day at [`Time::ZERO`], in milliseconds since 1970.
+    ///
+    /// [`Shard::poll_batch`]: crate::Shard::poll_batch
+    #[must_use]
+    pub fn with_store(mut self, epoch_millis: u64) -> Self {
+        self.retained.begin_journal();
+        let kept_sessions = (0..self.shard_count.get()).map(|_| AtomicUsize::new(0)).collect();
+        let (message_number, is_failing) = (AtomicU64::new(0), AtomicBool::new(false));
+        self.store = Some(Store { epoch_millis, message_number, is_failing, kept_sessions });
+        self
+    }
+
+    /// The changes of the retained store since the last call, for the next commit: after the batches of the shards
+    /// were collected, because those say that there is something.
+    pub fn take_retained_changes(&self) -> Vec<Change> {
+        let day_time = |at| self.day_time(at);
+        self.retained.take_changes(day_time)
+    }
+
+    /// Says whether the store takes what it is given. While it does not, see [`Shard::handle_commit_failed`].
+    ///
+    /// [`Shard::handle_commit_failed`]: crate::Shard::handle_commit_failed
+    pub fn set_store_failing(&self, is_failing: bool) {
+        if let Some(store) = &self.store {
+            store.is_failing.store(is_failing, Ordering::Release);
+        }
+    }
+
+    /// Whether the store does not take what it is given.
+    pub fn is_store_failing(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.is_failing.load(Ordering::Acquire))
+    }
+
+    pub(crate) const fn has_store(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// A time as rows have it, in milliseconds since 1970.
+    pub(crate) fn day_time(&self, at: Time) -> u64 {
+        let epoch = self.store.as_ref().map_or(0, |store| store.epoch_millis);
+        epoch.saturating_add(at.as_millis())
+    }
+
+    /// A time of a row; one before the process began is its beginning.
+    pub(crate) fn time_of(&self, day_time: u64) -> Time {
+        let epoch = self.store.as_ref().map_or(0, |store| store.epoch_millis);
+        Time::from_millis(day_time.saturating_sub(epoch))
+    }
+
+    pub(crate) fn next_message_number(&self) -> u64 {
+        // A number that nothing else is published by.
+        self.store.as_ref().map_or(0, |store| store.message_number.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    pub(crate) fn set_message_number(&self, last: u64) {
+        if let Some(store) = &self.store {
+            store.message_number.store(last, Ordering::Relaxed);
+        }
+    }
+
+    /// A session of a shard has rows from now on, or has none any more.
+    pub(crate) fn count_kept(&self, shard: ShardId, is_kept: bool) {
+        let Some(store) = &self.store else { return };
+        let count = &store.kept_sessions[shard.as_index()];
+        // Before the session enters a subscription, by which others find it.
+        if is_kept {
+            count.fetch_add(1, Ordering::AcqRel)
+        } else {
+            count.fetch_sub(1, Ordering::AcqRel)
+        };
+    }
+
+    /// Whether a message may need the disk on a shard.
+    pub(crate) fn keeps(&self, shard: ShardId) -> bool {
+        let count = |store: &Store| store.kept_sessions[shard.as_index()].load(Ordering::Acquire);
+        self.store.as_ref().is_some_and(|store| count(store) > 0)
     }
 
     /// The bounds.

@@ -4,6 +4,7 @@ use hearth_protocol::packet::{Packet, PacketId, PublishAck};
 use hearth_protocol::{ReasonCode, Time};
 
 use super::Shard;
+use crate::durable::Table;
 use crate::faults::{self, Fault};
 use crate::ids::ConnectionId;
 
@@ -11,7 +12,8 @@ impl Shard {
     /// A client that took over a session acknowledges what it never got, at times: what nothing waits for is
     /// let be.
     pub(super) fn on_puback(&mut self, now: Time, session: u32, ack: &PublishAck) {
-        if self.sessions[session].flow_mut().outbound.handle_puback(ack.packet_id).is_ok() {
+        if let Ok(delivery) = self.sessions[session].flow_mut().outbound.handle_puback(ack.packet_id) {
+            self.let_go(self.sessions[session].serial, &delivery);
             self.send_queue(now, session);
         }
     }
@@ -21,16 +23,25 @@ impl Shard {
         let packet_id = ack.packet_id;
         if ack.reason.is_failure() {
             // The client will not take it: the flow is over [MQTT-4.3.3-4].
-            if outbound.handle_pubrec_failed(packet_id).is_ok() {
+            if let Ok(delivery) = outbound.handle_pubrec_failed(packet_id) {
+                self.let_go(self.sessions[session].serial, &delivery);
                 self.send_queue(now, session);
             }
             return;
         }
-        if outbound.handle_pubrec(packet_id).is_ok() {
-            self.send(id, &Packet::PubRel(PublishAck::success(packet_id)));
-        } else {
-            let detail = "PUBREC: no QoS 2 message is under way to the client with this packet identifier";
-            self.answer_unknown(now, id, packet_id, detail, Packet::PubRel);
+        match outbound.handle_pubrec(packet_id) {
+            Ok(delivery) => {
+                if let Some(delivery) = delivery {
+                    self.keep_flow(session, Table::Released, packet_id, true);
+                    self.let_go(self.sessions[session].serial, &delivery);
+                }
+                self.reply(now, id, Packet::PubRel(PublishAck::success(packet_id)));
+            }
+            Err(_) => {
+                let detail =
+                    "PUBREC: no QoS 2 message is under way to the client with this packet identifier";
+                self.answer_unknown(now, id, packet_id, detail, Packet::PubRel);
+            }
         }
     }
 
@@ -38,7 +49,8 @@ impl Shard {
         if faults::has(Fault::InboundIdKept)
             || self.sessions[session].flow_mut().inbound.release(ack.packet_id)
         {
-            self.send(id, &Packet::PubComp(PublishAck::success(ack.packet_id)));
+            self.keep_flow(session, Table::Received, ack.packet_id, false);
+            self.reply(now, id, Packet::PubComp(PublishAck::success(ack.packet_id)));
         } else {
             let detail = "PUBREL: no QoS 2 message of the client is held under this packet identifier";
             self.answer_unknown(now, id, ack.packet_id, detail, Packet::PubComp);
@@ -65,6 +77,7 @@ impl Shard {
             return;
         }
         if self.sessions[session].flow_mut().outbound.handle_pubcomp(ack.packet_id).is_ok() {
+            self.keep_flow(session, Table::Released, ack.packet_id, false);
             self.send_queue(now, session);
         }
     }

@@ -217,7 +217,7 @@ impl Shard {
             authentication_data: data,
             ..AuthProperties::default()
         };
-        self.answer(now, id, &Packet::Auth(Auth { reason, properties }));
+        self.reply(now, id, Packet::Auth(Auth { reason, properties }));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::faults::{self, Fault};
 use crate::ids::ConnectionId;
 use crate::message::Message;
 use crate::router::Group;
-use crate::session::LastWill;
+use crate::session::{Flow, LastWill};
 
 impl Shard {
     /// The transport has ended.
@@ -97,6 +97,7 @@ impl Shard {
     pub(super) fn end_connection(&mut self, now: Time, id: ConnectionId, end: EndReason) {
         let Some(connection) = self.connection(id) else { return };
         let is_v5 = connection.session.is_some()
+            && connection.is_greeted
             && connection.protocol.version().is_some_and(|version| version.is_v5());
         let reason = match &end {
             EndReason::KeepAlive => Some(ReasonCode::KeepAliveTimeout),
@@ -167,8 +168,9 @@ impl Shard {
             self.end_session(now, index);
         } else {
             self.tell_room(index);
+            self.keep_session(now, index);
             let others = self.sessions[index].take_shared(Group::has_connected);
-            self.pass_on(now, others);
+            self.pass_on(now, self.sessions[index].serial, others);
             self.watch_session(now, index);
         }
     }
@@ -187,8 +189,11 @@ impl Shard {
             self.leave(session.id(index), group);
         }
         let others = session.take_shared(|_| true);
+        if session.is_kept {
+            self.let_go_of_session(session.serial, session.flow().into_iter().flat_map(Flow::deliveries));
+        }
         self.event(Event::SessionEnded { client_id: session.client_id });
-        self.pass_on(now, others);
+        self.pass_on(now, session.serial, others);
     }
 
     /// Gives a session another will; the one that it had.

@@ -59,18 +59,13 @@ impl Shard {
             return self.object(id, connect, objection);
         }
         let is_assigned = entrant.is_assigned;
+        self.begin_hold();
         let (session, session_present) = self.take_session(now, entrant);
         self.attach(now, id, session, connect);
         let connack = self.connack(connect, session, session_present, is_assigned, data);
         self.announce(id, session, session_present);
-        if self.send(id, &Packet::ConnAck(Box::new(connack))) {
-            self.send_queue(now, session);
-        } else {
-            // Nothing may come before CONNACK, not even words of farewell [MQTT-3.2.0-1].
-            let detail = "CONNACK is larger than the maximum packet size of the client [MQTT-3.1.2-24]";
-            let reason = ReasonCode::PacketTooLarge;
-            self.finish(now, id, EndReason::Violation { reason, detail: detail.to_owned() });
-        }
+        self.reply(now, id, Packet::ConnAck(Box::new(connack)));
+        self.release_if_due(now);
     }
 
     /// The client id, and whether the server chose it.
@@ -259,6 +254,7 @@ impl Shard {
         // A will that waited for its delay is not published: the session goes on [MQTT-3.1.3-9].
         let will = connect.will.as_ref().map(detached_will);
         self.set_will(session_index, will.map(|will| Box::new(LastWill { will, due: None })));
+        self.keep_session(now, session_index);
         self.tell_room(session_index);
     }
 

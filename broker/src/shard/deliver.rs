@@ -57,6 +57,7 @@ impl<'a> Addressed<'a> {
             retain: self.retain,
             ids: self.ids.into(),
             group: self.group.cloned(),
+            kept: None,
         }
     }
 }
@@ -117,9 +118,13 @@ impl Shard {
         let session = &self.sessions[addressed.session];
         let Some(connection) = session.connection else { return false };
         if session.is_waiting() {
-            return self.enqueue(addressed);
+            return self.enqueue(addressed, None);
         }
         let place = &mut self.connections[connection as usize];
+        if !place.is_greeted {
+            // It is as good as away until its CONNACK goes out.
+            return false;
+        }
         if place.output_len() >= self.shared.limits.output_bytes_max {
             let was_dropping = std::mem::replace(&mut place.is_dropping, true);
             self.on_dropped(addressed.session, DropReason::OutputFull, was_dropping);
@@ -133,34 +138,66 @@ impl Shard {
     fn deliver_acknowledged(&mut self, now: Time, addressed: Addressed<'_>) -> bool {
         let session = &mut self.sessions[addressed.session];
         let output_bytes_max = self.shared.limits.output_bytes_max;
-        let connection = session
-            .connection
-            .filter(|connection| self.connections[*connection as usize].output_len() < output_bytes_max);
+        let connection = session.connection.filter(|connection| {
+            let place = &self.connections[*connection as usize];
+            place.is_greeted && place.output_len() < output_bytes_max
+        });
         match connection {
             Some(connection) if session.is_clear() => {
+                if session.is_kept {
+                    return self.deliver_kept(now, connection, addressed);
+                }
                 let Some(packet_id) = session.flow_mut().outbound.begin(addressed.qos, addressed.delivery())
                 else {
-                    return self.enqueue(addressed);
+                    return self.enqueue(addressed, None);
                 };
                 self.write(now, connection, addressed, Some(packet_id), false);
                 true
             }
-            Some(_) | None => self.enqueue(addressed),
+            Some(_) | None => self.enqueue(addressed, None),
         }
     }
 
-    /// Puts a message behind the others that wait; whether there is room.
-    fn enqueue(&mut self, addressed: Addressed<'_>) -> bool {
+    /// Sends a message to a session that outlives the process; whether the session took it.
+    fn deliver_kept(&mut self, now: Time, connection: u32, addressed: Addressed<'_>) -> bool {
+        let mut delivery = addressed.delivery();
+        self.keep(addressed.session, &mut delivery);
+        let outbound = &mut self.sessions[addressed.session].flow_mut().outbound;
+        let Some(packet_id) = outbound.begin(addressed.qos, delivery.clone()) else {
+            return self.enqueue(addressed, Some(delivery));
+        };
+        self.write_row(addressed.session, &delivery, Some(packet_id));
+        if !self.hold_publish(connection, addressed.session, &delivery, packet_id) {
+            self.write(now, connection, addressed, Some(packet_id), false);
+        }
+        true
+    }
+
+    /// Puts a message behind the others that wait; whether there is room. `kept` is the same message with its place among
+    /// the rows of the session, if it has one.
+    fn enqueue(&mut self, addressed: Addressed<'_>, kept: Option<Delivery>) -> bool {
         let limits = &self.shared.limits;
         let queue = &mut self.sessions[addressed.session].flow_mut().queue;
         let bytes = addressed.outgoing.bytes();
         if !queue.has_room(bytes, limits.queued_messages_max, limits.queued_bytes_max) {
             let was_dropping = std::mem::replace(&mut queue.is_dropping, true);
             self.on_dropped(addressed.session, DropReason::QueueFull, was_dropping);
+            if let Some(delivery) = kept {
+                self.let_go(self.sessions[addressed.session].serial, &delivery);
+            }
             return false;
         }
         queue.is_dropping = false;
-        queue.push(addressed.delivery());
+        let delivery = match kept {
+            Some(delivery) => delivery,
+            None => {
+                let mut delivery = addressed.delivery();
+                self.keep(addressed.session, &mut delivery);
+                delivery
+            }
+        };
+        self.write_row(addressed.session, &delivery, None);
+        self.sessions[addressed.session].flow_mut().queue.push(delivery);
         true
     }
 
@@ -199,8 +236,11 @@ impl Shard {
     /// Ends the flow of a message that cannot be sent.
     fn forget(&mut self, session: u32, packet_id: Option<PacketId>) {
         let Some(packet_id) = packet_id else { return };
-        let known = self.sessions[session].flow_mut().outbound.abandon(packet_id).is_ok();
-        debug_assert!(known, "the identifier was given out for this message");
+        let abandoned = self.sessions[session].flow_mut().outbound.abandon(packet_id);
+        debug_assert!(abandoned.is_ok(), "the identifier was given out for this message");
+        if let Ok(delivery) = abandoned {
+            self.let_go(self.sessions[session].serial, &delivery);
+        }
     }
 
     /// Sends what waits for a session, as far as its connection has room.
@@ -212,6 +252,9 @@ impl Shard {
     /// What has to be sent again goes first.
     fn send_waiting(&mut self, now: Time, index: u32) {
         let Some(connection) = self.sessions[index].connection else { return };
+        if !self.connections[connection as usize].is_greeted {
+            return;
+        }
         let output_bytes_max = self.shared.limits.output_bytes_max;
         while self.connections[connection as usize].output_len() < output_bytes_max {
             if self.sessions[index].flow().is_none() {
@@ -263,20 +306,30 @@ impl Shard {
         }
     }
 
-    fn send_delivery(&mut self, now: Time, connection: u32, index: u32, delivery: Delivery) {
-        let flow = self.sessions[index].flow_mut();
+    fn send_delivery(&mut self, now: Time, connection: u32, index: u32, mut delivery: Delivery) {
         if delivery.message.is_expired(now) {
             self.count_drop(DropReason::Expired);
+            self.let_go(self.sessions[index].serial, &delivery);
             return;
+        }
+        if delivery.kept.is_none() {
+            // A retained message, which had no row while it waited.
+            self.keep(index, &mut delivery);
         }
         let packet_id = match delivery.qos {
             QoS::AtMostOnce => None,
-            qos @ (QoS::AtLeastOnce | QoS::ExactlyOnce) => flow.outbound.begin(qos, delivery.clone()),
+            qos @ (QoS::AtLeastOnce | QoS::ExactlyOnce) => {
+                self.sessions[index].flow_mut().outbound.begin(qos, delivery.clone())
+            }
         };
-        self.write_delivery(now, connection, index, &delivery, packet_id, false);
+        self.write_row(index, &delivery, packet_id);
+        let is_held = packet_id.is_some_and(|id| self.hold_publish(connection, index, &delivery, id));
+        if !is_held {
+            self.write_delivery(now, connection, index, &delivery, packet_id, false);
+        }
     }
 
-    fn write_delivery(
+    pub(super) fn write_delivery(
         &mut self,
         now: Time,
         connection: u32,

@@ -7,7 +7,10 @@ mod connect;
 mod deliver;
 #[cfg(feature = "generate")]
 pub(crate) mod exercise;
+mod keep;
 mod publish;
+mod reply;
+mod restore;
 mod share;
 mod subscribe;
 mod timers;
@@ -27,6 +30,7 @@ use hearth_protocol::{ReasonCode, Text, Time, Version};
 use slab::Slab;
 
 use crate::connection::{Connection, Peer};
+use crate::durable::{Hold, Holds, Journal};
 use crate::effect::{DropReason, Effect, EndReason, Event, Forward};
 use crate::encoding::Encodings;
 use crate::ids::{ConnectionId, ShardId};
@@ -62,6 +66,14 @@ pub struct Shard {
     wills: usize,
     /// Bounds that the broker's own messages met, each told once.
     own_limits_told: LimitSet,
+    /// Changes for the store.
+    journal: Journal,
+    /// What waits for them.
+    holds: Holds,
+    /// What is going on now waits for what it changes.
+    hold: Option<Hold>,
+    /// Set when something may go on although nothing was written.
+    may_release: bool,
 }
 
 impl Shard {
@@ -69,6 +81,7 @@ impl Shard {
     pub fn new(shared: Arc<Shared>, id: ShardId) -> Self {
         let seed = shared.hash_seed();
         let topic_cache_max = shared.limits.topic_cache_max;
+        let (journal, holds) = (Journal::new(shared.has_store()), Holds::new(shared.shard_count().get()));
         Self {
             router: Router::new(id, seed, topic_cache_max),
             shared,
@@ -86,6 +99,10 @@ impl Shard {
             shared_subscriptions: 0,
             wills: 0,
             own_limits_told: LimitSet::EMPTY,
+            journal,
+            holds,
+            hold: None,
+            may_release: false,
         }
     }
 
@@ -104,6 +121,9 @@ impl Shard {
             is_dirty: false,
             is_closed: false,
             is_dropping: false,
+            is_greeted: false,
+            held: 0,
+            held_publishes: 0,
         });
         // A slab of 2^32 connections would need terabytes.
         let id = ConnectionId { index: index as u32, generation: self.generation_next };
@@ -124,24 +144,46 @@ impl Shard {
                     self.stats.bytes_in += (len - input.len()) as u64;
                     self.on_packet(now, id, packet);
                 }
-                Ok(None) => return,
+                Ok(None) => {
+                    self.release_if_due(now);
+                    return;
+                }
                 Err(error) => self.on_violation(now, id, &error),
             }
         }
         input.clear();
+        self.release_if_due(now);
     }
 
     /// A message from another shard.
     pub fn handle_forward(&mut self, now: Time, forward: Forward) {
-        if forward.message().is_expired(now) {
-            // It waited longer between the shards than it was to live [MQTT-3.3.2-5].
+        // It may have waited longer between the shards than it was to live [MQTT-3.3.2-5].
+        let is_expired = forward.message().is_some_and(|message| message.is_expired(now));
+        if is_expired {
             self.count_drop(DropReason::Expired);
-            return;
         }
         match forward {
-            Forward::Message(message) => self.deliver_forwarded(now, &message),
-            Forward::Shared(assigned) => self.take_assigned(now, &assigned),
+            Forward::Message(message, awaited) => {
+                self.begin_receipt(awaited);
+                if !is_expired {
+                    self.deliver_forwarded(now, &message);
+                }
+                self.end_receipt(now, awaited);
+            }
+            Forward::Shared(assigned) => {
+                self.begin_receipt(assigned.awaited);
+                if !is_expired {
+                    self.take_assigned(now, &assigned);
+                }
+                self.end_receipt(now, assigned.awaited);
+            }
+            Forward::Returned(assigned) if is_expired => drop(assigned),
+            Forward::Returned(assigned) => self.take_returned(now, &assigned),
+            Forward::Receipt { from, up_to } => self.handle_receipt(now, from, up_to),
+            Forward::Done { from, number } => self.handle_done(now, from, number),
+            Forward::Unkept { from, number } => self.handle_unkept(now, from, number),
         }
+        self.release_if_due(now);
     }
 
     /// Everything in the output of a connection is written: there is room for more.
@@ -219,14 +261,37 @@ impl Shard {
             return self.on_early_packet(now, id, packet);
         };
         match packet {
-            Packet::Publish(publish) => self.on_publish(now, id, session, &publish),
+            Packet::Publish(publish) if publish.packet_id.is_none() => {
+                self.on_publish(now, id, session, &publish);
+            }
+            Packet::Publish(publish) => {
+                self.begin_hold();
+                self.on_publish(now, id, session, &publish);
+                self.end_hold();
+            }
             Packet::PubAck(ack) => self.on_puback(now, session, &ack),
-            Packet::PubRec(ack) => self.on_pubrec(now, id, session, &ack),
-            Packet::PubRel(ack) => self.on_pubrel(now, id, session, &ack),
+            Packet::PubRec(ack) => {
+                self.begin_hold();
+                self.on_pubrec(now, id, session, &ack);
+                self.end_hold();
+            }
+            Packet::PubRel(ack) => {
+                self.begin_hold();
+                self.on_pubrel(now, id, session, &ack);
+                self.end_hold();
+            }
             Packet::PubComp(ack) => self.on_pubcomp(now, session, &ack),
-            Packet::Subscribe(subscribe) => self.on_subscribe(now, id, session, &subscribe),
-            Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(now, id, session, &unsubscribe),
-            Packet::PingReq => self.answer(now, id, &Packet::PingResp),
+            Packet::Subscribe(subscribe) => {
+                self.begin_hold();
+                self.on_subscribe(now, id, session, &subscribe);
+                self.end_hold();
+            }
+            Packet::Unsubscribe(unsubscribe) => {
+                self.begin_hold();
+                self.on_unsubscribe(now, id, session, &unsubscribe);
+                self.end_hold();
+            }
+            Packet::PingReq => self.reply(now, id, Packet::PingResp),
             Packet::Disconnect(disconnect) => self.on_disconnect(now, id, session, &disconnect),
             Packet::Auth(auth) => self.on_auth(now, id, &auth),
             // `ServerConnection` lets none of these through.
@@ -316,7 +381,7 @@ impl Shard {
         ReasonProperties { reason_string, ..ReasonProperties::default() }
     }
 
-    /// As [`Shard::answer`], with the words for a refusal where there is room for them [MQTT-3.4.2-2].
+    /// As [`Shard::reply`], with the words for a refusal where there is room for them [MQTT-3.4.2-2].
     fn answer_with(
         &mut self,
         now: Time,
@@ -326,9 +391,9 @@ impl Shard {
     ) {
         let words = detail.map_or_else(ReasonProperties::default, |detail| self.words(id, detail));
         if words.reason_string.is_some() && self.fits(id, &packet(words.clone())) {
-            self.send(id, &packet(words));
+            self.reply(now, id, packet(words));
         } else {
-            self.answer(now, id, &packet(ReasonProperties::default()));
+            self.reply(now, id, packet(ReasonProperties::default()));
         }
     }
 

@@ -1,6 +1,6 @@
 //! A message from a client: kept, routed, acknowledged.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use hearth_protocol::connection::ProtocolError;
@@ -11,6 +11,7 @@ use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicName};
 use super::Shard;
 use crate::access::Decision;
 use crate::delivery::Outgoing;
+use crate::durable::Table;
 use crate::effect::{DropReason, Effect, Event, Forward};
 use crate::faults::{self, Fault};
 use crate::ids::ConnectionId;
@@ -28,10 +29,11 @@ impl Shard {
                 let inbound = &mut self.sessions[session].flow_mut().inbound;
                 if !inbound.begin(packet_id) && !faults::has(Fault::DuplicateRouted) {
                     // It came before and is held: acknowledged again, routed no more [MQTT-4.3.3-10].
-                    self.send(id, &Packet::PubRec(PublishAck::success(packet_id)));
+                    self.reply(now, id, Packet::PubRec(PublishAck::success(packet_id)));
                     return;
                 }
                 let held = inbound.len();
+                self.keep_flow(session, Table::Received, packet_id, true);
                 // Versions before 5 know no such bound and end at the number of packet identifiers.
                 let is_v5 = self.sessions[session].version.is_v5();
                 if is_v5 && held > usize::from(self.shared.limits.inflight_max) {
@@ -68,14 +70,14 @@ impl Shard {
         };
         let refusal = match outcome {
             Ok(reason) => {
-                self.send(id, &packet(PublishAck::new(packet_id, reason)));
+                self.reply(now, id, packet(PublishAck::new(packet_id, reason)));
                 return;
             }
             Err(refusal) => refusal,
         };
-        let session = &mut self.sessions[session];
-        if qos == QoS::ExactlyOnce && session.version.is_v5() {
-            session.flow_mut().inbound.release(packet_id);
+        if qos == QoS::ExactlyOnce && self.sessions[session].version.is_v5() {
+            self.sessions[session].flow_mut().inbound.release(packet_id);
+            self.keep_flow(session, Table::Received, packet_id, false);
         }
         let reason = refusal.reason;
         let ack = |properties| packet(PublishAck { packet_id, reason, properties });
@@ -149,6 +151,7 @@ impl Shard {
             properties: None,
             publisher: 0,
             expires_at: None,
+            kept: Mutex::default(),
         };
         self.publish_message(now, &Arc::new(message));
     }
@@ -169,8 +172,9 @@ impl Shard {
     /// Puts a message into the retained store, before anybody is looked up: see `interest`.
     fn retain(&mut self, now: Time, message: &Arc<Message>) -> Result<(), Limit> {
         let stored = self.shared.retained.store(message, now);
-        if stored.is_err() {
-            self.count_drop(DropReason::RetainedFull);
+        match stored {
+            Ok(()) => self.keep_retained(message),
+            Err(_) => self.count_drop(DropReason::RetainedFull),
         }
         stored
     }
@@ -188,7 +192,9 @@ impl Shard {
         }
         for to in route.shards.iter().filter(|_| !faults::has(Fault::NeighboursNotTold)) {
             self.stats.forwarded += 1;
-            self.effects.push_back(Effect::Forward { to, forward: Forward::Message(outgoing.message()) });
+            let awaited = if outgoing.qos > QoS::AtMostOnce { self.awaited(to) } else { None };
+            let forward = Forward::Message(outgoing.message(), awaited);
+            self.effects.push_back(Effect::Forward { to, forward });
         }
         if delivered.refused > 0 && delivered.taken == 0 && route.shards.is_empty() {
             ReasonCode::QuotaExceeded

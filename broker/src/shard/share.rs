@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use hearth_protocol::packet::Subscription;
-use hearth_protocol::{QoS, Time};
+use hearth_protocol::{QoS, Time, TopicFilter};
 
 use super::Shard;
+use crate::connection::Connection;
 use crate::delivery::{Delivery, Outgoing};
+use crate::durable::{Lane, Release};
 use crate::effect::{Assigned, DropReason, Effect, Forward};
 use crate::faults::{self, Fault};
 use crate::ids::SessionId;
@@ -19,22 +20,13 @@ const HOPS_MAX: u8 = 8;
 
 impl Shard {
     /// Enters a session into a group, or changes what it asked for.
-    pub(super) fn join(&mut self, index: u32, subscription: &Subscription, id: u32) {
+    pub(super) fn join(&mut self, index: u32, filter: &TopicFilter, options: SubscriptionOptions) {
         let room = self.room_of(index, 0);
         let session = &mut self.sessions[index];
-        let choice = Choice {
-            shard: self.id,
-            session: session.id(index),
-            options: SubscriptionOptions {
-                qos: subscription.qos,
-                no_local: false,
-                retain_as_published: subscription.retain_as_published,
-                id,
-            },
-        };
+        let choice = Choice { shard: self.id, session: session.id(index), options };
         let shares = session.shares.get_or_insert_with(|| Box::new(Shares::new(room)));
-        let (group, is_new) = self.shared.groups.join(&subscription.filter, choice, &shares.availability);
-        if shares.find(&subscription.filter).is_none() {
+        let (group, is_new) = self.shared.groups.join(filter, choice, &shares.availability);
+        if shares.find(filter).is_none() {
             shares.groups.push(group);
             self.shared_subscriptions += 1;
         }
@@ -65,7 +57,8 @@ impl Shard {
             if choice.shard != self.id {
                 self.stats.forwarded += 1;
                 let (message, group) = (outgoing.message(), Arc::clone(group));
-                let forward = Forward::Shared(Box::new(Assigned { message, group, choice, hops }));
+                let awaited = if message.qos > QoS::AtMostOnce { self.awaited(choice.shard) } else { None };
+                let forward = Forward::Shared(Box::new(Assigned { message, group, choice, hops, awaited }));
                 self.effects.push_back(Effect::Forward { to: choice.shard, forward });
                 return true;
             }
@@ -78,12 +71,33 @@ impl Shard {
 
     /// A message for a member that another shard has chosen.
     pub(super) fn take_assigned(&mut self, now: Time, assigned: &Assigned) {
-        let Assigned { message, group, choice, hops } = assigned;
+        let Assigned { message, group, choice, hops: _, awaited } = assigned;
         let outgoing = Outgoing::of_message(message);
         self.encodings.clear();
         if self.give(now, group, *choice, &outgoing) {
             return;
         }
+        if let Some(awaited) = awaited {
+            // Who awaits word of it looks for another member, so that no shard waits for one that waits for it.
+            let forward = Forward::Returned(Box::new(assigned.clone()));
+            self.effects.push_back(Effect::Forward { to: awaited.from, forward });
+            return;
+        }
+        self.pass_to_another(now, assigned);
+    }
+
+    /// A message that the shard of the chosen member could not give to it.
+    pub(super) fn take_returned(&mut self, now: Time, assigned: &Assigned) {
+        let Some(awaited) = assigned.awaited else { return };
+        self.hold = self.holds.awaiting(assigned.choice.shard, awaited.number);
+        self.pass_to_another(now, assigned);
+        self.hold = None;
+    }
+
+    fn pass_to_another(&mut self, now: Time, assigned: &Assigned) {
+        let Assigned { message, group, hops, .. } = assigned;
+        let outgoing = Outgoing::of_message(message);
+        self.encodings.clear();
         if *hops >= HOPS_MAX || !self.dispatch(now, group, &outgoing, hops + 1) {
             self.count_drop(DropReason::QueueFull);
         }
@@ -111,22 +125,43 @@ impl Shard {
         is_taken
     }
 
-    /// Passes on what a session cannot be asked to acknowledge any more, or has not been sent yet.
-    pub(super) fn pass_on(&mut self, now: Time, deliveries: Vec<Delivery>) {
+    /// Passes on what a session cannot be asked to acknowledge any more, or has not been sent yet. `serial` is the
+    /// session's.
+    pub(super) fn pass_on(&mut self, now: Time, serial: u64, deliveries: Vec<Delivery>) {
         if faults::has(Fault::ShareAbandoned) {
             return;
         }
+        let outer = self.hold.take();
         for delivery in deliveries {
-            let Some(group) = &delivery.group else { continue };
-            if delivery.message.is_expired(now) {
-                self.count_drop(DropReason::Expired);
-                continue;
+            // Its row goes when it is on disk that another session has the message.
+            let hold = delivery.kept.as_ref().map(|_| self.holds.begin(Lane::Moves));
+            self.hold = hold;
+            self.pass_on_one(now, &delivery);
+            self.hold = None;
+            let Some(hold) = hold else { continue };
+            if self.holds.awaits_receipts(hold) {
+                if let Some(release) = self.holds.end(hold, Release::LetGo(serial, Box::new(delivery))) {
+                    self.carry_out(now, release);
+                }
+            } else {
+                // It is this shard's: both changes are one.
+                self.holds.cancel(hold);
+                self.let_go(serial, &delivery);
             }
-            self.encodings.clear();
-            let outgoing = Outgoing::of_message(&delivery.message);
-            if !self.dispatch(now, group, &outgoing, 0) && group.len() > 0 {
-                self.count_drop(DropReason::QueueFull);
-            }
+        }
+        self.hold = outer;
+    }
+
+    fn pass_on_one(&mut self, now: Time, delivery: &Delivery) {
+        let Some(group) = &delivery.group else { return };
+        if delivery.message.is_expired(now) {
+            self.count_drop(DropReason::Expired);
+            return;
+        }
+        self.encodings.clear();
+        let outgoing = Outgoing::of_message(&delivery.message);
+        if !self.dispatch(now, group, &outgoing, 0) && group.len() > 0 {
+            self.count_drop(DropReason::QueueFull);
         }
     }
 
@@ -136,7 +171,9 @@ impl Shard {
         let has_room = session.flow().is_none_or(|flow| {
             flow.queue.has_room(bytes, limits.queued_messages_max, limits.queued_bytes_max)
         });
-        let output_len = session.connection.map(|at| self.connections[at as usize].output_len());
+        let greeted =
+            |at: u32| Some(&self.connections[at as usize]).filter(|connection| connection.is_greeted);
+        let output_len = session.connection.and_then(greeted).map(Connection::output_len);
         match output_len {
             Some(len) if len < limits.output_bytes_max && session.is_clear() => Room::Ready,
             Some(_) if has_room => Room::Busy,

@@ -37,10 +37,6 @@ impl Shard {
         self.answer_with(now, id, detail, |properties| {
             Packet::SubAck(SubAck { packet_id, reasons: reasons.clone(), properties })
         });
-        if self.connection(id).is_some() {
-            self.send_queue(now, session);
-            self.sessions[session].forget_flow();
-        }
     }
 
     pub(super) fn on_unsubscribe(
@@ -58,6 +54,7 @@ impl Shard {
                 // UNSUBACK has no code for a quota (3.11.3).
                 ReasonCode::ImplementationSpecificError
             } else if self.remove(session, filter) {
+                self.keep_subscription(session, filter, None);
                 ReasonCode::Success
             } else {
                 ReasonCode::NoSubscriptionExisted
@@ -142,17 +139,18 @@ impl Shard {
     /// Enters a subscription, and its retained messages where it wants them [MQTT-3.3.1-9]; they go out after
     /// SUBACK, as there is room.
     fn enter(&mut self, session_index: u32, subscription: &Subscription, id: u32) {
-        if subscription.filter.shared().is_some() {
-            // Retained messages are for subscriptions that are not shared (4.8.2).
-            self.join(session_index, subscription, id);
-            return;
-        }
         let options = SubscriptionOptions {
             qos: subscription.qos,
             no_local: subscription.no_local,
             retain_as_published: subscription.retain_as_published,
             id,
         };
+        self.keep_subscription(session_index, &subscription.filter, Some(options));
+        if subscription.filter.shared().is_some() {
+            // Retained messages are for subscriptions that are not shared (4.8.2).
+            self.join(session_index, &subscription.filter, options);
+            return;
+        }
         let filter = &subscription.filter;
         let (place, is_new) = self.router.subscribe(&self.shared.interest, filter, session_index, options);
         let session = &mut self.sessions[session_index];

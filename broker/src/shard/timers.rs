@@ -77,6 +77,7 @@ impl Shard {
                 }
             }
         }
+        self.release_if_due(now);
     }
 
     fn on_connect_due(&mut self, id: ConnectionId) {
@@ -137,6 +138,7 @@ impl Shard {
             self.stats.sessions_expired += 1;
             self.end_session(now, id.index);
         } else {
+            self.keep_session(now, id.index);
             self.watch_session(now, id.index);
         }
     }

@@ -1,6 +1,6 @@
 //! QoS 1 and 2 messages that went out and are not through yet.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU16;
 
 use crate::QoS;
@@ -87,6 +87,37 @@ impl<M> Outbound<M> {
             first: FIRST,
             flights: VecDeque::new(),
         }
+    }
+
+    /// What was under way when it was written down, in any order: identifiers with the message, or without one where
+    /// PUBREC had come. All of it waits for [`Outbound::handle_resume`]; of an identifier that comes twice the first counts.
+    pub fn restore(window: u16, under_way: impl IntoIterator<Item = (PacketId, Option<(QoS, M)>)>) -> Self {
+        let mut by_id = BTreeMap::new();
+        for (id, message) in under_way {
+            by_id.entry(id).or_insert(message);
+        }
+        let mut outbound = Self::new(window);
+        // They were given out in a circle: the oldest one follows the widest gap.
+        let ids: Vec<usize> = by_id.keys().map(|id| usize::from(id.get())).collect();
+        let before = ids.iter().cycle().skip(ids.len().saturating_sub(1));
+        let gaps = ids.iter().zip(before).map(|(id, before)| ((id + IDS - before - 1) % IDS, *id));
+        let Some((_, first)) = gaps.max_by_key(|(gap, id)| (*gap, std::cmp::Reverse(*id))) else {
+            return outbound;
+        };
+        // It is one of the identifiers.
+        outbound.first = PacketId::new(first as u16).unwrap_or(FIRST);
+        let (wrapped, oldest): (Vec<_>, Vec<_>) = by_id.into_iter().partition(|(id, _)| *id < outbound.first);
+        for (id, message) in oldest.into_iter().chain(wrapped) {
+            let place = outbound.place(id);
+            outbound.flights.resize_with(place, || Flight::Done);
+            outbound.inflight += 1;
+            outbound.flights.push_back(match message {
+                Some((qos, message)) => Flight::Sent { qos, message },
+                None => Flight::Released,
+            });
+        }
+        outbound.handle_resume(window);
+        outbound
     }
 
     /// Takes the receive maximum of a new connection.
@@ -218,6 +249,14 @@ impl<M> Outbound<M> {
             Flight::Sent { message, .. } => Some(message),
             Flight::Released | Flight::Request | Flight::Done => None,
         }
+    }
+
+    /// The messages that wait for PUBACK or PUBREC, in the order of sending.
+    pub fn messages(&self) -> impl Iterator<Item = &M> {
+        self.flights.iter().filter_map(|flight| match flight {
+            Flight::Sent { message, .. } => Some(message),
+            Flight::Released | Flight::Request | Flight::Done => None,
+        })
     }
 
     /// A new connection resumes the session: all that is under way goes out again through `poll_redelivery`, before

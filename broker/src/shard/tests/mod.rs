@@ -4,6 +4,8 @@ mod authentication;
 mod chaos;
 mod choices;
 mod delivery;
+mod disk;
+mod durable;
 mod limits;
 mod oracle;
 mod retained;
@@ -32,6 +34,7 @@ use crate::{
     Access, AllowAll, AuthRequest, ConnectionId, DropReason, Effect, Event, Limit, Limits, Options, Peer,
     ShardCount, ShardId, Shared, Stats, Transport,
 };
+use disk::Disk;
 
 struct Broker {
     shared: Arc<Shared>,
@@ -48,6 +51,8 @@ struct Broker {
     /// What nobody has answered yet.
     asked: VecDeque<(Wire, AuthRequest)>,
     now: Time,
+    /// Where what must outlive the broker goes, if it is to.
+    disk: Option<Disk>,
 }
 
 /// A connection by its shard.
@@ -71,12 +76,31 @@ impl Broker {
     }
 
     fn with(shards: u16, limits: Limits, options: Options, access: impl Access + 'static) -> Self {
+        Self::with_disk(shards, limits, options, access, Some(Disk::default()))
+    }
+
+    /// A broker that begins with what is on the disk.
+    fn with_disk(
+        shards: u16,
+        limits: Limits,
+        options: Options,
+        access: impl Access + 'static,
+        mut disk: Option<Disk>,
+    ) -> Self {
         let count = ShardCount::new(NonZeroU16::new(shards).unwrap());
-        let shared = Shared::with_access(count, limits, [3, 5], Box::new(access)).with_options(options);
+        let mut shared = Shared::with_access(count, limits, [3, 5], Box::new(access)).with_options(options);
+        if let Some(disk) = &disk {
+            shared = shared.with_store(disk.epoch_millis);
+        }
         let shared = Arc::new(shared);
-        let shards = (0..shards).map(|id| Shard::new(Arc::clone(&shared), ShardId::new(id))).collect();
+        let mut shards: Vec<Shard> =
+            (0..shards).map(|id| Shard::new(Arc::clone(&shared), ShardId::new(id))).collect();
         let now = Time::from_millis(1000);
+        if let Some(disk) = &mut disk {
+            disk.restore(&shared, &mut shards, now);
+        }
         Self {
+            disk,
             shared,
             shards,
             links: HashMap::new(),
@@ -171,7 +195,17 @@ impl Broker {
                 }
             }
         }
-        moved
+        moved || self.commit()
+    }
+
+    /// Writes what has come together; whether there was something.
+    fn commit(&mut self) -> bool {
+        let Some(disk) = self.disk.as_mut().filter(|disk| !disk.is_stuck) else { return false };
+        let committed = disk.commit(&self.shared, &mut self.shards);
+        for (shard, batch) in &committed {
+            self.shards[*shard].handle_committed(self.now, *batch);
+        }
+        !committed.is_empty()
     }
 
     fn flush(&mut self, (shard, id): Wire) {

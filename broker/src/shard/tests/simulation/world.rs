@@ -192,9 +192,13 @@ impl World {
 
     fn send_forward(&mut self, from: usize, to: usize, forward: Forward) {
         let number = match &forward {
-            Forward::Message(_) => self.model.on_forwarded(&key_of_forward(&forward), to),
+            Forward::Message(..) => self.model.on_forwarded(&key_of_forward(&forward), to),
             // Whose turn it is in a group is the broker's to choose: the model looks at what comes of it.
-            Forward::Shared(_) => None,
+            Forward::Shared(_)
+            | Forward::Returned(_)
+            | Forward::Receipt { .. }
+            | Forward::Done { .. }
+            | Forward::Unkept { .. } => None,
         };
         self.rings[from * SHARDS + to].push_back((forward, number));
     }
@@ -214,6 +218,8 @@ impl World {
 }
 
 fn key_of_forward(forward: &Forward) -> String {
-    let message = forward.message();
-    key(message.topic.as_str(), &message.payload)
+    match forward.message() {
+        Some(message) => key(message.topic.as_str(), &message.payload),
+        None => format!("{forward:?}"),
+    }
 }

@@ -1,0 +1,270 @@
+//! The rows of a store, read back: what a broker begins with after it had stopped, whichever way.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use hearth_protocol::packet::{PacketId, Publish};
+use hearth_protocol::{Text, Time, TopicFilter};
+
+use super::journal::{Change, Table};
+use super::row::{self, MessageRow, ReferenceRow, SessionRow, SubscriptionRow};
+use crate::message::Message;
+use crate::router::SubscriptionOptions;
+use crate::shared::Shared;
+
+/// Everything that a store holds.
+#[derive(Debug, Default)]
+pub struct Image {
+    sessions: BTreeMap<u64, Parts>,
+    messages: HashMap<u64, MessageRow>,
+    references: BTreeMap<(u64, u64), ReferenceRow>,
+    retained: Vec<MessageRow>,
+    serial_max: u64,
+    message_max: u64,
+}
+
+/// A row that is not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRow {
+    /// Where it stands.
+    pub table: Table,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+impl fmt::Display for BadRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a row of the table {:?} cannot be read: {}", self.table, self.problem)
+    }
+}
+
+impl std::error::Error for BadRow {}
+
+/// A session as it was.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    pub(crate) serial: u64,
+    pub(crate) row: SessionRow,
+    pub(crate) subscriptions: Vec<(TopicFilter, SubscriptionOptions)>,
+    /// In their order.
+    pub(crate) deliveries: Vec<RestoredDelivery>,
+    pub(crate) received: Vec<PacketId>,
+    pub(crate) released: Vec<PacketId>,
+}
+
+/// A message that a session waits for or has not acknowledged.
+#[derive(Debug)]
+pub(crate) struct RestoredDelivery {
+    /// Its place in the session's order.
+    pub(crate) place: u64,
+    pub(crate) row: ReferenceRow,
+    pub(crate) message: Arc<Message>,
+}
+
+impl Image {
+    /// Takes a row, in any order.
+    ///
+    /// # Errors
+    /// It is not what was written; the rest is of use without it.
+    pub fn insert(&mut self, table: Table, key: &[u8], value: Bytes) -> Result<(), BadRow> {
+        self.take(table, key, value).map_err(|problem| BadRow { table, problem })
+    }
+
+    fn take(&mut self, table: Table, key: &[u8], value: Bytes) -> Result<(), &'static str> {
+        match table {
+            Table::Sessions => {
+                let serial = number(key)?;
+                let row = SessionRow::decode(value)?;
+                self.serial_max = self.serial_max.max(serial & SERIAL_MASK);
+                self.session(serial).row = Some(row);
+            }
+            Table::Subscriptions => {
+                let (serial, filter) = split(key)?;
+                let filter = row::filter(Bytes::copy_from_slice(filter))?;
+                let SubscriptionRow(options) = SubscriptionRow::decode(value)?;
+                self.session(serial).subscriptions.push((filter, options));
+            }
+            Table::Messages => {
+                let message = number(key)?;
+                self.message_max = self.message_max.max(message);
+                self.messages.insert(message, MessageRow::decode(value)?);
+            }
+            Table::References => {
+                let (serial, place) = split(key)?;
+                self.references.insert((serial, number(place)?), ReferenceRow::decode(value)?);
+            }
+            Table::Received => {
+                let (serial, id) = split(key)?;
+                self.session(serial).received.push(packet_id(id)?);
+            }
+            Table::Released => {
+                let (serial, id) = split(key)?;
+                self.session(serial).released.push(packet_id(id)?);
+            }
+            Table::Retained => self.retained.push(MessageRow::decode(value)?),
+        }
+        Ok(())
+    }
+
+    fn session(&mut self, serial: u64) -> &mut Parts {
+        self.sessions.entry(serial).or_default()
+    }
+
+    /// How many sessions, messages that wait, and retained messages there are.
+    pub fn counts(&self) -> [usize; 3] {
+        [self.sessions.len(), self.references.len(), self.retained.len()]
+    }
+
+    /// The retained messages that have not expired go into the store that the shards share; the sessions into the shards
+    /// that they live on now. To be called before there are shards. Also which rows belong to nothing, to be deleted.
+    pub fn restore(mut self, shared: &Shared) -> (Vec<ShardImage>, Vec<Change>) {
+        let mut orphans = Vec::new();
+        for row in std::mem::take(&mut self.retained) {
+            let message = message(shared, row);
+            if message.is_expired(Time::ZERO) {
+                orphans.push(Change::Delete(Table::Retained, message.topic.as_str().as_bytes().to_vec()));
+            } else {
+                shared.retained.restore(&Arc::new(message));
+            }
+        }
+        shared.set_message_number(self.message_max);
+        let serial_max = self.serial_max;
+        let new_image = || ShardImage { serial_max, sessions: Vec::new() };
+        let mut images: Vec<ShardImage> = (0..shared.shard_count().get()).map(|_| new_image()).collect();
+        for session in self.take_sessions(shared, &mut orphans) {
+            let shard = shared.shard_of(&session.row.client_id);
+            images[shard.as_index()].sessions.push(session);
+        }
+        (images, orphans)
+    }
+
+    /// Who has a message as the member of a group: one, even if it was on its way from one to another. Who may have sent it
+    /// to its client counts more, then who has it later.
+    fn chosen_members(&self) -> HashMap<(u64, TopicFilter), (bool, (u64, u64))> {
+        let mut chosen = HashMap::new();
+        for (at, row) in &self.references {
+            let Some(group) = &row.group else { continue };
+            let rank = (row.packet_id.is_some(), *at);
+            let best = chosen.entry((row.message, group.clone())).or_insert(rank);
+            *best = rank.max(*best);
+        }
+        chosen
+    }
+
+    /// The sessions, oldest first.
+    fn take_sessions(&mut self, shared: &Shared, orphans: &mut Vec<Change>) -> Vec<Restored> {
+        let newest: HashMap<Text, u64> = self
+            .sessions
+            .iter()
+            .filter_map(|(serial, parts)| Some((parts.row.as_ref()?.client_id.clone(), *serial)))
+            .collect();
+        let chosen = self.chosen_members();
+        let mut used: HashMap<u64, Arc<Message>> = HashMap::new();
+        let mut restored = Vec::new();
+        let mut references = std::mem::take(&mut self.references);
+        for (serial, parts) in std::mem::take(&mut self.sessions) {
+            let later = references.split_off(&(serial + 1, 0));
+            let own = std::mem::replace(&mut references, later);
+            let Some(row) = parts.row.filter(|row| newest.get(&row.client_id) == Some(&serial)) else {
+                let key = serial.to_be_bytes().to_vec();
+                orphans.push(Change::Delete(Table::Sessions, key.clone()));
+                let tables = [Table::Subscriptions, Table::Received, Table::Released, Table::References];
+                orphans.extend(tables.map(|table| Change::DeleteAll(table, key.clone())));
+                continue;
+            };
+            let mut deliveries = Vec::new();
+            for ((of, place), row) in own {
+                let held = match used.get(&row.message) {
+                    Some(held) => Some(Arc::clone(held)),
+                    None => self.messages.remove(&row.message).map(|found| {
+                        let held = Arc::new(message(shared, found));
+                        used.insert(row.message, Arc::clone(&held));
+                        held
+                    }),
+                };
+                let is_chosen = row.group.as_ref().is_none_or(|group| {
+                    chosen.get(&(row.message, group.clone())).is_some_and(|(_, at)| *at == (of, place))
+                });
+                match held.filter(|held| is_chosen && of == serial && !held.is_expired(Time::ZERO)) {
+                    Some(message) => {
+                        take_reference(&message, row.message);
+                        deliveries.push(RestoredDelivery { place, row, message });
+                    }
+                    None => orphans.push(Change::Delete(Table::References, key_of(of, &place.to_be_bytes()))),
+                }
+            }
+            let Parts { subscriptions, received, released, .. } = parts;
+            restored.push(Restored { serial, row, subscriptions, deliveries, received, released });
+        }
+        let unused =
+            references.into_keys().map(|(of, place)| (Table::References, key_of(of, &place.to_be_bytes())));
+        orphans.extend(unused.map(|(table, key)| Change::Delete(table, key)));
+        let is_held = |number: &u64| used.get(number).is_some_and(|message| Arc::strong_count(message) > 1);
+        let read = std::mem::take(&mut self.messages).into_keys().chain(used.keys().copied());
+        let unheld = read.filter(|number| !is_held(number));
+        orphans.extend(unheld.map(|number| Change::Delete(Table::Messages, number.to_be_bytes().to_vec())));
+        restored
+    }
+}
+
+/// What of an [`Image`] is one shard's.
+#[derive(Debug)]
+pub struct ShardImage {
+    /// The highest number of a session, without the shard.
+    pub(crate) serial_max: u64,
+    pub(crate) sessions: Vec<Restored>,
+}
+
+/// The part of a session's number that counts; the rest names the shard that has given it out.
+const SERIAL_MASK: u64 = (1 << 48) - 1;
+
+fn message(shared: &Shared, row: MessageRow) -> Message {
+    let Publish { topic, payload, qos, retain, properties, .. } = row.publish;
+    let expires_at = row.expires_at.map(|at| shared.time_of(at));
+    Message {
+        topic,
+        payload,
+        qos,
+        retain,
+        properties,
+        publisher: row.publisher,
+        expires_at,
+        kept: Mutex::default(),
+    }
+}
+
+fn take_reference(message: &Message, number: u64) {
+    let mut kept = message.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.number = number;
+    kept.references += 1;
+}
+
+/// What was read of a session so far.
+#[derive(Debug, Default)]
+struct Parts {
+    row: Option<SessionRow>,
+    subscriptions: Vec<(TopicFilter, SubscriptionOptions)>,
+    received: Vec<PacketId>,
+    released: Vec<PacketId>,
+}
+
+/// The key of a row that belongs to a session.
+pub(crate) fn key_of(serial: u64, rest: &[u8]) -> Vec<u8> {
+    [&serial.to_be_bytes(), rest].concat()
+}
+
+fn number(key: &[u8]) -> Result<u64, &'static str> {
+    key.try_into().map(u64::from_be_bytes).map_err(|_| "its key")
+}
+
+fn split(key: &[u8]) -> Result<(u64, &[u8]), &'static str> {
+    let (serial, rest) = key.split_at_checked(8).ok_or("its key")?;
+    Ok((number(serial)?, rest))
+}
+
+fn packet_id(key: &[u8]) -> Result<PacketId, &'static str> {
+    let id = key.try_into().map(u16::from_be_bytes).map_err(|_| "its key")?;
+    PacketId::new(id).ok_or("its key")
+}

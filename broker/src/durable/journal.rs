@@ -1,0 +1,221 @@
+//! The changes of one shard that are not on disk yet.
+
+use std::mem;
+
+/// A kind of rows. The keys of each are in the order of their bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Table {
+    /// A session by its number: who, until when, with which will.
+    Sessions = 1,
+    /// A subscription by session and filter.
+    Subscriptions = 2,
+    /// A message by its number, however many sessions wait for it.
+    Messages = 3,
+    /// What a session waits for or has not acknowledged, by session and place in its order.
+    References = 4,
+    /// A QoS 2 message that came from a client and whose PUBREL did not, by session and packet identifier.
+    Received = 5,
+    /// A QoS 2 message that a client has taken over and whose PUBCOMP has not come, by session and packet identifier.
+    Released = 6,
+    /// The retained message of a topic.
+    Retained = 7,
+}
+
+impl Table {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::Sessions,
+        Self::Subscriptions,
+        Self::Messages,
+        Self::References,
+        Self::Received,
+        Self::Released,
+        Self::Retained,
+    ];
+
+    /// The table of a number that stands in a file.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| *table as u8 == number)
+    }
+}
+
+/// Rows written or removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The row with this key is this from now on.
+    Put(Table, Vec<u8>, Vec<u8>),
+    /// The row with this key is gone.
+    Delete(Table, Vec<u8>),
+    /// All rows are gone whose keys begin with this.
+    DeleteAll(Table, Vec<u8>),
+}
+
+/// Changes that reach the disk together or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Counts the batches of a shard, from 1.
+    pub number: u64,
+    /// In their order.
+    pub changes: Vec<Change>,
+}
+
+/// Where a change stands that may yet be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    batch: u64,
+    place: u32,
+}
+
+/// Collects changes until somebody writes them. A change that is taken back before that costs the disk nothing.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    is_on: bool,
+    /// The batch that changes go into.
+    open: u64,
+    committed: u64,
+    /// Taken back where `None`.
+    changes: Vec<Option<Change>>,
+    /// Of `changes`, those that stand.
+    standing: usize,
+}
+
+impl Journal {
+    /// One that is off takes nothing: nothing survives the process.
+    pub(crate) const fn new(is_on: bool) -> Self {
+        Self { is_on, open: 1, committed: 0, changes: Vec::new(), standing: 0 }
+    }
+
+    pub(crate) const fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// The batch that the next change belongs to.
+    pub(crate) const fn open_batch(&self) -> u64 {
+        self.open
+    }
+
+    /// The last batch that is on disk.
+    pub(crate) const fn committed(&self) -> u64 {
+        self.committed
+    }
+
+    /// Whether there is something to write.
+    pub(crate) const fn is_pending(&self) -> bool {
+        self.standing > 0
+    }
+
+    pub(crate) fn push(&mut self, change: Change) -> Entry {
+        debug_assert!(self.is_on, "who appends asks first");
+        self.changes.push(Some(change));
+        self.standing += 1;
+        // A batch of 2^32 changes would not fit the memory.
+        Entry { batch: self.open, place: (self.changes.len() - 1) as u32 }
+    }
+
+    /// Has what stands outside of the journal counted as a change: the next batch is written when that is.
+    pub(crate) fn mark(&mut self) {
+        debug_assert!(self.is_on, "who appends asks first");
+        self.changes.push(None);
+        self.standing += 1;
+    }
+
+    /// Puts another change in the place of one that was not collected yet; whether it was.
+    pub(crate) fn replace(&mut self, entry: Entry, change: Change) -> bool {
+        if entry.batch != self.open {
+            return false;
+        }
+        match self.changes.get_mut(entry.place as usize) {
+            Some(Some(standing)) => {
+                *standing = change;
+                true
+            }
+            Some(None) | None => false,
+        }
+    }
+
+    /// Takes a change back, if it was not collected yet; whether it was.
+    pub(crate) fn take_back(&mut self, entry: Entry) -> bool {
+        if entry.batch != self.open {
+            return false;
+        }
+        let taken = self.changes.get_mut(entry.place as usize).and_then(Option::take).is_some();
+        self.standing -= usize::from(taken);
+        taken
+    }
+
+    /// What has come together.
+    pub(crate) fn collect(&mut self) -> Option<Batch> {
+        if self.standing == 0 {
+            self.changes.clear();
+            return None;
+        }
+        let changes = mem::take(&mut self.changes).into_iter().flatten().collect();
+        self.standing = 0;
+        self.open += 1;
+        Some(Batch { number: self.open - 1, changes })
+    }
+
+    /// Every batch up to this one is on disk.
+    pub(crate) fn handle_committed(&mut self, batch: u64) {
+        self.committed = self.committed.max(batch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(key: u8) -> Change {
+        Change::Delete(Table::Messages, vec![key])
+    }
+
+    #[test]
+    fn what_is_taken_back_in_time_is_not_written() {
+        let mut journal = Journal::new(true);
+        let entries = [1, 2, 3].map(|key| journal.push(change(key)));
+        assert!(journal.take_back(entries[1]));
+        assert!(!journal.take_back(entries[1]), "it is gone already");
+        let batch = journal.collect().unwrap();
+        assert_eq!(batch, Batch { number: 1, changes: vec![change(1), change(3)] });
+        assert!(!journal.take_back(entries[0]), "somebody writes it now");
+        assert_eq!((journal.collect(), journal.open_batch()), (None, 2));
+        journal.handle_committed(1);
+        assert_eq!(journal.committed(), 1);
+    }
+
+    #[test]
+    fn a_batch_of_nothing_is_none() {
+        let mut journal = Journal::new(true);
+        let entry = journal.push(change(1));
+        journal.take_back(entry);
+        assert!(!journal.is_pending());
+        assert_eq!((journal.collect(), journal.open_batch()), (None, 1));
+        let entry = journal.push(change(2));
+        assert!(journal.take_back(entry), "its place is its own");
+    }
+
+    #[test]
+    fn a_change_is_exchanged_until_somebody_writes_it() {
+        let mut journal = Journal::new(true);
+        let entry = journal.push(change(1));
+        assert!(journal.replace(entry, change(2)));
+        journal.mark();
+        assert_eq!(journal.collect().unwrap().changes, [change(2)]);
+        assert!(!journal.replace(entry, change(3)));
+        journal.mark();
+        assert_eq!(
+            journal.collect(),
+            Some(Batch { number: 2, changes: vec![] }),
+            "something else is to be written"
+        );
+    }
+
+    #[test]
+    fn a_table_is_found_by_its_number() {
+        for table in Table::ALL {
+            assert_eq!(Table::from_number(table as u8), Some(table));
+        }
+        assert_eq!(Table::from_number(0), None);
+    }
+}

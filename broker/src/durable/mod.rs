@@ -1,0 +1,22 @@
+//! What must survive the process: rows of a store, changes to them, and what waits until they are on disk.
+
+mod hold;
+mod image;
+mod journal;
+mod row;
+
+pub use image::{BadRow, Image};
+pub use journal::{Batch, Change, Table};
+
+pub(crate) use hold::{Hold, Holds, Lane, Release};
+pub use image::ShardImage;
+pub(crate) use image::{Restored, RestoredDelivery, key_of};
+pub(crate) use journal::{Entry, Journal};
+pub(crate) use row::{MessageRow, ReferenceRow, SessionRow, SubscriptionRow};
+
+/// A change that may yet be taken back, and what waits for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    pub(crate) entry: Entry,
+    pub(crate) hold: Option<Hold>,
+}

@@ -1,0 +1,65 @@
+//! A disk in memory, which keeps what is written to it and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::{Change, Image, Table};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disk {
+    rows: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+    /// Milliseconds since 1970 when the broker began.
+    pub(super) epoch_millis: u64,
+    /// Set while it takes nothing.
+    pub(super) is_stuck: bool,
+    /// Changes that were written.
+    pub(super) written: usize,
+}
+
+impl Disk {
+    /// Takes what the shards have for it; the batch of each.
+    pub(super) fn commit(&mut self, shared: &Shared, shards: &mut [Shard]) -> Vec<(usize, u64)> {
+        let mut committed = Vec::new();
+        let mut changes = Vec::new();
+        for (number, shard) in shards.iter_mut().enumerate() {
+            if let Some(batch) = shard.poll_batch() {
+                committed.push((number, batch.number));
+                changes.extend(batch.changes);
+            }
+        }
+        changes.extend(shared.take_retained_changes());
+        self.written += changes.len();
+        changes.into_iter().for_each(|change| self.apply(change));
+        committed
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Put(table, key, value) => drop(self.rows.insert((table, key), value)),
+            Change::Delete(table, key) => drop(self.rows.remove(&(table, key))),
+            Change::DeleteAll(table, prefix) => {
+                self.rows.retain(|(other, key), _| *other != table || !key.starts_with(&prefix));
+            }
+        }
+    }
+
+    pub(super) fn restore(&mut self, shared: &Arc<Shared>, shards: &mut [Shard], now: Time) {
+        let mut image = Image::default();
+        for ((table, key), value) in &self.rows {
+            image.insert(*table, key, Bytes::from(value.clone())).unwrap();
+        }
+        let (images, orphans) = image.restore(shared);
+        orphans.into_iter().for_each(|change| self.apply(change));
+        for (shard, image) in shards.iter_mut().zip(images) {
+            shard.restore(now, image);
+        }
+    }
+
+    /// How many rows of a table there are.
+    pub(super) fn count(&self, table: Table) -> usize {
+        self.rows.keys().filter(|(other, _)| *other == table).count()
+    }
+}
