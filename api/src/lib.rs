@@ -10,7 +10,7 @@ mod readiness;
 pub use door::Door;
 pub use health::{Health, HealthState};
 pub use info::{Info, Listener, ListenerKind};
-pub use readiness::{Readiness, ReadyState, Shard, ShardState};
+pub use readiness::{Readiness, ReadyState, Shard, ShardState, StoreState};
 
 /// Paths of the resources, relative to the folder that the web app is served from: a proxy may put that anywhere.
 pub mod path {

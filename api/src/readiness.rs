@@ -9,6 +9,20 @@ pub struct Readiness {
     pub state: ReadyState,
     /// Each shard, in the order of their numbers.
     pub shards: Vec<Shard>,
+    /// What outlives the process.
+    pub store: StoreState,
+}
+
+/// The state of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreState {
+    /// There is none: nothing outlives the process.
+    Off,
+    /// It takes what it is given.
+    Writing,
+    /// It takes nothing for now.
+    Failing,
 }
 
 /// The state of the broker.
@@ -19,6 +33,8 @@ pub enum ReadyState {
     Ready,
     /// Some shard does not answer: its clients wait.
     Stuck,
+    /// The store cannot be written: messages that would have to be kept are not acknowledged, everything else goes on.
+    StoreFailing,
     /// The broker is stopping: clients should go elsewhere.
     Stopping,
 }

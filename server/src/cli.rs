@@ -53,6 +53,9 @@ struct CommandLine {
     /// Keep what outlives the process in this folder [default: hearth-data]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
+    /// Acknowledge a message when it is on the disk (fsync), with the system (os) or in memory (none) [default: fsync]
+    #[arg(long, value_name = "HOW")]
+    durability: Option<String>,
     /// Serve MQTT here [default: localhost:1883]
     #[arg(long, value_name = "ADDR")]
     mqtt: Vec<String>,
@@ -208,6 +211,7 @@ impl CommandLine {
         let list = |items: Vec<String>| (!items.is_empty()).then_some(Raw::List(items));
         typed([
             ("--data", word(self.data)),
+            ("--durability", word(self.durability)),
             ("--mqtt", list(self.mqtt)),
             ("--http", list(self.http)),
             ("--ws", list(self.ws)),

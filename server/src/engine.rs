@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use hearth_broker::{Limits, Options, Peer, Shard, ShardCount, ShardId, Shared, Stats, Transport};
+use hearth_api::StoreState;
+use hearth_broker::{
+    Limits, Options, Peer, Shard, ShardCount, ShardId, ShardImage, Shared, Stats, Transport,
+};
 use hearth_protocol::{Text, TopicName};
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::sync::oneshot;
@@ -21,6 +24,7 @@ use crate::clock::Clock;
 use crate::listener::Standing;
 use crate::shard_driver::{self, HandOver, Inbox, Seat, ShardDriver};
 use crate::socket::Detached;
+use crate::store::{Committer, Counters, OpenedStore, StoreCounts};
 
 /// Gives connections to the shards; cheap to clone.
 #[derive(Clone, Debug)]
@@ -28,6 +32,8 @@ pub(crate) struct Engine {
     shared: Arc<Shared>,
     inboxes: Arc<[Arc<Inbox>]>,
     clock: Clock,
+    /// What was written, where anything outlives the process.
+    store: Option<Arc<Counters>>,
 }
 
 /// The running shards.
@@ -35,6 +41,7 @@ pub(crate) struct Engine {
 pub(crate) struct Shards {
     engine: Engine,
     threads: Vec<ShardThread>,
+    committer: Option<Committer>,
 }
 
 #[derive(Debug)]
@@ -73,17 +80,38 @@ impl Engine {
         options: Options,
         policies: Policies,
         authenticator: &Authenticator,
+        store: Option<OpenedStore>,
     ) -> io::Result<Shards> {
         let count = ShardCount::new(count);
         let shared = Shared::with_access(count, limits, rand::random(), Box::new(policies));
-        let shared = Arc::new(shared.with_options(options));
+        let mut shared = shared.with_options(options);
         let (inboxes, seats) = shard_driver::connect(count.get());
+        let inboxes: Arc<[Arc<Inbox>]> = inboxes.into();
         let clock = Clock::start();
-        let engine = Self { shared, inboxes: inboxes.into(), clock };
-        let mut shards = Shards { engine, threads: Vec::new() };
-        for (number, seat) in (0..).zip(seats) {
+        if store.is_some() {
+            shared = shared.with_store(epoch_millis());
+        }
+        let shared = Arc::new(shared);
+        let mut images: Vec<Option<ShardImage>> = seats.iter().map(|_| None).collect();
+        let mut committer = None;
+        if let Some(OpenedStore { database, image, lock }) = store {
+            let [sessions, waiting, retained] = image.counts();
+            let (restored, changes) = image.restore(&shared);
+            if sessions + waiting + retained > 0 {
+                tracing::info!(sessions, waiting, retained, "took up what was kept");
+            }
+            images = restored.into_iter().map(Some).collect();
+            let (shared, inboxes) = (Arc::clone(&shared), Arc::clone(&inboxes));
+            committer = Some(Committer::start(database, lock, changes, shared, inboxes)?);
+        }
+        let commit_queue = committer.as_ref().map(Committer::queue);
+        let store = committer.as_ref().map(Committer::counters);
+        let engine = Self { shared, inboxes, clock, store };
+        let mut shards = Shards { engine, threads: Vec::new(), committer };
+        for ((number, seat), image) in (0..).zip(seats).zip(images) {
             // A failure drops `shards`, which ends the threads that run.
-            let thread = shards.engine.start_thread(number, clock, seat, authenticator.clone())?;
+            let seat = seat.with_store(commit_queue.clone());
+            let thread = shards.engine.start_thread(number, clock, seat, authenticator.clone(), image)?;
             shards.threads.push(thread);
         }
         Ok(shards)
@@ -95,6 +123,7 @@ impl Engine {
         clock: Clock,
         seat: Seat,
         authenticator: Authenticator,
+        image: Option<ShardImage>,
     ) -> io::Result<ShardThread> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let shared = Arc::clone(&self.shared);
@@ -103,7 +132,10 @@ impl Engine {
             let _alive: oneshot::Sender<()> = alive;
             // The turn has shares of its own; the runtime's would only split it in pieces.
             runtime.block_on(coop::unconstrained(async move {
-                let shard = Shard::new(Arc::clone(&shared), ShardId::new(number));
+                let mut shard = Shard::new(Arc::clone(&shared), ShardId::new(number));
+                if let Some(image) = image {
+                    shard.restore(clock.now(), image);
+                }
                 ShardDriver::new(shard, shared.limits(), clock, seat, authenticator).run().await;
             }));
         })?;
@@ -182,6 +214,20 @@ impl Engine {
         self.shared.retained_size(self.clock.now())
     }
 
+    /// Whether what has to outlive the process can be written.
+    pub(crate) fn store_state(&self) -> StoreState {
+        match &self.store {
+            None => StoreState::Off,
+            Some(_) if self.shared.is_store_failing() => StoreState::Failing,
+            Some(_) => StoreState::Writing,
+        }
+    }
+
+    /// What was written to the store; nothing where there is none.
+    pub(crate) fn store_counts(&self) -> StoreCounts {
+        self.store.as_ref().map(|counters| counters.read()).unwrap_or_default()
+    }
+
     /// Publishes retained messages of the broker itself.
     pub(crate) fn publish_own(&self, messages: Vec<(TopicName, Bytes)>) {
         if let Some(inbox) = self.inboxes.first() {
@@ -219,13 +265,26 @@ impl Shards {
                 tracing::error!("a shard ended by a panic; see above");
             }
         }
+        if let Some(committer) = self.committer.take() {
+            committer.stop().await;
+        }
     }
 }
 
 impl Drop for Shards {
     fn drop(&mut self) {
         self.engine.stop();
+        if let Some(committer) = &self.committer {
+            // It writes what has come; nobody waits for what the shards have yet.
+            committer.queue().close();
+        }
     }
+}
+
+/// The time of day at the zero of a clock that starts now, in milliseconds since 1970.
+fn epoch_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -244,7 +303,7 @@ mod tests {
         let two = NonZeroU16::new(2).unwrap();
         let start = || {
             let (limits, options) = (Limits::default(), Options::default());
-            Engine::start(two, limits, options, policies.clone(), &authenticator).unwrap()
+            Engine::start(two, limits, options, policies.clone(), &authenticator, None).unwrap()
         };
         let (first, second) = (start(), start());
         let shard = |shards: &Shards, number| shards.engine.shared.shard_of(&format!("client-{number}"));

@@ -19,6 +19,7 @@ mod server;
 mod shard_driver;
 mod shutdown;
 mod socket;
+mod store;
 mod system_topics;
 mod user_command;
 

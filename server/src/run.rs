@@ -43,7 +43,9 @@ fn run_broker(config: &Config) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => match error.downcast_ref::<StartError>() {
-            Some(StartError::Bind(_) | StartError::Users(_)) => fail(&error, cli::EXIT_CODE),
+            Some(StartError::Bind(_) | StartError::Users(_) | StartError::Store(_)) => {
+                fail(&error, cli::EXIT_CODE)
+            }
             Some(StartError::Shards(_)) | None => fail(&error, 1),
         },
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::routing::any;
-use hearth_api::ListenerKind;
+use hearth_api::{ListenerKind, StoreState};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -20,6 +20,7 @@ use crate::engine::{Engine, Shards};
 use crate::http::{self, Status};
 use crate::listener::websocket::{self, Gate};
 use crate::listener::{BindError, Bound, Door, Entrance, HttpService, LOCAL_HEADER, Service};
+use crate::store::{DataFolder, Durability, StoreError};
 use crate::system_topics;
 
 /// A broker that serves its listeners until it is stopped.
@@ -52,6 +53,9 @@ pub enum StartError {
     /// Who the users are cannot be found out.
     #[error(transparent)]
     Users(#[from] UsersError),
+    /// What outlives the process has no place.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A shard cannot be had.
     #[error(
         "cannot start the threads that serve clients: {0}; allow more threads and open files, or set fewer shards"
@@ -119,7 +123,13 @@ impl Server {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let passwords = Passwords::new(tasks.clone(), stop.clone());
         let authenticator = Authenticator::new(policies.clone(), Arc::new(passwords));
-        let shards = Engine::start(count, limits, config.options(), policies.clone(), &authenticator);
+        let store = match config.durability {
+            Durability::Fsync | Durability::Os => {
+                Some(DataFolder::new(&config.data).open(config.durability)?)
+            }
+            Durability::None => None,
+        };
+        let shards = Engine::start(count, limits, config.options(), policies.clone(), &authenticator, store);
         let shards = shards.map_err(StartError::Shards)?;
         let listening: Vec<_> = bound.iter().map(Listening::of).collect();
         let admission = Admission::new(config.door.clone());
@@ -215,6 +225,10 @@ impl http::Shards for Engine {
 
     fn connections(&self) -> u64 {
         Engine::connections(self) as u64
+    }
+
+    fn store(&self) -> StoreState {
+        Engine::store_state(self)
     }
 
     async fn answers(&self, patience: Duration) -> Vec<bool> {

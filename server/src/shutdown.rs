@@ -20,6 +20,10 @@ pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     hangup: tokio::signal::unix::Signal,
+    /// A file that grew beyond a limit of the process. Heard, so that the write fails like one to a full disk and the
+    /// process goes on.
+    #[cfg(unix)]
+    _file_size: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -32,6 +36,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 

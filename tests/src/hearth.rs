@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -17,7 +17,7 @@ pub struct Hearth {
     listeners: Vec<Listener>,
     unix_sockets: Vec<PathBuf>,
     // Dropped last: the process may still write there while it ends.
-    data: TempDir,
+    data: Arc<TempDir>,
 }
 
 /// One `listening` line.
@@ -33,9 +33,10 @@ pub struct Listener {
     pub address: SocketAddr,
 }
 
-/// The addresses of a broker that is no more.
+/// The addresses of a broker that is no more, and its folder.
 pub struct Stopped {
     addresses: [SocketAddr; 3],
+    data: Arc<TempDir>,
 }
 
 /// A command line of the broker that is not running yet.
@@ -54,28 +55,40 @@ impl Hearth {
     /// The same with more arguments.
     #[track_caller]
     pub fn start_with(more: &[&str]) -> Self {
-        Self::start_on(["127.0.0.1:0"; 3].map(|address| address.parse().unwrap()), more)
+        let addresses = ["127.0.0.1:0"; 3].map(|address| address.parse().unwrap());
+        Self::start_on(addresses, more, Arc::new(TempDir::new().unwrap()))
     }
 
-    /// Ends this broker; what comes back can start another on the same addresses. What is in memory is gone.
+    /// Ends this broker; what comes back can start another on the same addresses.
     #[track_caller]
     pub fn stop(&mut self) -> Stopped {
-        let addresses = [self.mqtt(), self.http(), self.ws()];
+        let stopped = self.ended();
         assert_eq!(
             self.terminate().status.code(),
             Some(0),
             "the broker ends well before it is started again"
         );
-        Stopped { addresses }
+        stopped
+    }
+
+    /// The same, as a crash does.
+    #[track_caller]
+    pub fn crash(&mut self) -> Stopped {
+        self.kill();
+        self.ended()
+    }
+
+    fn ended(&self) -> Stopped {
+        Stopped { addresses: [self.mqtt(), self.http(), self.ws()], data: Arc::clone(&self.data) }
     }
 
     #[track_caller]
-    fn start_on([mqtt, http, ws]: [SocketAddr; 3], more: &[&str]) -> Self {
+    fn start_on([mqtt, http, ws]: [SocketAddr; 3], more: &[&str], data: Arc<TempDir>) -> Self {
         HearthCommand::new()
             .args(["--mqtt", &mqtt.to_string(), "--http", &http.to_string(), "--ws", &ws.to_string()])
             .args(["--shards", "2"])
             .args(more.iter().copied())
-            .start()
+            .start_in(data)
     }
 
     /// Where MQTT over TCP listens.
@@ -178,6 +191,11 @@ impl Hearth {
         self.process.signal(Signal::HUP);
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.process.stderr()
@@ -200,10 +218,16 @@ impl Drop for Hearth {
 }
 
 impl Stopped {
-    /// Starts a broker on the addresses of the one that was.
+    /// Starts a broker on the addresses of the one that was, which knows nothing of it.
     #[track_caller]
     pub fn start(self) -> Hearth {
-        Hearth::start_on(self.addresses, &[])
+        Hearth::start_on(self.addresses, &[], Arc::new(TempDir::new().unwrap()))
+    }
+
+    /// Starts it again, with its folder.
+    #[track_caller]
+    pub fn start_again(self) -> Hearth {
+        Hearth::start_on(self.addresses, &[], self.data)
     }
 }
 
@@ -248,8 +272,11 @@ impl HearthCommand {
 
     /// Starts the broker and waits for the line of each listener.
     #[track_caller]
-    pub fn start(mut self) -> Hearth {
-        let data = TempDir::new().unwrap();
+    pub fn start(self) -> Hearth {
+        self.start_in(Arc::new(TempDir::new().unwrap()))
+    }
+
+    fn start_in(mut self, data: Arc<TempDir>) -> Hearth {
         self.command.arg("--data").arg(data.path());
         let process = Process::start("hearth", &mut self.command);
         let mut cursor = 0;

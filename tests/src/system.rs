@@ -19,6 +19,7 @@ mod conformance;
 mod delivery;
 mod device;
 mod door;
+mod durability;
 mod hearth;
 mod http;
 mod independent;

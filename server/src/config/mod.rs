@@ -26,6 +26,7 @@ use hearth_broker::{Limits, Options, Redirect};
 use hearth_protocol::Text;
 
 use crate::auth::{Anonymous, UsersFile};
+use crate::store::Durability;
 
 pub use address::ListenAddress;
 pub use door::{DoorLimits, WRITE_PROGRESS_BYTES};
@@ -43,6 +44,8 @@ pub use typed::{Place, Raw, Typed};
 pub struct Config {
     /// Folder for everything that outlives the process.
     pub data: PathBuf,
+    /// What an acknowledgement promises.
+    pub durability: Durability,
     /// Which log lines are written, in the syntax of `tracing_subscriber::EnvFilter`; known to parse.
     pub log: String,
     /// Threads that serve clients; at least one.
@@ -94,6 +97,7 @@ impl Config {
     pub fn defaults(machine: &Machine) -> Self {
         Self {
             data: PathBuf::from("hearth-data"),
+            durability: Durability::default(),
             log: "info".to_owned(),
             shards: machine.cores,
             demo: false,

@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 use super::number::Unit;
 use super::{AllowedOrigins, Config, Kind, ListenAddress, Machine, Raw, TrustedProxies, address};
 use crate::auth::Anonymous;
+use crate::store::Durability;
 
 /// An entry of the table of settings.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub(super) enum Field {
     Kinds(fn(&mut Config) -> &mut Vec<Kind>),
     LogFilter(fn(&mut Config) -> &mut String),
     Folder(fn(&mut Config) -> &mut PathBuf),
+    Durability(fn(&mut Config) -> &mut Durability),
     File(fn(&mut Config) -> &mut Option<PathBuf>),
     Anonymous(fn(&mut Config) -> &mut Anonymous),
     Switch(fn(&mut Config) -> &mut bool),
@@ -68,6 +70,7 @@ impl Setting {
             Field::Kinds(field) => *field(config) = Kind::parse_all(&list(raw)?)?,
             Field::LogFilter(field) => *field(config) = log_filter(raw)?,
             Field::Folder(field) => *field(config) = folder(raw)?,
+            Field::Durability(field) => *field(config) = Durability::parse(text(raw)?)?,
             Field::File(field) => *field(config) = file(raw)?,
             Field::Anonymous(field) => *field(config) = anonymous(raw)?,
             Field::Switch(field) => *field(config) = switch(raw)?,
@@ -91,6 +94,7 @@ impl Setting {
             Field::Proxies(field) => field(&mut config).show(),
             Field::Kinds(field) => Kind::show_all(field(&mut config)),
             Field::LogFilter(field) => toml::Value::from(field(&mut config).as_str()).to_string(),
+            Field::Durability(field) => format!("\"{}\"", field(&mut config)),
             Field::Folder(field) => toml::Value::from(&*field(&mut config).to_string_lossy()).to_string(),
             Field::File(field) => {
                 let path = field(&mut config).take().unwrap_or_default();

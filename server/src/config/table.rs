@@ -63,10 +63,21 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "data",
         flag: Some("--data"),
-        meaning: "Folder for what outlives the process. Nothing does yet, so that nothing is written there.",
+        meaning: "Folder for what outlives the process: sessions, the messages that wait for them, retained messages, \
+                  and users. One Hearth at a time uses it.",
         reason: "Beside where Hearth was started: the one place that its user has chosen.",
         default_words: None,
         field: Field::Folder(|config| &mut config.data),
+    },
+    Setting {
+        key: "durability",
+        flag: Some("--durability"),
+        meaning: "What has happened to a message that somebody needs later when Hearth acknowledges it: `fsync`, it is on \
+                  the disk; `os`, the operating system has it, which survives a crash of Hearth but not of the machine; \
+                  `none`, it is in memory, and nothing outlives the process.",
+        reason: "An acknowledgement that a power cut makes a lie is none.",
+        default_words: None,
+        field: Field::Durability(|config| &mut config.durability),
     },
     Setting {
         key: "shards",

@@ -12,6 +12,7 @@ use super::*;
 use crate::client_link::ClientLink;
 use crate::config::{Config, ListenAddress, Machine};
 use crate::server::Server;
+use crate::store::Durability;
 
 /// Far more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,7 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn config(mqtt: &[&str]) -> Config {
     let machine = Machine { cores: 2, has_ipv6_loopback: false };
     let mqtt = mqtt.iter().map(|address| ListenAddress::Tcp(address.parse().unwrap())).collect();
-    Config { mqtt, http: Vec::new(), ws: Vec::new(), demo: true, ..Config::defaults(&machine) }
+    Config {
+        mqtt,
+        http: Vec::new(),
+        ws: Vec::new(),
+        demo: true,
+        durability: Durability::None,
+        ..Config::defaults(&machine)
+    }
 }
 
 /// Somebody who watches the home.

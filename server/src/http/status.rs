@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hearth_api::StoreState;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
@@ -15,6 +16,9 @@ pub(crate) trait Shards: Clone + Send + Sync + 'static {
 
     /// How many MQTT connections they have.
     fn connections(&self) -> u64;
+
+    /// Whether what has to outlive the process can be written.
+    fn store(&self) -> StoreState;
 
     /// Whether each shard answers within `patience`, in the order of their numbers.
     fn answers(&self, patience: Duration) -> impl Future<Output = Vec<bool>> + Send;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::routing::any;
-use hearth_api::{Door, Info, Listener, ListenerKind, Readiness, ReadyState, ShardState};
+use hearth_api::{Door, Info, Listener, ListenerKind, Readiness, ReadyState, ShardState, StoreState};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -57,6 +57,10 @@ impl Shards for TestShards {
 
     fn count(&self) -> u16 {
         u16::try_from(self.0.len()).unwrap()
+    }
+
+    fn store(&self) -> StoreState {
+        StoreState::Writing
     }
 
     fn answers(&self, _patience: Duration) -> impl Future<Output = Vec<bool>> + Send {
@@ -250,7 +254,10 @@ async fn readiness_names_the_state_of_the_whole_and_of_each_shard() {
         assert!(readiness.shards.iter().enumerate().all(|(index, shard)| usize::from(shard.number) == index));
     }
     let text = ask(site(SAMPLE, &[false], CancellationToken::new()), Method::GET, "/readyz", &[]).await;
-    assert_eq!(text.text(), r#"{"state":"stuck","shards":[{"number":0,"state":"silent"}]}"#);
+    assert_eq!(
+        text.text(),
+        r#"{"state":"stuck","shards":[{"number":0,"state":"silent"}],"store":"writing"}"#
+    );
 }
 
 #[tokio::test]

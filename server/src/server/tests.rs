@@ -25,7 +25,8 @@ const PINGRESP: &[u8] = &[0xd0, 0];
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 fn config() -> Config {
-    Config::defaults(&Machine { cores: 2, has_ipv6_loopback: false })
+    let machine = Machine { cores: 2, has_ipv6_loopback: false };
+    Config { durability: Durability::None, ..Config::defaults(&machine) }
 }
 
 async fn start() -> Server {
@@ -378,7 +379,7 @@ async fn a_stop_tells_every_client_and_frees_the_ports() {
 async fn a_taken_port_is_an_error_that_leaves_nothing_running() {
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
     let taken = Bound::bind(Kind::Mqtt, &any_port.into(), &config()).await.unwrap();
-    let mut config = Config::defaults(&Machine { cores: 1, has_ipv6_loopback: false });
+    let mut config = config();
     (config.mqtt, config.http, config.ws) = (vec![taken.address], Vec::new(), Vec::new());
     assert!(matches!(Server::start(&config).await, Err(StartError::Bind(_))));
 }

@@ -38,6 +38,8 @@ pub(super) enum Command {
     Probe(oneshot::Sender<()>),
     Stats(oneshot::Sender<Stats>),
     Publish(Vec<(TopicName, Bytes)>),
+    Committed(u64),
+    CommitFailed,
     Stop,
 }
 
@@ -81,6 +83,21 @@ impl Inbox {
     /// Lets the shard publish retained messages of the broker itself.
     pub(crate) fn publish(&self, messages: Vec<(TopicName, Bytes)>) {
         self.push(Command::Publish(messages));
+    }
+
+    /// Every batch of the shard up to this one is on disk.
+    pub(crate) fn committed(&self, batch: u64) {
+        self.push(Command::Committed(batch));
+    }
+
+    /// The disk takes nothing for now.
+    pub(crate) fn commit_failed(&self) {
+        self.push(Command::CommitFailed);
+    }
+
+    /// Has the shard take a turn.
+    pub(crate) fn ring(&self) {
+        self.bell.ring();
     }
 
     /// Makes the shard say goodbye to its clients and end.

@@ -32,6 +32,7 @@ use self::ring::Rings;
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::socket::Socket;
+use crate::store::CommitQueue;
 
 /// How long a connection may take to send what is left and to see the peer's end, once the shard closed it.
 /// A peer that does not read holds its slot no longer than this.
@@ -55,6 +56,10 @@ pub(crate) struct ShardDriver {
     shard: Shard,
     clock: Clock,
     authenticator: Authenticator,
+    /// Where changes go, if anything outlives the process.
+    commit_queue: Option<Arc<CommitQueue>>,
+    /// Of the shard.
+    number: usize,
     inbox: Arc<Inbox>,
     rings: Rings<Forward>,
     connections: Slab<Connection>,
@@ -97,15 +102,25 @@ pub(crate) fn connect(shard_count: usize) -> (Vec<Arc<Inbox>>, Vec<Seat>) {
     let seats = ring::connect(&bells)
         .into_iter()
         .zip(&inboxes)
-        .map(|(rings, inbox)| Seat { rings, inbox: Arc::clone(inbox) })
+        .enumerate()
+        .map(|(number, (rings, inbox))| Seat { number, rings, inbox: Arc::clone(inbox), commit_queue: None })
         .collect();
     (inboxes, seats)
 }
 
 /// What connects one shard with the rest of the process.
 pub(crate) struct Seat {
+    number: usize,
     rings: Rings<Forward>,
     inbox: Arc<Inbox>,
+    commit_queue: Option<Arc<CommitQueue>>,
+}
+
+impl Seat {
+    /// The same, with somewhere for changes to go.
+    pub(crate) fn with_store(self, commit_queue: Option<Arc<CommitQueue>>) -> Self {
+        Self { commit_queue, ..self }
+    }
 }
 
 impl ShardDriver {
@@ -125,6 +140,8 @@ impl ShardDriver {
             shard,
             clock,
             authenticator,
+            commit_queue: seat.commit_queue,
+            number: seat.number,
             inbox: seat.inbox,
             rings: seat.rings,
             connections: Slab::new(),
@@ -150,6 +167,19 @@ impl ShardDriver {
     /// Takes turns until the broker has stopped.
     pub(crate) async fn run(mut self) {
         std::future::poll_fn(|context| self.poll_turn(context)).await;
+        if let (Some(queue), Some(batch)) = (&self.commit_queue, self.shard.poll_batch()) {
+            queue.leave(self.number, batch);
+        }
+    }
+
+    /// Has what this turn has changed written, if somebody is ready for it.
+    fn offer_changes(&mut self) {
+        if let Some(queue) = &self.commit_queue
+            && self.shard.wants_commit()
+        {
+            let shard = &mut self.shard;
+            queue.offer(self.number, || shard.poll_batch());
+        }
     }
 
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -166,6 +196,7 @@ impl ShardDriver {
         self.run_timers(now);
         self.flush(now);
         self.unpause();
+        self.offer_changes();
         self.end_rings();
         if self.stop.is_some_and(|stop| self.has_stopped(now, stop)) {
             return Poll::Ready(());
@@ -199,6 +230,14 @@ impl ShardDriver {
                     for (topic, payload) in messages {
                         self.shard.handle_own_message(now, topic, payload);
                     }
+                    self.carry_out_effects(now);
+                }
+                Command::Committed(batch) => {
+                    self.shard.handle_committed(now, batch);
+                    self.carry_out_effects(now);
+                }
+                Command::CommitFailed => {
+                    self.shard.handle_commit_failed(now);
                     self.carry_out_effects(now);
                 }
                 Command::Stop => {

@@ -33,7 +33,14 @@ pub(crate) async fn run(engine: Engine, period: Duration, stop: CancellationToke
             continue;
         };
         let (retained_messages, retained_bytes) = engine.retained_size();
-        let snapshot = Snapshot { uptime: started.elapsed(), shards, retained_messages, retained_bytes };
+        let snapshot = Snapshot {
+            uptime: started.elapsed(),
+            shards,
+            retained_messages,
+            retained_bytes,
+            store: engine.store_state(),
+            written: engine.store_counts(),
+        };
         engine.publish_own(topics.update(&snapshot));
     }
 }

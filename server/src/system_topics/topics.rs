@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use hearth_api::StoreState;
 use hearth_broker::{DropReason, Limit, Stats};
 use hearth_protocol::TopicName;
 
 use super::load::{Load, WINDOWS};
+use crate::store::StoreCounts;
 
 /// What the broker knew of itself at one moment.
 #[derive(Clone, Debug)]
@@ -16,6 +18,9 @@ pub(super) struct Snapshot {
     pub(super) shards: Vec<Stats>,
     pub(super) retained_messages: usize,
     pub(super) retained_bytes: usize,
+    pub(super) store: StoreState,
+    /// To the store, if there is one.
+    pub(super) written: StoreCounts,
 }
 
 /// Turns snapshots into messages; knows what the ones before said.
@@ -123,6 +128,15 @@ impl Topics {
         self.add("hearth/wills", snapshot.sum_of_sizes(|stats| stats.wills));
         self.add("hearth/refused", snapshot.sum(|stats| stats.refused));
         self.add("hearth/protocol_errors", snapshot.sum(|stats| stats.protocol_errors));
+        let store = match snapshot.store {
+            StoreState::Off => "off",
+            StoreState::Writing => "writing",
+            StoreState::Failing => "failing",
+        };
+        self.add("hearth/store/state", store);
+        self.add("hearth/store/commits", snapshot.written.commits);
+        self.add("hearth/store/changes", snapshot.written.changes);
+        self.add("hearth/store/failures", snapshot.written.failures);
         for reason in DropReason::ALL {
             let count = snapshot.sum(|stats| stats.dropped[reason.as_index()]);
             self.add(&format!("hearth/dropped/{}", reason.name()), count);
@@ -185,6 +199,8 @@ mod tests {
             shards: vec![one, two],
             retained_messages: 10,
             retained_bytes: 99,
+            store: StoreState::Failing,
+            written: StoreCounts { commits: 12, changes: 34, failures: 5 },
         };
         let mut topics = Topics::new();
         let first = said(&mut topics, &snapshot);
@@ -197,6 +213,10 @@ mod tests {
             ("$SYS/broker/publish/messages/received", "6"),
             ("$SYS/broker/publish/messages/dropped", "4"),
             ("$SYS/broker/messages/stored", "17"),
+            ("$SYS/hearth/store/state", "failing"),
+            ("$SYS/hearth/store/commits", "12"),
+            ("$SYS/hearth/store/changes", "34"),
+            ("$SYS/hearth/store/failures", "5"),
             ("$SYS/broker/retained messages/count", "10"),
             ("$SYS/broker/load/messages/received/1min", "379.27"),
             ("$SYS/hearth/dropped/expired", "4"),

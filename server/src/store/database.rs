@@ -1,0 +1,326 @@
+//! The database file: SQLite with a write-ahead log.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use hearth_broker::{Change, Table};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, Row, Transaction, params};
+
+use super::check::{seal, unseal};
+use super::durability::Durability;
+use super::error::StoreError;
+use super::schema::{self, Format, STEPS, name};
+
+/// How long somebody else who reads, for a backup, may hold up a write.
+const BUSY_MAX: Duration = Duration::from_secs(5);
+
+/// The statements of all tables.
+const STATEMENTS: usize = 3 * Table::ALL.len();
+
+/// An open database.
+#[derive(Debug)]
+pub(crate) struct Database {
+    file: PathBuf,
+    durability: Durability,
+    /// `None` after a write has failed, until the next one.
+    connection: Option<Connection>,
+}
+
+/// What reading all rows came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// Rows that are as they were written.
+    pub(crate) rows: usize,
+    /// Rows that are not, and were set aside.
+    pub(crate) damaged: usize,
+}
+
+impl Database {
+    /// Opens a database, or makes a new one.
+    pub(crate) fn open(file: &Path, durability: Durability) -> Result<Self, StoreError> {
+        let connection = connect(file, durability)?;
+        Ok(Self { file: file.to_owned(), durability, connection: Some(connection) })
+    }
+
+    /// Hands out every row that is as it was written, and sets the others aside.
+    pub(crate) fn read(&mut self, each: impl FnMut(Table, &[u8], Bytes)) -> rusqlite::Result<Reading> {
+        let connection = self.connection.as_mut().ok_or(rusqlite::Error::InvalidQuery)?;
+        let (reading, damaged) = read_rows(connection, each)?;
+        set_aside(connection, &damaged)?;
+        Ok(reading)
+    }
+
+    /// Writes changes, all or none. When this returns they are where the durability says.
+    pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let committed = self.reconnect().and_then(|connection| write(connection, changes));
+        committed.map_err(|source| {
+            // Nothing that the system may still have in its cache of the failed write is trusted.
+            self.connection = None;
+            StoreError::Database { file: self.file.clone(), source }
+        })
+    }
+
+    /// The connection; after a failure a new one, which first writes everything that is in the log to its place once
+    /// more. That it reads back as if it were there says nothing about the disk.
+    fn reconnect(&mut self) -> rusqlite::Result<&mut Connection> {
+        if self.connection.is_none() {
+            let connection = configure(Connection::open(&self.file)?, self.durability)?;
+            let is_busy: bool =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            if is_busy {
+                return Err(rusqlite::Error::SqliteFailure(
+                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+                    Some("somebody reads it".to_owned()),
+                ));
+            }
+            self.connection = Some(connection);
+        }
+        self.connection.as_mut().ok_or(rusqlite::Error::InvalidQuery)
+    }
+}
+
+/// Whether the file itself is broken, and not the way to it.
+pub(super) fn is_corrupt(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+fn connect(file: &Path, durability: Durability) -> Result<Connection, StoreError> {
+    let database = |source| StoreError::Database { file: file.to_owned(), source };
+    let connection = Connection::open(file).map_err(database)?;
+    let mut connection = configure(connection, durability).map_err(database)?;
+    match schema::upgrade(&mut connection, STEPS).map_err(database)? {
+        Format::Current => Ok(connection),
+        Format::Newer { found, known } => Err(StoreError::Newer { file: file.to_owned(), found, known }),
+        Format::Foreign => Err(StoreError::Foreign(file.to_owned())),
+    }
+}
+
+fn configure(connection: Connection, durability: Durability) -> rusqlite::Result<Connection> {
+    connection.busy_timeout(BUSY_MAX)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(
+        None,
+        "synchronous",
+        match durability {
+            Durability::Fsync => "FULL",
+            Durability::Os | Durability::None => "OFF",
+        },
+    )?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+fn write(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for change in changes {
+        apply(&transaction, change)?;
+    }
+    transaction.commit()
+}
+
+fn apply(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
+    match change {
+        Change::Put(table, key, value) => {
+            let sql = format!("INSERT OR REPLACE INTO {} VALUES (?1, ?2)", name(*table));
+            let mut statement = transaction.prepare_cached(&sql)?;
+            let sealed = seal(*table as u8, key, value);
+            match number(*table, key) {
+                Some(number) => statement.execute(params![number, sealed])?,
+                None => statement.execute(params![key, sealed])?,
+            };
+        }
+        Change::Delete(table, key) => {
+            let sql = format!("DELETE FROM {} WHERE key = ?1", name(*table));
+            let mut statement = transaction.prepare_cached(&sql)?;
+            match number(*table, key) {
+                Some(number) => statement.execute(params![number])?,
+                None => statement.execute(params![key])?,
+            };
+        }
+        Change::DeleteAll(table, prefix) => {
+            let sql = format!("DELETE FROM {} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)", name(*table));
+            transaction.prepare_cached(&sql)?.execute(params![prefix, behind(prefix)])?;
+        }
+    }
+    Ok(())
+}
+
+/// The key of a message is a number.
+fn number(table: Table, key: &[u8]) -> Option<i64> {
+    match table {
+        // Numbers are given out from 1, one a message: 63 bits are enough.
+        Table::Messages => Some(i64::from_be_bytes(key.try_into().ok()?)),
+        Table::Sessions
+        | Table::Subscriptions
+        | Table::References
+        | Table::Received
+        | Table::Released
+        | Table::Retained => None,
+    }
+}
+
+/// The key of a row, as changes have it.
+pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Vec<u8>> {
+    Ok(match row.get_ref(0)? {
+        ValueRef::Integer(number) => number.to_be_bytes().to_vec(),
+        ValueRef::Blob(key) => key.to_vec(),
+        ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) => Vec::new(),
+    })
+}
+
+/// The first key behind all that begin with a prefix; `None` when there is none.
+fn behind(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte < u8::MAX)?;
+    let mut behind = prefix[..=last].to_vec();
+    behind[last] += 1;
+    Some(behind)
+}
+
+/// A row that is not what was written.
+pub(super) struct Damaged {
+    table: Table,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+/// Hands out every row that is as it was written; and the others.
+pub(super) fn read_rows(
+    connection: &Connection,
+    mut each: impl FnMut(Table, &[u8], Bytes),
+) -> rusqlite::Result<(Reading, Vec<Damaged>)> {
+    let (mut reading, mut damaged) = (Reading::default(), Vec::new());
+    for table in Table::ALL {
+        let mut statement = connection.prepare(&format!("SELECT key, value FROM {}", name(table)))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let key = key(row)?;
+            let sealed = row.get_ref(1)?.as_blob().unwrap_or_default();
+            match unseal(table as u8, &key, sealed) {
+                Some(value) => {
+                    reading.rows += 1;
+                    each(table, &key, Bytes::copy_from_slice(value));
+                }
+                None => {
+                    reading.damaged += 1;
+                    damaged.push(Damaged { table, key, value: sealed.to_vec() });
+                }
+            }
+        }
+    }
+    Ok((reading, damaged))
+}
+
+fn set_aside(connection: &mut Connection, damaged: &[Damaged]) -> rusqlite::Result<()> {
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let transaction = connection.transaction()?;
+    for Damaged { table, key, value } in damaged {
+        let sql = "INSERT INTO damaged VALUES (?1, ?2, ?3, ?4)";
+        // Seconds since 1970 fit.
+        transaction.prepare_cached(sql)?.execute(params![now as i64, name(*table), key, value])?;
+        apply(&transaction, &Change::Delete(*table, key.clone()))?;
+    }
+    transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(database: &mut Database) -> Vec<(Table, Vec<u8>, Bytes)> {
+        let mut rows = Vec::new();
+        database.read(|table, key, value| rows.push((table, key.to_vec(), value))).unwrap();
+        rows
+    }
+
+    fn put(table: Table, key: &[u8], value: &[u8]) -> Change {
+        Change::Put(table, key.to_vec(), value.to_vec())
+    }
+
+    #[test]
+    fn rows_come_back_from_a_file_that_was_not_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hearth.db");
+        let mut database = Database::open(&file, Durability::Fsync).unwrap();
+        let number = 7_u64.to_be_bytes();
+        let put_all: Vec<_> = Table::ALL.map(|table| put(table, &number, b"x")).into();
+        database.commit(&put_all).unwrap();
+        database.commit(&[put(Table::Retained, b"a", b"old"), put(Table::Retained, b"a", b"")]).unwrap();
+        database.commit(&[Change::Delete(Table::Messages, number.to_vec())]).unwrap();
+        // As after a kill: what the process had open is left as it is.
+        let copy = folder.path().join("copy.db");
+        std::fs::copy(&file, &copy).unwrap();
+        std::fs::copy(file.with_extension("db-wal"), copy.with_extension("db-wal")).unwrap();
+        let mut again = Database::open(&copy, Durability::Fsync).unwrap();
+        let got = rows(&mut again);
+        assert_eq!(got.len(), Table::ALL.len(), "{got:?}");
+        assert!(got.contains(&(Table::Retained, b"a".to_vec(), Bytes::new())));
+        assert!(!got.iter().any(|(table, ..)| *table == Table::Messages));
+    }
+
+    #[test]
+    fn all_that_begins_with_a_prefix_goes_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = Database::open(&folder.path().join("hearth.db"), Durability::Os).unwrap();
+        let keys: [&[u8]; 5] = [&[1, 255], &[1, 255, 0], &[1, 255, 255], &[2], &[1, 254]];
+        let changes: Vec<_> = keys.iter().map(|key| put(Table::Received, key, b"")).collect();
+        database.commit(&changes).unwrap();
+        database.commit(&[Change::DeleteAll(Table::Received, vec![1, 255])]).unwrap();
+        let left: Vec<_> = rows(&mut database).into_iter().map(|(_, key, _)| key).collect();
+        assert_eq!(left, [vec![1, 254], vec![2]]);
+        database
+            .commit(&[put(Table::Received, &[255, 255, 1], b""), put(Table::Received, &[255, 254], b"")])
+            .unwrap();
+        database.commit(&[Change::DeleteAll(Table::Received, vec![255, 255])]).unwrap();
+        assert_eq!(rows(&mut database).len(), 3);
+    }
+
+    #[test]
+    fn a_row_that_has_decayed_is_set_aside_and_the_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hearth.db");
+        let mut database = Database::open(&file, Durability::Os).unwrap();
+        database.commit(&[put(Table::Retained, b"a", b"1"), put(Table::Retained, b"b", b"2")]).unwrap();
+        database
+            .connection
+            .as_ref()
+            .unwrap()
+            .execute("UPDATE retained SET value = x'00' WHERE key = x'61'", [])
+            .unwrap();
+        let reading = database.read(|_, key, _| assert_eq!(key, b"b")).unwrap();
+        assert_eq!(reading, Reading { rows: 1, damaged: 1 });
+        assert_eq!(database.read(|_, _, _| {}).unwrap(), Reading { rows: 1, damaged: 0 });
+        let aside: u32 = database
+            .connection
+            .as_ref()
+            .unwrap()
+            .query_row(
+                "SELECT count(*) FROM damaged WHERE in_table = 'retained' AND key = x'61'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(aside, 1);
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_when_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hearth.db");
+        let mut database = Database::open(&file, Durability::Fsync).unwrap();
+        database.commit(&[put(Table::Retained, b"a", b"1")]).unwrap();
+        let other = Connection::open(&file).unwrap();
+        other.execute_batch("PRAGMA max_page_count = 1; BEGIN IMMEDIATE").unwrap();
+        database.connection.as_ref().unwrap().busy_timeout(Duration::ZERO).unwrap();
+        let change = [put(Table::Retained, b"b", b"2")];
+        let error = database.commit(&change).unwrap_err().to_string();
+        assert!(error.contains("hearth.db: database is locked"), "{error}");
+        drop(other);
+        database.commit(&change).unwrap();
+        assert_eq!(rows(&mut database).len(), 2);
+    }
+}

@@ -1,0 +1,273 @@
+//! The folder with the database: one process at a time, and what is done when the file in it is broken.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hearth_broker::{Change, Image, Table};
+use rusqlite::Connection;
+
+use super::check::unseal;
+use super::database::{Database, is_corrupt, key};
+use super::durability::Durability;
+use super::error::StoreError;
+use super::schema::name;
+
+/// The name of the database.
+const DATABASE: &str = "hearth.db";
+
+/// The name of the file that says that a process uses the folder.
+const LOCK: &str = "hearth.lock";
+
+/// SQLite's own files beside it.
+const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+
+/// The folder of the setting `data`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DataFolder(PathBuf);
+
+/// A store that is this process's.
+#[derive(Debug)]
+pub(crate) struct OpenedStore {
+    pub(crate) database: Database,
+    pub(crate) image: Image,
+    /// Held as long as the store is used.
+    pub(crate) lock: File,
+}
+
+impl DataFolder {
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self(folder.to_owned())
+    }
+
+    /// Where the database is.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.0.join(DATABASE)
+    }
+
+    /// Opens the store and reads everything. A broken database is set aside, and what can be read of it goes on.
+    pub(crate) fn open(&self, durability: Durability) -> Result<OpenedStore, StoreError> {
+        let lock = self.lock()?;
+        let file = self.database();
+        let (database, image) = match open_and_read(&file, durability) {
+            Err(StoreError::Database { source, .. }) if is_corrupt(&source) => {
+                self.salvage(&source, durability)?
+            }
+            other => other?,
+        };
+        Ok(OpenedStore { database, image, lock })
+    }
+
+    /// Makes the folder this process's.
+    pub(crate) fn lock(&self) -> Result<File, StoreError> {
+        let folder = |source| StoreError::Folder { folder: self.0.clone(), source };
+        fs::create_dir_all(&self.0).map_err(folder)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(self.0.join(LOCK));
+        let lock = lock.map_err(folder)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse(self.0.clone())),
+            Err(TryLockError::Error(source)) => Err(folder(source)),
+        }
+    }
+
+    /// Moves the database out of the way; where it is now.
+    pub(crate) fn set_aside(&self, reason: &str) -> io::Result<PathBuf> {
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let aside = self.0.join(format!("{DATABASE}.{reason}-{seconds}"));
+        for companion in COMPANIONS {
+            match fs::rename(with_suffix(&self.database(), companion), with_suffix(&aside, companion)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        fs::rename(self.database(), &aside)?;
+        Ok(aside)
+    }
+
+    fn salvage(
+        &self,
+        problem: &rusqlite::Error,
+        durability: Durability,
+    ) -> Result<(Database, Image), StoreError> {
+        let folder = |source| StoreError::Folder { folder: self.0.clone(), source };
+        let aside = self.set_aside("damaged").map_err(folder)?;
+        let mut rows = Vec::new();
+        if let Ok(connection) = Connection::open(&aside) {
+            for table in Table::ALL {
+                rows.extend(readable(&connection, table));
+            }
+        }
+        let file = self.database();
+        let mut database = Database::open(&file, durability)?;
+        database.commit(&rows)?;
+        tracing::error!(
+            %problem, saved = rows.len(), set_aside = %aside.display(),
+            "the database was damaged: what could be read of it was saved, and the damaged file was set aside"
+        );
+        let image = read(&mut database, &file)?;
+        Ok((database, image))
+    }
+}
+
+fn open_and_read(file: &Path, durability: Durability) -> Result<(Database, Image), StoreError> {
+    let mut database = Database::open(file, durability)?;
+    let image = read(&mut database, file)?;
+    Ok((database, image))
+}
+
+fn read(database: &mut Database, file: &Path) -> Result<Image, StoreError> {
+    let mut image = Image::default();
+    let mut unreadable = 0;
+    let reading = database.read(|table, key, value| {
+        if let Err(error) = image.insert(table, key, value) {
+            unreadable += 1;
+            tracing::warn!(%error, "a row of the database is left out");
+        }
+    });
+    let reading = reading.map_err(|source| StoreError::Database { file: file.to_owned(), source })?;
+    if reading.damaged > 0 {
+        tracing::error!(
+            rows = reading.damaged,
+            file = %file.display(),
+            "rows had decayed on the disk; they were set aside in the table `damaged`"
+        );
+    }
+    Ok(image)
+}
+
+/// The rows of a table of a broken database, as far as they can be read from either end.
+fn readable(connection: &Connection, table: Table) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for order in ["ASC", "DESC"] {
+        let sql = format!("SELECT key, value FROM {} ORDER BY key {order}", name(table));
+        let Ok(mut statement) = connection.prepare(&sql) else { continue };
+        let Ok(mut rows) = statement.query([]) else { continue };
+        let before = changes.len();
+        let is_whole = loop {
+            match rows.next() {
+                Ok(Some(row)) => changes.extend(change(table, row)),
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+        };
+        if is_whole && before == 0 {
+            break;
+        }
+    }
+    changes
+}
+
+fn change(table: Table, row: &rusqlite::Row<'_>) -> Option<Change> {
+    let key = key(row).ok()?;
+    let value = unseal(table as u8, &key, row.get_ref(1).ok()?.as_blob().ok()?)?.to_vec();
+    Some(Change::Put(table, key, value))
+}
+
+fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, SeekFrom, Write};
+
+    use super::*;
+
+    fn retained(topic: &str) -> Change {
+        // Publisher 0, no expiry, then a PUBLISH of version 5 without properties and payload `x`.
+        let mut row = vec![0; 9];
+        row.extend([0x30, topic.len() as u8 + 4, 0, topic.len() as u8]);
+        row.extend(topic.as_bytes());
+        row.extend([0, b'x']);
+        Change::Put(Table::Retained, topic.as_bytes().to_vec(), row)
+    }
+
+    fn filled(rows: usize) -> (tempfile::TempDir, DataFolder) {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = DataFolder::new(&temporary.path().join("data"));
+        let mut store = folder.open(Durability::Fsync).unwrap();
+        let changes: Vec<_> = (0..rows).map(|row| retained(&format!("plant/line/{row}"))).collect();
+        store.database.commit(&changes).unwrap();
+        (temporary, folder)
+    }
+
+    #[test]
+    fn a_folder_is_one_process_s_until_it_lets_go() {
+        let (_temporary, folder) = filled(3);
+        let first = folder.open(Durability::Fsync).unwrap();
+        assert_eq!(first.image.counts(), [0, 0, 3]);
+        let error = folder.open(Durability::Fsync).unwrap_err().to_string();
+        assert!(error.contains("another Hearth uses the folder"), "{error}");
+        drop(first);
+        folder.open(Durability::Fsync).unwrap();
+    }
+
+    #[test]
+    fn a_broken_database_is_set_aside_and_what_can_be_read_goes_on() {
+        let (_temporary, folder) = filled(2000);
+        let mut file = File::options().write(true).open(folder.database()).unwrap();
+        let len = file.metadata().unwrap().len();
+        file.seek(SeekFrom::Start(len / 2)).unwrap();
+        file.write_all(&vec![0xFF; 3 * 4096]).unwrap();
+        drop(file);
+        let store = folder.open(Durability::Fsync).unwrap();
+        let [_, _, saved] = store.image.counts();
+        assert!((1000..2000).contains(&saved), "{saved}");
+        drop(store);
+        let names =
+            fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert!(names.into_iter().any(|name| name.starts_with("hearth.db.damaged-")));
+        assert_eq!(folder.open(Durability::Fsync).unwrap().image.counts(), [0, 0, saved], "once is enough");
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_set_aside_too() {
+        let (_temporary, folder) = filled(1);
+        fs::write(folder.database(), "these are my notes, not a database, and long enough to be looked at")
+            .unwrap();
+        for companion in COMPANIONS {
+            drop(fs::remove_file(with_suffix(&folder.database(), companion)));
+        }
+        assert_eq!(folder.open(Durability::Fsync).unwrap().image.counts(), [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_torn_tail_costs_what_was_torn_and_nothing_before() {
+        let (_temporary, folder) = filled(1);
+        let mut store = folder.open(Durability::Fsync).unwrap();
+        let wal = with_suffix(&folder.database(), "-wal");
+        let mut lengths = vec![fs::metadata(&wal).unwrap().len()];
+        for row in 0..20 {
+            store.database.commit(&[retained(&format!("later/{row}"))]).unwrap();
+            lengths.push(fs::metadata(&wal).unwrap().len());
+        }
+        let (whole, log) = (fs::read(folder.database()).unwrap(), fs::read(&wal).unwrap());
+        for cut in (0..log.len()).step_by(997) {
+            let torn = tempfile::tempdir().unwrap();
+            let torn = DataFolder::new(torn.path());
+            fs::create_dir_all(&torn.0).unwrap();
+            fs::write(torn.database(), &whole).unwrap();
+            fs::write(with_suffix(&torn.database(), "-wal"), &log[..cut]).unwrap();
+            let committed =
+                lengths.iter().filter(|length| **length as usize <= cut).count().saturating_sub(1);
+            let [_, _, kept] = torn.open(Durability::Fsync).unwrap().image.counts();
+            assert_eq!(kept, 1 + committed, "cut at {cut} of {}", log.len());
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named_with_what_to_do() {
+        let temporary = tempfile::tempdir().unwrap();
+        let file = temporary.path().join("a file");
+        fs::write(&file, "").unwrap();
+        let error = DataFolder::new(&file.join("data")).open(Durability::Os).unwrap_err().to_string();
+        assert!(
+            error.contains("choose another with --data, or keep nothing with --durability none"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,18 @@
+//! What outlives the process: sessions, messages that wait, retained messages.
+//!
+//! The shards collect changes; one thread writes what has come together and tells them when it is on disk.
+
+mod check;
+mod commit_queue;
+mod committer;
+mod database;
+mod durability;
+mod error;
+mod folder;
+mod schema;
+
+pub(crate) use commit_queue::CommitQueue;
+pub(crate) use committer::{Committer, Counters, StoreCounts};
+pub(crate) use durability::Durability;
+pub(crate) use error::StoreError;
+pub(crate) use folder::{DataFolder, OpenedStore};
