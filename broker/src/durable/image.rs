@@ -77,7 +77,6 @@ impl Image {
             Table::Sessions => {
                 let serial = number(key)?;
                 let row = SessionRow::decode(value)?;
-                self.serial_max = self.serial_max.max(serial & SERIAL_MASK);
                 self.session(serial).row = Some(row);
             }
             Table::Subscriptions => {
@@ -109,6 +108,7 @@ impl Image {
     }
 
     fn session(&mut self, serial: u64) -> &mut Parts {
+        self.serial_max = self.serial_max.max(serial & SERIAL_MASK);
         self.sessions.entry(serial).or_default()
     }
 

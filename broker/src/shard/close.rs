@@ -25,6 +25,7 @@ impl Shard {
             // The driver knows that it is over: nobody takes the output.
             self.connections.remove(id.as_index());
         }
+        self.release_if_due(now);
     }
 
     /// Says goodbye to all clients and ends their connections; sessions and wills are treated as after any
@@ -42,6 +43,7 @@ impl Shard {
         for id in connections {
             self.end_connection(now, id, EndReason::Shutdown);
         }
+        self.release_if_due(now);
     }
 
     /// The rules of access have changed: whom they do not want any more is sent away.

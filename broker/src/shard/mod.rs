@@ -197,6 +197,7 @@ impl Shard {
         if let Some(session) = session {
             self.send_queue(now, session);
         }
+        self.release_if_due(now);
     }
 
     /// Whether more input of a connection should be read: not while its own output is full, so that a client

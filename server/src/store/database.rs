@@ -16,6 +16,18 @@ use super::schema::{self, Format, STEPS, name};
 /// How long somebody else who reads, for a backup, may hold up a write.
 const BUSY_MAX: Duration = Duration::from_secs(5);
 
+/// What the log keeps of the disk when it is empty again.
+const LOG_BYTES_MAX: i64 = 16 * 1024 * 1024;
+
+/// Free pages above which some go back to the system, if they are more than those in use.
+const FREE_PAGES_MAX: u32 = 1024;
+
+/// Pages that go back with one commit: little beside what a commit costs.
+const PAGES_GIVEN_BACK: u32 = 256;
+
+/// Commits between two looks at the free pages.
+const COMMITS_BETWEEN_LOOKS: u32 = 64;
+
 /// The statements of all tables.
 const STATEMENTS: usize = 3 * Table::ALL.len();
 
@@ -26,6 +38,7 @@ pub(crate) struct Database {
     durability: Durability,
     /// `None` after a write has failed, until the next one.
     connection: Option<Connection>,
+    commits: u32,
 }
 
 /// What reading all rows came to.
@@ -41,7 +54,7 @@ impl Database {
     /// Opens a database, or makes a new one.
     pub(crate) fn open(file: &Path, durability: Durability) -> Result<Self, StoreError> {
         let connection = connect(file, durability)?;
-        Ok(Self { file: file.to_owned(), durability, connection: Some(connection) })
+        Ok(Self { file: file.to_owned(), durability, connection: Some(connection), commits: 0 })
     }
 
     /// Hands out every row that is as it was written, and sets the others aside.
@@ -54,7 +67,12 @@ impl Database {
 
     /// Writes changes, all or none. When this returns they are where the durability says.
     pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let committed = self.reconnect().and_then(|connection| write(connection, changes));
+        self.commits = self.commits.wrapping_add(1);
+        let is_time_to_look = self.commits.is_multiple_of(COMMITS_BETWEEN_LOOKS);
+        let committed = self.reconnect().and_then(|connection| {
+            write(connection, changes)?;
+            if is_time_to_look { give_back(connection) } else { Ok(()) }
+        });
         committed.map_err(|source| {
             // Nothing that the system may still have in its cache of the failed write is trusted.
             self.connection = None;
@@ -99,7 +117,10 @@ fn connect(file: &Path, durability: Durability) -> Result<Connection, StoreError
 
 fn configure(connection: Connection, durability: Durability) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_MAX)?;
+    // Means something only before the first table is made.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
     connection.pragma_update(
         None,
         "synchronous",
@@ -118,6 +139,20 @@ fn write(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<()
         apply(&transaction, change)?;
     }
     transaction.commit()
+}
+
+/// Lets the system have pages again that nothing is on.
+fn give_back(connection: &Connection) -> rusqlite::Result<()> {
+    let free: u32 = connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+    let all: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    if free > FREE_PAGES_MAX && free > all / 2 {
+        let pages = PAGES_GIVEN_BACK * COMMITS_BETWEEN_LOOKS;
+        let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+        // A step gives one page back.
+        let mut steps = vacuum.query([])?;
+        while steps.next()?.is_some() {}
+    }
+    Ok(())
 }
 
 fn apply(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
@@ -305,6 +340,34 @@ mod tests {
             )
             .unwrap();
         assert_eq!(aside, 1);
+    }
+
+    #[test]
+    fn the_room_of_what_is_gone_goes_back_to_the_system() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hearth.db");
+        let mut database = Database::open(&file, Durability::Os).unwrap();
+        let key = |number: u32| number.to_be_bytes().to_vec();
+        let numbers = 0..40_000;
+        let filling: Vec<_> =
+            numbers.clone().map(|number| Change::Put(Table::Retained, key(number), vec![7; 400])).collect();
+        database.commit(&filling).unwrap();
+        let pages = |database: &Database| -> u32 {
+            database
+                .connection
+                .as_ref()
+                .unwrap()
+                .pragma_query_value(None, "page_count", |row| row.get(0))
+                .unwrap()
+        };
+        let full = pages(&database);
+        database
+            .commit(&numbers.map(|number| Change::Delete(Table::Retained, key(number))).collect::<Vec<_>>())
+            .unwrap();
+        for number in 0..2 * COMMITS_BETWEEN_LOOKS {
+            database.commit(&[put(Table::Retained, b"a", &number.to_be_bytes())]).unwrap();
+        }
+        assert!(pages(&database) < full / 3, "{} of {full}", pages(&database));
     }
 
     #[test]
