@@ -5,6 +5,7 @@
 //! `tests/conformance`. A test must fail when one of its clauses is broken.
 
 mod broker;
+mod client;
 mod clock;
 mod packets;
 mod raw;
