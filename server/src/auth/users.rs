@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hearth_scram::{Verifier, prepared};
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
 /// How often a new password is hashed. Ten thousand times: more than twice what RFC 7677 asks for, 4 ms of a core with
 /// instructions for SHA-256 and some 40 ms of a small one without, which its devices can bear too.
@@ -44,7 +45,7 @@ struct Document {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    verifier: String,
+    verifier: Spanned<String>,
 }
 
 impl Users {
@@ -62,14 +63,16 @@ impl Users {
         };
         let mut users = Self::new(decoy_key);
         for (name, Entry { verifier }) in document.users {
-            let checked = check_name(&name).map_err(|problem| format!("user `{name}`: {problem}"))?;
-            let verifier = verifier.parse().map_err(|_| {
-                format!(
-                    "user `{name}`: its verifier is none of SCRAM-SHA-256; write it with `hearth user add`"
-                )
-            })?;
-            if users.by_name.insert(checked, verifier).is_some() {
-                return Err(format!("user `{name}` is there twice, in two ways to write the name"));
+            let at = |problem: &str| {
+                let line = line_of(text, verifier.span().start);
+                format!("line {line}: user `{name}`: {problem}")
+            };
+            let checked = check_name(&name).map_err(|problem| at(&problem))?;
+            let parsed = verifier.get_ref().parse();
+            let parsed = parsed
+                .map_err(|_| at("its verifier is none of SCRAM-SHA-256; write it with `hearth user add`"))?;
+            if users.by_name.insert(checked, parsed).is_some() {
+                return Err(at("it is there twice, in two ways to write the name"));
             }
         }
         Ok(users)
@@ -81,7 +84,9 @@ impl Users {
         let document = Document {
             decoys: Some(self.decoy_key.iter().map(|byte| format!("{byte:02x}")).collect()),
             users: users
-                .map(|(name, verifier)| (name.to_string(), Entry { verifier: verifier.to_string() }))
+                .map(|(name, verifier)| {
+                    (name.to_string(), Entry { verifier: Spanned::new(0..0, verifier.to_string()) })
+                })
                 .collect(),
         };
         // Strings in tables always have a text.
@@ -159,9 +164,12 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
 
 /// What the parser says, in one line with the place.
 fn sentence(text: &str, error: &toml::de::Error) -> String {
-    let before = error.span().map_or(0, |span| span.start);
-    let line = 1 + text.bytes().take(before).filter(|byte| *byte == b'\n').count();
+    let line = line_of(text, error.span().map_or(0, |span| span.start));
     format!("line {line}: {}", error.message().replace('\n', ", "))
+}
+
+fn line_of(text: &str, before: usize) -> usize {
+    1 + text.bytes().take(before).filter(|byte| *byte == b'\n').count()
 }
 
 #[cfg(test)]
@@ -194,14 +202,14 @@ mod tests {
         for (text, expected) in [
             ("users = 3".to_owned(), "line 1: "),
             ("\n[users.ann".to_owned(), "line 2: "),
-            ("[users.ann]\nverifier = \"pencil\"".to_owned(), "user `ann`: its verifier is none"),
+            ("[users.ann]\nverifier = \"pencil\"".to_owned(), "line 2: user `ann`: its verifier is none"),
             ("[users.ann]\npassword = \"pencil\"".to_owned(), "line 2: unknown field `password`"),
             ("[users.ann]".to_owned(), "missing field `verifier`"),
             ("decoys = \"12\"".to_owned(), "`decoys` does not have"),
-            (format!("[users.\"a/b\"]\nverifier = \"{good}\""), "user `a/b`: a name"),
+            (format!("[users.\"a/b\"]\nverifier = \"{good}\""), "line 2: user `a/b`: a name"),
             (
                 format!("[users.\"ö\"]\nverifier = \"{good}\"\n[users.\"o\u{308}\"]\nverifier = \"{good}\""),
-                "is there twice",
+                "`: it is there twice",
             ),
         ] {
             let error = Users::parse(&text, [0; 32]).unwrap_err();
