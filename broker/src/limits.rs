@@ -71,6 +71,23 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Bytes of a packet before the client is let in: of CONNECT, and of AUTH behind it. It follows from the bounds of
+    /// what CONNECT has, and leaves room for four of the longest fields more, so that a client that exceeds one of the
+    /// bounds is told which.
+    pub fn connect_bytes_max(&self) -> usize {
+        const SPARE: usize = 4 * (64 << 10);
+        [
+            self.client_id_bytes_max,
+            self.credentials_bytes_max,
+            self.will_bytes_max,
+            self.user_property_bytes_max,
+            SPARE,
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
+        .min(self.packet_bytes_max)
+    }
+
     /// `connect_seconds_max` as a duration.
     pub fn connect_time_max(&self) -> Duration {
         Duration::from_secs(u64::from(self.connect_seconds_max))

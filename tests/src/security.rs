@@ -143,6 +143,30 @@ fn a_client_id_behind_more_than_any_honest_client_says_is_not_waited_for() {
 }
 
 #[test]
+fn a_stranger_cannot_send_megabytes_before_it_is_let_in() {
+    let any = "127.0.0.1:0";
+    // Its time is not what ends it.
+    let hearth = HearthCommand::new()
+        .args(["--mqtt", any, "--http", any, "--ws", any])
+        .env("HEARTH_LIMITS_CONNECT_SECONDS_MAX", "3600")
+        .start();
+    let mut stream = TcpStream::connect(hearth.mqtt()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // The client id comes soon, then four MiB of properties of a will begin.
+    let mut bytes = b"\x10\x80\x80\x80\x02\x00\x04MQTT\x05\x06\x00\x3c\x00\x00\x01a\xf0\xff\xff\x01".to_vec();
+    bytes.extend(b"\x26\x00\x01a\x00\x01b".repeat(100_000));
+    // Closed in the middle.
+    let _sent = stream.write_all(&bytes);
+    let end = stream.read(&mut [0; 64]);
+    let is_closed = match &end {
+        Ok(len) => *len == 0,
+        Err(error) => matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+    };
+    assert!(is_closed, "{end:?}");
+    assert_served(hearth.mqtt(), "afterwards");
+}
+
+#[test]
 fn thousands_of_user_properties_are_refused_though_they_say_nothing() {
     let hearth = Hearth::start();
     let pairs = |count| vec![(Text::EMPTY, Text::EMPTY); count].into_iter().collect::<UserProperties>();

@@ -111,7 +111,8 @@ impl Shard {
         self.generation_next = self.generation_next.wrapping_add(1);
         let index = self.connections.insert(Connection {
             generation: self.generation_next,
-            protocol: ServerConnection::new(self.shared.limits.packet_bytes_max),
+            protocol: ServerConnection::new(self.shared.limits.packet_bytes_max)
+                .with_stranger_packet_size_max(self.shared.limits.connect_bytes_max()),
             is_local: peer.is_local,
             peer: Some(Box::new(peer)),
             session: None,

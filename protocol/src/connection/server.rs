@@ -14,6 +14,8 @@ use crate::{ReasonCode, Time, Version};
 #[derive(Debug)]
 pub struct ServerConnection {
     packet_size_max: usize,
+    /// Until CONNECT is accepted.
+    stranger_packet_size_max: usize,
     phase: Phase,
 }
 
@@ -77,7 +79,13 @@ impl PeerTerms {
 impl ServerConnection {
     /// Waits for CONNECT; `packet_size_max` bounds each packet in bytes.
     pub const fn new(packet_size_max: usize) -> Self {
-        Self { packet_size_max, phase: Phase::AwaitConnect }
+        Self { packet_size_max, stranger_packet_size_max: packet_size_max, phase: Phase::AwaitConnect }
+    }
+
+    /// The same with a lower bound until CONNECT is accepted: for CONNECT, and AUTH behind it.
+    #[must_use]
+    pub fn with_stranger_packet_size_max(self, bytes: usize) -> Self {
+        Self { stranger_packet_size_max: bytes, ..self }
     }
 
     /// The version of the connection; `None` before CONNECT.
@@ -119,12 +127,16 @@ impl ServerConnection {
     pub fn next_packet(&mut self, now: Time, input: &mut BytesMut) -> Result<Option<Packet>, ProtocolError> {
         // CONNECT names its own version; until then the strictest reading holds.
         let version = self.version().unwrap_or(Version::V311);
-        match self.phase {
-            Phase::AwaitConnect => check_first_byte(input)?,
+        let size_max = match self.phase {
+            Phase::AwaitConnect => {
+                check_first_byte(input)?;
+                self.stranger_packet_size_max
+            }
             Phase::AwaitDecision { authenticates: false, .. } => return Ok(None),
-            Phase::AwaitDecision { authenticates: true, .. } | Phase::Open(_) => {}
-        }
-        let Some(mut packet) = codec::decode(input, version, self.packet_size_max)? else { return Ok(None) };
+            Phase::AwaitDecision { authenticates: true, .. } => self.stranger_packet_size_max,
+            Phase::Open(_) => self.packet_size_max,
+        };
+        let Some(mut packet) = codec::decode(input, version, size_max)? else { return Ok(None) };
         match &mut self.phase {
             Phase::AwaitConnect => {
                 if let Packet::Connect(connect) = &packet {
@@ -325,6 +337,26 @@ mod tests {
         let error =
             connection.next_packet(Time::ZERO, &mut BytesMut::from(&b"\x10\xff\x7f"[..])).unwrap_err();
         assert_eq!(error.reason, ReasonCode::PacketTooLarge);
+    }
+
+    #[test]
+    fn before_connect_is_accepted_a_lower_bound_holds() {
+        let connect = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x0a\x00\x01c";
+        let publish = b"\x30\x20\x00\x01t1234567890123456789012345678 ";
+        for (stranger_max, is_taken) in [(14, false), (15, true)] {
+            let mut connection = ServerConnection::new(100).with_stranger_packet_size_max(stranger_max);
+            let first = connection.next_packet(Time::ZERO, &mut BytesMut::from(&connect[..]));
+            let Ok(Some(Packet::Connect(connect))) = first else {
+                assert!(!is_taken, "{first:?}");
+                assert_eq!(first.unwrap_err().reason, ReasonCode::PacketTooLarge);
+                continue;
+            };
+            assert!(is_taken);
+            let terms = ServerTerms { keep_alive: 10, topic_alias_maximum: 0 };
+            connection.accept(Time::ZERO, &connect, terms);
+            let packet = connection.next_packet(Time::ZERO, &mut BytesMut::from(&publish[..]));
+            assert!(matches!(packet, Ok(Some(Packet::Publish(_)))), "{packet:?}");
+        }
     }
 
     #[test]

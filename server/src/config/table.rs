@@ -271,7 +271,7 @@ pub static SETTINGS: &[Setting] = &[
     },
     limit!(
         packet_bytes_max: usize, Bytes, 1024, PACKET_BYTES,
-        "Largest packet from a client.",
+        "Largest packet from a client. CONNECT may be as large as the bounds of its parts together, and 256 KiB more.",
         "Firmware images pass, and a client's claim cannot make the broker hold the 256 MiB that the standard allows."
     ),
     limit!(

@@ -37,7 +37,7 @@ pub(super) const FIRST_READ_BYTES: usize = 512;
 pub(crate) struct Door {
     engine: Engine,
     admission: Arc<Admission>,
-    packet_size_max: usize,
+    connect_size_max: usize,
     connect_time_max: Duration,
     half_open: Arc<Semaphore>,
     farewells: Arc<Semaphore>,
@@ -104,7 +104,7 @@ impl Door {
     ) -> Self {
         let limits = engine.limits();
         Self {
-            packet_size_max: limits.packet_bytes_max,
+            connect_size_max: limits.connect_bytes_max(),
             connect_time_max: limits.connect_time_max(),
             half_open: Arc::new(Semaphore::new(admission.limits().half_open_max.min(Semaphore::MAX_PERMITS))),
             farewells: Arc::new(Semaphore::new(FAREWELLS_MAX)),
@@ -199,7 +199,7 @@ impl Door {
         payload: &mut Payload,
     ) -> Result<Option<String>, Lost> {
         loop {
-            match payload.see(&visitor.bytes, |bytes| detached(glimpse(bytes, self.packet_size_max))) {
+            match payload.see(&visitor.bytes, |bytes| detached(glimpse(bytes, self.connect_size_max))) {
                 Glimpse::ClientId(client_id) => return Ok(Some(client_id)),
                 Glimpse::Unusable => return Ok(None),
                 Glimpse::NeedMore => visitor.read_more().await?,
@@ -243,7 +243,7 @@ impl Door {
     /// Reads all of CONNECT, so that it can be answered in the words of its version, and answers.
     async fn tell(&self, barrier: Barrier, mut visitor: Visitor, mut payload: Payload) -> Result<(), Lost> {
         let connect = loop {
-            match payload.see(&visitor.bytes, |bytes| read_connect(bytes, self.packet_size_max)) {
+            match payload.see(&visitor.bytes, |bytes| read_connect(bytes, self.connect_size_max)) {
                 Answerable::Yes(connect) => break connect,
                 Answerable::NotYet => visitor.read_more().await?,
                 Answerable::Never => return Ok(()),
