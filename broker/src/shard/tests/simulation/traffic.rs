@@ -39,6 +39,8 @@ impl World {
     /// Tells the model of the packets that the shard gets next, and how many bytes they are. Those that only move
     /// messages come to the shard together, others one by one, so that it is known which of them found the session.
     fn take_packets(&mut self, link: usize) -> usize {
+        // A script may acknowledge what the shard writes for the packet before that.
+        let is_alone = self.clients[self.links[link].client].is_raw();
         let mut len = 0;
         loop {
             let version = self.model.version(link);
@@ -61,7 +63,7 @@ impl World {
                     len += before - self.links[link].seen.len();
                     self.note(|| format!("link {link} → {}", describe(&packet)));
                     self.model.on_packet(link, &packet);
-                    if !is_plain(first) {
+                    if !is_plain(first) || is_alone {
                         return len;
                     }
                 }

@@ -10,9 +10,7 @@ impl Model {
     pub(in super::super) fn check_rest(&mut self) {
         let failure = self.undelivered().or_else(|| {
             for (client, session) in &self.sessions {
-                // What another member was to get and expired on the way is nobody's.
-                let is_gone =
-                    |flight: &&Flight| self.is_given_up(flight.origin) && self.is_expired(flight.message);
+                let is_gone = |flight: &Flight| self.is_gone(flight.origin);
                 if let Some(flight) = session.flights.values().find(|flight| !is_gone(flight)) {
                     let detail = format!("client {client} has not acknowledged {flight:?}");
                     return Some((Invariant::NothingLeaks, detail));

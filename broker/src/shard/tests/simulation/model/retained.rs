@@ -59,7 +59,7 @@ impl Model {
     }
 
     /// The message that a PUBLISH with the retain flag brings in answer to a SUBSCRIBE: one that found the topic
-    /// retained, before one that may have.
+    /// retained, before one that may have, and rather one that found this very message.
     pub(super) fn take_replayed(
         &self,
         session: &mut Session,
@@ -67,7 +67,7 @@ impl Model {
         ids: &[u32],
     ) -> Option<usize> {
         let (key, topic) = (key_of(publish), &publish.topic);
-        let mut best: Option<(bool, usize, &mut Replay)> = None;
+        let mut best: Option<((bool, bool), usize, &mut Replay)> = None;
         for replay in &mut session.replays {
             let is_open = replay.filter.matches(topic) && !replay.sent.contains(topic);
             if !is_open || Vec::from_iter(replay.id) != ids {
@@ -80,10 +80,12 @@ impl Model {
             let values = self.values_since(topic, replay.since);
             let was_there = values.first().is_some_and(|value| self.was_there(value, replay));
             let found = values.iter().filter_map(|value| value.message).find(is_it);
-            if let Some(number) = found
-                && best.as_ref().is_none_or(|(other, ..)| was_there && !other)
-            {
-                best = Some((was_there, number, replay));
+            if let Some(number) = found {
+                let is_first = values.first().is_some_and(|value| value.message == Some(number));
+                let rank = (was_there, is_first);
+                if best.as_ref().is_none_or(|(other, ..)| rank > *other) {
+                    best = Some((rank, number, replay));
+                }
             }
         }
         let (_, number, replay) = best?;

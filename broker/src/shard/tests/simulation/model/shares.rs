@@ -177,6 +177,18 @@ impl Model {
         }
     }
 
+    /// Whether what a session had may be nobody's: another member was to get it, and it expired on the way or found all
+    /// of them gone.
+    pub(super) fn is_gone(&self, origin: Origin) -> bool {
+        match origin {
+            Origin::Share(number) => {
+                let share = &self.shares[number];
+                self.is_given_up(origin) && (!share.is_owed || self.is_expired(share.message))
+            }
+            Origin::Live | Origin::Replay => false,
+        }
+    }
+
     pub(super) fn settle_share(&mut self, number: usize) {
         self.shares[number].state = State::Done;
     }
