@@ -152,10 +152,22 @@ pub enum Event {
         client_id: Text,
         /// Why.
         reason: DropReason,
+        /// The name of the setting that it has met.
+        limit: &'static str,
     },
     /// Something was refused because of a bound.
     Limited {
-        /// Who met it.
+        /// Who met it; empty where that is not known, or longer than may be.
+        client_id: Text,
+        /// Where it comes from, if it was not let in.
+        address: Option<SocketAddr>,
+        /// The name of the setting.
+        limit: &'static str,
+    },
+    /// A client asked for more than a bound and got what the bound allows. Told once a session; the counters have the
+    /// rest.
+    Adjusted {
+        /// Who asked.
         client_id: Text,
         /// The name of the setting.
         limit: &'static str,

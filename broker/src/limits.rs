@@ -119,16 +119,22 @@ pub enum Limit {
     Subscriptions,
     FiltersPerPacket,
     Inflight,
-    Queued,
+    QueuedMessages,
+    QueuedBytes,
+    OutputBytes,
     RetainedMessages,
     RetainedBytes,
     TopicAlias,
     UserPropertyBytes,
     WillBytes,
     Wills,
+    ConnectTime,
     Connections,
     Sessions,
     CredentialsBytes,
+    KeepAliveMin,
+    KeepAliveMax,
+    SessionExpiry,
 }
 
 /// A set of bounds.
@@ -137,7 +143,7 @@ pub(crate) struct LimitSet(u32);
 
 impl Limit {
     /// Every one, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 23] = [
         Self::PacketBytes,
         Self::ClientIdBytes,
         Self::TopicBytes,
@@ -145,16 +151,22 @@ impl Limit {
         Self::Subscriptions,
         Self::FiltersPerPacket,
         Self::Inflight,
-        Self::Queued,
+        Self::QueuedMessages,
+        Self::QueuedBytes,
+        Self::OutputBytes,
         Self::RetainedMessages,
         Self::RetainedBytes,
         Self::TopicAlias,
         Self::UserPropertyBytes,
         Self::WillBytes,
         Self::Wills,
+        Self::ConnectTime,
         Self::Connections,
         Self::Sessions,
         Self::CredentialsBytes,
+        Self::KeepAliveMin,
+        Self::KeepAliveMax,
+        Self::SessionExpiry,
     ];
 
     /// How many there are.
@@ -165,7 +177,7 @@ impl Limit {
         self as usize
     }
 
-    /// The setting that it stands for; `queued_messages_max` is for `queued_bytes_max` too.
+    /// The setting that it stands for.
     pub const fn name(self) -> &'static str {
         match self {
             Self::PacketBytes => "packet_bytes_max",
@@ -175,16 +187,22 @@ impl Limit {
             Self::Subscriptions => "subscriptions_per_session_max",
             Self::FiltersPerPacket => "filters_per_packet_max",
             Self::Inflight => "inflight_max",
-            Self::Queued => "queued_messages_max",
+            Self::QueuedMessages => "queued_messages_max",
+            Self::QueuedBytes => "queued_bytes_max",
+            Self::OutputBytes => "output_bytes_max",
             Self::RetainedMessages => "retained_messages_max",
             Self::RetainedBytes => "retained_bytes_max",
             Self::TopicAlias => "topic_alias_max",
             Self::UserPropertyBytes => "user_property_bytes_max",
             Self::WillBytes => "will_bytes_max",
             Self::Wills => "wills_per_shard_max",
+            Self::ConnectTime => "connect_seconds_max",
             Self::Connections => "connections_max",
             Self::Sessions => "sessions_per_shard_max",
             Self::CredentialsBytes => "credentials_bytes_max",
+            Self::KeepAliveMin => "keep_alive_min_seconds",
+            Self::KeepAliveMax => "keep_alive_max_seconds",
+            Self::SessionExpiry => "session_expiry_max_seconds",
         }
     }
 
@@ -198,18 +216,22 @@ impl Limit {
             Self::Subscriptions => "the session has subscriptions_per_session_max subscriptions",
             Self::FiltersPerPacket => "the packet has more filters than filters_per_packet_max",
             Self::Inflight => "more messages are under way than inflight_max",
-            Self::Queued => {
-                "every subscriber has queued_messages_max messages or queued_bytes_max bytes waiting"
-            }
+            Self::QueuedMessages => "every subscriber has queued_messages_max messages waiting",
+            Self::QueuedBytes => "every subscriber has queued_bytes_max bytes waiting",
+            Self::OutputBytes => "more than output_bytes_max bytes are on their way",
             Self::RetainedMessages => "there are retained_messages_max retained messages",
             Self::RetainedBytes => "there are retained_bytes_max bytes of retained messages",
             Self::TopicAlias => "the topic alias is above topic_alias_max",
             Self::UserPropertyBytes => "the user properties have more bytes than user_property_bytes_max",
             Self::WillBytes => "the will has more bytes than will_bytes_max",
             Self::Wills => "the broker holds wills_per_shard_max wills",
+            Self::ConnectTime => "CONNECT and its login took longer than connect_seconds_max",
             Self::Connections => "there are connections_max connections",
             Self::Sessions => "there are sessions_per_shard_max sessions",
             Self::CredentialsBytes => "the credentials have more bytes than credentials_bytes_max",
+            Self::KeepAliveMin => "the keep-alive is below keep_alive_min_seconds",
+            Self::KeepAliveMax => "the keep-alive is above keep_alive_max_seconds",
+            Self::SessionExpiry => "the session expiry is above session_expiry_max_seconds",
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use hearth_protocol::QoS;
 
 use crate::delivery::Delivery;
+use crate::limits::Limit;
 
 /// Messages that wait for a connection, for room in its window or in its output, in order.
 #[derive(Default)]
@@ -30,9 +31,15 @@ impl Queue {
         self.deliveries.len()
     }
 
-    /// Whether one more message of so many bytes fits.
-    pub(crate) fn has_room(&self, bytes: usize, messages_max: usize, bytes_max: usize) -> bool {
-        self.deliveries.len() < messages_max && self.bytes + bytes <= bytes_max
+    /// The bound that one more message of so many bytes would not keep.
+    pub(crate) fn exceeded(&self, bytes: usize, messages_max: usize, bytes_max: usize) -> Option<Limit> {
+        if self.deliveries.len() >= messages_max {
+            Some(Limit::QueuedMessages)
+        } else if self.bytes + bytes > bytes_max {
+            Some(Limit::QueuedBytes)
+        } else {
+            None
+        }
     }
 
     /// Whether QoS 0 messages wait, which the next one must not overtake [MQTT-4.6.0-6].

@@ -136,7 +136,7 @@ impl Server {
         let door = Door::new(shards.engine().clone(), Arc::clone(&admission), tasks.clone(), stop.clone());
         let status = Status::new(
             shards.engine().clone(),
-            admission,
+            Arc::clone(&admission),
             listening.iter().map(hearth_api::Listener::from).collect(),
             stop.clone(),
         );
@@ -151,7 +151,7 @@ impl Server {
         if config.sys_interval_seconds > 0 {
             let period = Duration::from_secs(u64::from(config.sys_interval_seconds));
             let engine = server.shards.engine().clone();
-            server.tasks.spawn(system_topics::run(engine, period, server.stop.clone()));
+            server.tasks.spawn(system_topics::run(engine, admission, period, server.stop.clone()));
         }
         if config.demo {
             server.start_demo(config, &policies.admit_own("$demo"));

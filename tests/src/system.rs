@@ -24,6 +24,7 @@ mod hearth;
 mod http;
 mod independent;
 mod interop;
+mod limits;
 mod lost_connections;
 mod malformed;
 mod mosquitto;

@@ -78,7 +78,7 @@ impl Shard {
         let bytes_max = self.shared.limits.credentials_bytes_max;
         if evidence.bytes() > bytes_max {
             let detail = format!("credentials: more than credentials_bytes_max, {bytes_max} bytes");
-            self.stats.limited[Limit::CredentialsBytes.as_index()] += 1;
+            self.limited_early(id, client_id, Limit::CredentialsBytes);
             return self.turn_away(id, connect.version, ReasonCode::BadUserNameOrPassword, detail);
         }
         let address = self.peer(id).and_then(|peer| peer.address);
@@ -97,13 +97,25 @@ impl Shard {
         }
     }
 
+    fn credentials_limited(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connection(id) else { return };
+        match connection.session {
+            Some(session) => self.limited(session, Limit::CredentialsBytes),
+            None => {
+                let applicant = connection.applicant();
+                let client_id = applicant.map_or(Text::EMPTY, |applicant| applicant.client_id.clone());
+                self.limited_early(id, client_id, Limit::CredentialsBytes);
+            }
+        }
+    }
+
     /// An answer to a challenge, or the wish to authenticate again.
     fn take_auth(&mut self, now: Time, id: ConnectionId, auth: &Auth) -> Result<(), ProtocolError> {
         let bytes_max = self.shared.limits.credentials_bytes_max;
         let data = auth.properties.authentication_data.clone();
         if data.as_ref().is_some_and(|data| data.len() > bytes_max) {
             let detail = format!("AUTH: more than credentials_bytes_max, {bytes_max} bytes");
-            self.stats.limited[Limit::CredentialsBytes.as_index()] += 1;
+            self.credentials_limited(id);
             return Err(ProtocolError::new(ReasonCode::NotAuthorized, detail));
         }
         let Some(connection) = self.open_connection(id) else { return Ok(()) };

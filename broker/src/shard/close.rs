@@ -13,6 +13,7 @@ use crate::connection::Connection;
 use crate::effect::{DropReason, Effect, EndReason, Event};
 use crate::faults::{self, Fault};
 use crate::ids::ConnectionId;
+use crate::limits::Limit;
 use crate::message::Message;
 use crate::router::Group;
 use crate::session::{Flow, LastWill};
@@ -86,7 +87,11 @@ impl Shard {
                     EndReason::Violation { reason, detail: detail.to_owned() },
                 );
             }
-            session.expiry_seconds = expiry.min(self.shared.limits.session_expiry_max_seconds);
+            let expiry_max = self.shared.limits.session_expiry_max_seconds;
+            session.expiry_seconds = expiry.min(expiry_max);
+            if expiry > expiry_max {
+                self.adjusted(session_index, Limit::SessionExpiry, false);
+            }
         }
         if disconnect.reason == ReasonCode::Success && !faults::has(Fault::WillAfterGoodbye) {
             // An orderly end takes the will back [MQTT-3.14.4-3].

@@ -64,6 +64,7 @@ impl Shard {
         self.attach(now, id, session, connect);
         let connack = self.connack(connect, session, session_present, is_assigned, data);
         self.announce(id, session, session_present);
+        self.tell_adjustments(connect, session, session_present);
         self.reply(now, id, Packet::ConnAck(Box::new(connack)));
         self.release_if_due(now);
     }
@@ -179,11 +180,10 @@ impl Shard {
         let (reason, detail) = match objection {
             Objection::Rule(error) => (error.reason, error.detail.to_string()),
             Objection::Limit(reason, limit) => {
-                self.stats.limited[limit.as_index()] += 1;
                 // An id that is too long is not for the log.
                 let is_tellable = !matches!(limit, Limit::ClientIdBytes);
                 let client_id = if is_tellable { connect.client_id.detached() } else { Text::EMPTY };
-                self.event(Event::Limited { client_id, limit: limit.name() });
+                self.limited_early(id, client_id, limit);
                 (reason, limit.detail().to_owned())
             }
         };
@@ -308,6 +308,32 @@ impl Shard {
             };
         }
         ConnAck { session_present, reason: ReasonCode::Success, properties }
+    }
+
+    /// Counts where the client did not get what it asked for; CONNACK has told it what it got instead.
+    fn tell_adjustments(&mut self, connect: &Connect, session: u32, session_present: bool) {
+        if !connect.version.is_v5() {
+            // What an older version gets is nowhere said; and it did not ask for an expiry.
+            return;
+        }
+        let (asked, granted) = (connect.keep_alive, self.keep_alive(connect));
+        if asked != 0 && granted > asked {
+            self.adjusted(session, Limit::KeepAliveMin, !session_present);
+        } else if granted != asked {
+            self.adjusted(session, Limit::KeepAliveMax, !session_present);
+        }
+        if self.sessions[session].expiry_seconds < session_expiry(connect) {
+            self.adjusted(session, Limit::SessionExpiry, !session_present);
+        }
+    }
+
+    /// A wish was cut to a bound: counted each time, told for a session that is new.
+    pub(super) fn adjusted(&mut self, session: u32, limit: Limit, is_told: bool) {
+        self.stats.limited[limit.as_index()] += 1;
+        if is_told {
+            let client_id = self.sessions[session].client_id.clone();
+            self.event(Event::Adjusted { client_id, limit: limit.name() });
+        }
     }
 
     fn announce(&mut self, id: ConnectionId, session: u32, session_present: bool) {

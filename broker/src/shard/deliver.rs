@@ -12,6 +12,7 @@ use crate::delivery::{Delivery, Outgoing};
 use crate::effect::{DropReason, Event};
 use crate::encoding::Form;
 use crate::faults::{self, Fault};
+use crate::limits::Limit;
 use crate::router::{Audience, Choice, Group, Route, Target};
 use crate::session::NextReplayed;
 
@@ -20,8 +21,8 @@ use crate::session::NextReplayed;
 pub(super) struct Delivered {
     /// Sessions that got it or will.
     pub(super) taken: usize,
-    /// Sessions that had no room for it.
-    pub(super) refused: usize,
+    /// The bound that the first session met which had no room for it.
+    pub(super) met: Option<Limit>,
 }
 
 /// A message for one session.
@@ -62,6 +63,18 @@ impl<'a> Addressed<'a> {
     }
 }
 
+impl Delivered {
+    /// Counts one session in.
+    pub(super) fn add(&mut self, outcome: Result<(), Limit>) {
+        match outcome {
+            Ok(()) => self.taken += 1,
+            Err(limit) => {
+                self.met.get_or_insert(limit);
+            }
+        }
+    }
+}
+
 impl Shard {
     /// Gives a message to its targets. Encodes it once for all that get the same bytes.
     pub(super) fn deliver(&mut self, now: Time, route: &Route, outgoing: &Outgoing<'_>) -> Delivered {
@@ -75,16 +88,15 @@ impl Shard {
                 }
             }
             let addressed = Addressed::new(outgoing, route, target);
-            let is_taken = match addressed.qos {
+            let outcome = match addressed.qos {
                 QoS::AtMostOnce => {
                     // A client that is away or does not read loses it; its publisher is not to be told.
                     self.deliver_at_most_once(now, addressed);
-                    true
+                    Ok(())
                 }
                 QoS::AtLeastOnce | QoS::ExactlyOnce => self.deliver_acknowledged(now, addressed),
             };
-            delivered.taken += usize::from(is_taken);
-            delivered.refused += usize::from(!is_taken);
+            delivered.add(outcome);
         }
         delivered
     }
@@ -109,7 +121,7 @@ impl Shard {
         };
         match addressed.qos {
             QoS::AtMostOnce => self.deliver_at_most_once(now, addressed),
-            QoS::AtLeastOnce | QoS::ExactlyOnce => self.deliver_acknowledged(now, addressed),
+            QoS::AtLeastOnce | QoS::ExactlyOnce => self.deliver_acknowledged(now, addressed).is_ok(),
         }
     }
 
@@ -118,7 +130,7 @@ impl Shard {
         let session = &self.sessions[addressed.session];
         let Some(connection) = session.connection else { return false };
         if session.is_waiting() {
-            return self.enqueue(addressed, None);
+            return self.enqueue(addressed, None).is_ok();
         }
         let place = &mut self.connections[connection as usize];
         if !place.is_greeted {
@@ -127,15 +139,15 @@ impl Shard {
         }
         if place.output_len() >= self.shared.limits.output_bytes_max {
             let was_dropping = std::mem::replace(&mut place.is_dropping, true);
-            self.on_dropped(addressed.session, DropReason::OutputFull, was_dropping);
+            self.on_dropped(addressed.session, DropReason::OutputFull, Limit::OutputBytes, was_dropping);
             return false;
         }
         self.write(now, connection, addressed, None, false);
         true
     }
 
-    /// Whether the session took it: under way, or waiting.
-    fn deliver_acknowledged(&mut self, now: Time, addressed: Addressed<'_>) -> bool {
+    /// The session takes it: under way, or waiting; or it meets a bound.
+    fn deliver_acknowledged(&mut self, now: Time, addressed: Addressed<'_>) -> Result<(), Limit> {
         let session = &mut self.sessions[addressed.session];
         let output_bytes_max = self.shared.limits.output_bytes_max;
         let connection = session.connection.filter(|connection| {
@@ -152,14 +164,14 @@ impl Shard {
                     return self.enqueue(addressed, None);
                 };
                 self.write(now, connection, addressed, Some(packet_id), false);
-                true
+                Ok(())
             }
             Some(_) | None => self.enqueue(addressed, None),
         }
     }
 
-    /// Sends a message to a session that outlives the process; whether the session took it.
-    fn deliver_kept(&mut self, now: Time, connection: u32, addressed: Addressed<'_>) -> bool {
+    /// Sends a message to a session that outlives the process, if the session takes it.
+    fn deliver_kept(&mut self, now: Time, connection: u32, addressed: Addressed<'_>) -> Result<(), Limit> {
         let mut delivery = addressed.delivery();
         self.keep(addressed.session, &mut delivery);
         let outbound = &mut self.sessions[addressed.session].flow_mut().outbound;
@@ -170,22 +182,22 @@ impl Shard {
         if !self.hold_publish(connection, addressed.session, &delivery, packet_id) {
             self.write(now, connection, addressed, Some(packet_id), false);
         }
-        true
+        Ok(())
     }
 
-    /// Puts a message behind the others that wait; whether there is room. `kept` is the same message with its place among
+    /// Puts a message behind the others that wait, if there is room. `kept` is the same message with its place among
     /// the rows of the session, if it has one.
-    fn enqueue(&mut self, addressed: Addressed<'_>, kept: Option<Delivery>) -> bool {
+    fn enqueue(&mut self, addressed: Addressed<'_>, kept: Option<Delivery>) -> Result<(), Limit> {
         let limits = &self.shared.limits;
         let queue = &mut self.sessions[addressed.session].flow_mut().queue;
         let bytes = addressed.outgoing.bytes();
-        if !queue.has_room(bytes, limits.queued_messages_max, limits.queued_bytes_max) {
+        if let Some(limit) = queue.exceeded(bytes, limits.queued_messages_max, limits.queued_bytes_max) {
             let was_dropping = std::mem::replace(&mut queue.is_dropping, true);
-            self.on_dropped(addressed.session, DropReason::QueueFull, was_dropping);
+            self.on_dropped(addressed.session, DropReason::QueueFull, limit, was_dropping);
             if let Some(delivery) = kept {
                 self.let_go(self.sessions[addressed.session].serial, &delivery);
             }
-            return false;
+            return Err(limit);
         }
         queue.is_dropping = false;
         let delivery = match kept {
@@ -198,7 +210,7 @@ impl Shard {
         };
         self.write_row(addressed.session, &delivery, None);
         self.sessions[addressed.session].flow_mut().queue.push(delivery);
-        true
+        Ok(())
     }
 
     /// Writes a message to its session's connection. One that is larger than the client takes counts as if it
@@ -346,11 +358,12 @@ impl Shard {
         self.write(now, connection, addressed, packet_id, dup);
     }
 
-    fn on_dropped(&mut self, session: u32, reason: DropReason, was_dropping: bool) {
+    fn on_dropped(&mut self, session: u32, reason: DropReason, limit: Limit, was_dropping: bool) {
         self.count_drop(reason);
+        self.stats.limited[limit.as_index()] += 1;
         if !was_dropping {
             let client_id = self.sessions[session].client_id.clone();
-            self.event(Event::Dropping { client_id, reason });
+            self.event(Event::Dropping { client_id, reason, limit: limit.name() });
         }
     }
 }

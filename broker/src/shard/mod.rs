@@ -336,8 +336,7 @@ impl Shard {
         let (session, limit) = (connection.session, Limit::of_violation(error.reason));
         match (session, limit) {
             (Some(session), Some(limit)) => self.limited(session, limit),
-            // Its address is told with the refusal.
-            (None, Some(limit)) => self.stats.limited[limit.as_index()] += 1,
+            (None, Some(limit)) => self.limited_early(id, Text::EMPTY, limit),
             (_, None) => {}
         }
         let Some(connection) = self.open_connection(id) else { return };
@@ -451,11 +450,22 @@ impl Shard {
     /// Something of a client was refused because of a bound: counted each time, told once a connection.
     fn limited(&mut self, session: u32, limit: Limit) {
         self.stats.limited[limit.as_index()] += 1;
+        self.tell_limit(session, limit);
+    }
+
+    fn tell_limit(&mut self, session: u32, limit: Limit) {
         let session = &mut self.sessions[session];
         if session.limits_told.insert(limit) {
             let client_id = session.client_id.clone();
-            self.event(Event::Limited { client_id, limit: limit.name() });
+            self.event(Event::Limited { client_id, address: None, limit: limit.name() });
         }
+    }
+
+    /// The same for a client that is not let in yet, and whose name may not be known or not be one for the log.
+    fn limited_early(&mut self, id: ConnectionId, client_id: Text, limit: Limit) {
+        self.stats.limited[limit.as_index()] += 1;
+        let address = self.peer(id).and_then(|peer| peer.address);
+        self.event(Event::Limited { client_id, address, limit: limit.name() });
     }
 }
 

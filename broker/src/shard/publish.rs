@@ -110,12 +110,11 @@ impl Shard {
             self.limited(session, limit);
             return Err(Refusal::limit(ReasonCode::QuotaExceeded, limit));
         }
-        let reason = self.route(now, outgoing);
-        if reason.is_failure() {
-            self.limited(session, Limit::Queued);
-            return Err(Refusal::limit(reason, Limit::Queued));
-        }
-        Ok(reason)
+        self.route(now, outgoing).map_err(|limit| {
+            // The subscribers have counted it.
+            self.tell_limit(session, limit);
+            Refusal::limit(ReasonCode::QuotaExceeded, limit)
+        })
     }
 
     /// What the properties of a message must keep beside the rules of the standard.
@@ -163,10 +162,11 @@ impl Shard {
         {
             self.stats.limited[limit.as_index()] += 1;
             if self.own_limits_told.insert(limit) {
-                self.event(Event::Limited { client_id: Text::EMPTY, limit: limit.name() });
+                self.event(Event::Limited { client_id: Text::EMPTY, address: None, limit: limit.name() });
             }
         }
-        self.route(now, Outgoing::of_message(message));
+        // Nobody is there to be told that every subscriber is full; each has counted it.
+        let _told_to_nobody = self.route(now, Outgoing::of_message(message));
     }
 
     /// Puts a message into the retained store, before anybody is looked up: see `interest`.
@@ -179,16 +179,18 @@ impl Shard {
         stored
     }
 
-    /// Delivers to the sessions here and tells the other shards.
-    fn route(&mut self, now: Time, outgoing: Outgoing<'_>) -> ReasonCode {
+    /// Delivers to the sessions here and tells the other shards; or the bound that every session has met.
+    fn route(&mut self, now: Time, outgoing: Outgoing<'_>) -> Result<ReasonCode, Limit> {
         let route = self.router.route(&self.shared.interest, &self.shared.groups, outgoing.topic);
         let outgoing = outgoing.on_route(&route);
         let mut delivered = self.deliver(now, &route, &outgoing);
         for group in &route.groups {
             // What QoS 0 members miss, the publisher is not to be told, as with other subscriptions.
             let is_taken = self.dispatch(now, group, &outgoing, 0) || !group.keeps(outgoing.qos);
-            delivered.taken += usize::from(is_taken);
-            delivered.refused += usize::from(!is_taken);
+            if !is_taken {
+                self.stats.limited[Limit::QueuedMessages.as_index()] += 1;
+            }
+            delivered.add(if is_taken { Ok(()) } else { Err(Limit::QueuedMessages) });
         }
         for to in route.shards.iter().filter(|_| !faults::has(Fault::NeighboursNotTold)) {
             self.stats.forwarded += 1;
@@ -196,12 +198,11 @@ impl Shard {
             let forward = Forward::Message(outgoing.message(), awaited);
             self.effects.push_back(Effect::Forward { to, forward });
         }
-        if delivered.refused > 0 && delivered.taken == 0 && route.shards.is_empty() {
-            ReasonCode::QuotaExceeded
-        } else if delivered.taken == 0 && delivered.refused == 0 && route.shards.is_empty() {
-            ReasonCode::NoMatchingSubscribers
-        } else {
-            ReasonCode::Success
+        let is_for_nobody_else = delivered.taken == 0 && route.shards.is_empty();
+        match delivered.met {
+            Some(limit) if is_for_nobody_else => Err(limit),
+            None if is_for_nobody_else => Ok(ReasonCode::NoMatchingSubscribers),
+            Some(_) | None => Ok(ReasonCode::Success),
         }
     }
 

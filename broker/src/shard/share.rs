@@ -169,7 +169,7 @@ impl Shard {
     fn room_of(&self, index: u32, bytes: usize) -> Room {
         let (session, limits) = (&self.sessions[index], &self.shared.limits);
         let has_room = session.flow().is_none_or(|flow| {
-            flow.queue.has_room(bytes, limits.queued_messages_max, limits.queued_bytes_max)
+            flow.queue.exceeded(bytes, limits.queued_messages_max, limits.queued_bytes_max).is_none()
         });
         let greeted =
             |at: u32| Some(&self.connections[at as usize]).filter(|connection| connection.is_greeted);

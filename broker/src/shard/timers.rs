@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hearth_protocol::{ReasonCode, Time};
+use hearth_protocol::{ReasonCode, Text, Time};
 
 use super::Shard;
 use crate::effect::EndReason;
 use crate::faults::{self, Fault};
 use crate::ids::{ConnectionId, SessionId};
+use crate::limits::Limit;
 
 /// What a deadline is for. One that has moved or gone is seen when it comes, not before: nothing is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,10 @@ impl Shard {
             return;
         };
         let seconds = self.shared.limits.connect_seconds_max;
-        if connection.applicant().is_some() {
+        let client_id = connection.applicant().map_or(Text::EMPTY, |applicant| applicant.client_id.clone());
+        let is_applicant = connection.applicant().is_some();
+        self.limited_early(id, client_id, Limit::ConnectTime);
+        if is_applicant {
             self.on_admission_due(id);
         } else {
             let detail = format!("no CONNECT came within {seconds} s (3.1.4)");

@@ -17,6 +17,9 @@ An address is a port (`1883`: this machine only), an address with a port (`0.0.0
 `none`. Port 0 takes a free one. A flag may be given several times; a variable takes a list with commas; the file takes a string, a port or a list of them. In the file,
 `mqtt = 1883` is short for `mqtt.listen = 1883`.
 
+A client that meets one of the `limits` is told with the reason code that the standard has for it, where it has one. How often
+that was stands in `$SYS/hearth/limited/NAME`, and a line of the log names client and limit.
+
 This page is made from the table in `server/src/config`; a test keeps it in step
 (`HEARTH_WRITE_REFERENCE=1 cargo test -p hearth --lib reference` writes it anew).
 ";

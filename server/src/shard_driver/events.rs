@@ -18,11 +18,15 @@ pub(super) fn log(event: &Event) {
         }
         Event::Ended { client_id, end } => log_end(client_id.as_deref().unwrap_or_default(), end),
         Event::SessionEnded { client_id } => tracing::debug!(%client_id, "the session is over"),
-        Event::Dropping { client_id, reason } => {
-            tracing::warn!(%client_id, ?reason, "messages for this client are dropped");
+        Event::Dropping { client_id, reason, limit } => {
+            tracing::warn!(%client_id, ?reason, limit, "messages for this client are dropped");
         }
-        Event::Limited { client_id, limit } => {
-            tracing::warn!(%client_id, limit, "a limit was met");
+        Event::Limited { client_id, address, limit } => {
+            let address = address.map(tracing::field::display);
+            tracing::warn!(%client_id, address, limit, "a limit was met");
+        }
+        Event::Adjusted { client_id, limit } => {
+            tracing::info!(%client_id, limit, "the client gets what the limit allows instead of what it asked for");
         }
     }
 }

@@ -6,11 +6,13 @@
 mod load;
 mod topics;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::Admission;
 use crate::engine::Engine;
 use topics::{Snapshot, Topics};
 
@@ -18,7 +20,12 @@ use topics::{Snapshot, Topics};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Publishes until `stop`: at once, and then every `period`.
-pub(crate) async fn run(engine: Engine, period: Duration, stop: CancellationToken) {
+pub(crate) async fn run(
+    engine: Engine,
+    admission: Arc<Admission>,
+    period: Duration,
+    stop: CancellationToken,
+) {
     let started = Instant::now();
     let mut topics = Topics::new();
     let mut ticks = interval_at(started, period);
@@ -36,6 +43,7 @@ pub(crate) async fn run(engine: Engine, period: Duration, stop: CancellationToke
         let snapshot = Snapshot {
             uptime: started.elapsed(),
             shards,
+            refused: admission.refusals().collect(),
             retained_messages,
             retained_bytes,
             store: engine.store_state(),

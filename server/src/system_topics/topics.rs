@@ -1,5 +1,6 @@
 //! Which `$SYS` topics there are, and what they say.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +17,8 @@ pub(super) struct Snapshot {
     pub(super) uptime: Duration,
     /// One for each shard.
     pub(super) shards: Vec<Stats>,
+    /// How often each setting of the door has turned somebody away.
+    pub(super) refused: Vec<(&'static str, u64)>,
     pub(super) retained_messages: usize,
     pub(super) retained_bytes: usize,
     pub(super) store: StoreState,
@@ -141,9 +144,15 @@ impl Topics {
             let count = snapshot.sum(|stats| stats.dropped[reason.as_index()]);
             self.add(&format!("hearth/dropped/{}", reason.name()), count);
         }
-        for limit in Limit::ALL {
-            let count = snapshot.sum(|stats| stats.limited[limit.as_index()]);
-            self.add(&format!("hearth/limited/{}", limit.name()), count);
+        // A bound may be met at the door and in a shard.
+        let mut limited: BTreeMap<&str, u64> = BTreeMap::new();
+        let of_shards = |limit: Limit| snapshot.sum(|stats| stats.limited[limit.as_index()]);
+        let of_shards = Limit::ALL.into_iter().map(|limit| (limit.name(), of_shards(limit)));
+        for (setting, count) in of_shards.chain(snapshot.refused.iter().copied()) {
+            *limited.entry(setting.trim_start_matches("limits.")).or_default() += count;
+        }
+        for (name, count) in limited {
+            self.add(&format!("hearth/limited/{name}"), count);
         }
         for (number, stats) in snapshot.shards.iter().enumerate() {
             self.add(&format!("hearth/shards/{number}/connections"), stats.connections);
@@ -173,8 +182,6 @@ impl Snapshot {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn said(topics: &mut Topics, snapshot: &Snapshot) -> BTreeMap<String, String> {
@@ -193,10 +200,13 @@ mod tests {
         dropped[DropReason::Expired.as_index()] = 4;
         let one =
             Stats { connected: 3, sessions: 5, packets_in: 600, published: [1, 2, 3], ..Stats::default() };
-        let two = Stats { connected: 1, sessions: 1, waiting: 7, dropped, ..Stats::default() };
+        let mut limited = [0; Limit::COUNT];
+        limited[Limit::ConnectTime.as_index()] = 2;
+        let two = Stats { connected: 1, sessions: 1, waiting: 7, dropped, limited, ..Stats::default() };
         let mut snapshot = Snapshot {
             uptime: Duration::from_secs(60),
             shards: vec![one, two],
+            refused: vec![("limits.connect_seconds_max", 3), ("one.listen", 2)],
             retained_messages: 10,
             retained_bytes: 99,
             store: StoreState::Failing,
@@ -221,6 +231,8 @@ mod tests {
             ("$SYS/broker/load/messages/received/1min", "379.27"),
             ("$SYS/hearth/dropped/expired", "4"),
             ("$SYS/hearth/limited/topic_levels_max", "0"),
+            ("$SYS/hearth/limited/connect_seconds_max", "5"),
+            ("$SYS/hearth/limited/one.listen", "2"),
             ("$SYS/hearth/shards/1/waiting", "7"),
         ] {
             assert_eq!(first.get(name).map(String::as_str), Some(value), "{name}");

@@ -188,7 +188,8 @@ impl Run {
                 assert!(session.subscriptions_len() <= limits.subscriptions_per_session_max);
                 let Some(flow) = session.flow() else { continue };
                 let (messages_max, bytes_max) = (limits.queued_messages_max, limits.queued_bytes_max);
-                assert!(flow.queue.has_room(0, messages_max + 1, bytes_max), "the queue has its bound");
+                let exceeded = flow.queue.exceeded(0, messages_max + 1, bytes_max);
+                assert_eq!(exceeded, None, "the queue has its bound");
                 assert!(flow.outbound.inflight_len() <= usize::from(limits.inflight_max));
             }
         }

@@ -73,7 +73,77 @@ fn a_full_queue_refuses_is_counted_and_told_once() {
         (0..4).map(|_| broker.publish(publisher, message("a", "x", QoS::AtLeastOnce)).unwrap()).collect();
     use ReasonCode::{QuotaExceeded, Success};
     assert_eq!(reasons, [Success, Success, QuotaExceeded, QuotaExceeded]);
-    let told = broker.events.iter().filter(|event| matches!(event, Event::Dropping { .. })).count();
-    assert_eq!(told, 1);
+    let told: Vec<_> = broker
+        .events
+        .iter()
+        .filter_map(|event| {
+            if let Event::Dropping { client_id, limit, .. } | Event::Limited { client_id, limit, .. } = event
+            {
+                Some((client_id.as_str(), *limit))
+            } else {
+                None
+            }
+        })
+        .collect();
+    assert_eq!(told, [("s", "queued_messages_max"), ("p", "queued_messages_max")]);
     assert_eq!(broker.shards[0].stats().dropped[crate::DropReason::QueueFull as usize], 2);
+    assert_eq!(broker.limited(crate::Limit::QueuedMessages), 2);
+}
+
+#[test]
+fn a_queue_with_too_many_bytes_is_told_from_one_with_too_many_messages() {
+    let limits = Limits { queued_bytes_max: 10, ..Limits::default() };
+    let mut broker = Broker::with_limits(1, limits);
+    let subscriber = broker.client(persistent("s"));
+    broker.subscribe(subscriber, filter("a", QoS::AtLeastOnce));
+    broker.cut(subscriber);
+    let publisher = broker.client(options("p"));
+    let reason = broker.publish(publisher, message("a", "0123456789", QoS::AtLeastOnce));
+    assert_eq!(reason, Some(ReasonCode::QuotaExceeded));
+    assert_eq!(broker.limited(crate::Limit::QueuedBytes), 1);
+    assert_eq!(broker.limited(crate::Limit::QueuedMessages), 0);
+}
+
+#[test]
+fn a_wish_that_is_cut_to_a_bound_is_counted_each_time_and_told_for_a_new_session() {
+    let limits = Limits {
+        keep_alive_min_seconds: 10,
+        keep_alive_max_seconds: 20,
+        session_expiry_max_seconds: 5,
+        ..Limits::default()
+    };
+    let mut broker = Broker::with_limits(1, limits);
+    for (keep_alive, limit) in
+        [(9, crate::Limit::KeepAliveMin), (21, crate::Limit::KeepAliveMax), (0, crate::Limit::KeepAliveMax)]
+    {
+        let before = broker.limited(limit);
+        let asked = Connect { keep_alive, ..connect("k", Version::V5) };
+        broker.connected(asked);
+        assert_eq!(broker.limited(limit), before + 1, "{keep_alive}");
+    }
+    broker.connected(Connect { keep_alive: 15, ..connect("fits", Version::V5) });
+    broker.connected(Connect { keep_alive: 0, ..connect("old", Version::V311) });
+    for _ in 0..2 {
+        let wire = broker.connected(Connect { keep_alive: 15, ..resume("s", 6) });
+        broker.hang_up(wire);
+    }
+    assert_eq!(broker.limited(crate::Limit::SessionExpiry), 2);
+    let told: Vec<_> = broker
+        .events
+        .iter()
+        .filter_map(|event| {
+            if let Event::Adjusted { client_id, limit } = event {
+                Some((client_id.as_str(), *limit))
+            } else {
+                None
+            }
+        })
+        .collect();
+    let expected = [
+        ("k", "keep_alive_min_seconds"),
+        ("k", "keep_alive_max_seconds"),
+        ("k", "keep_alive_max_seconds"),
+        ("s", "session_expiry_max_seconds"),
+    ];
+    assert_eq!(told, expected);
 }

@@ -207,7 +207,12 @@ fn a_connection_without_connect_ends_after_ten_seconds() {
     assert!(!broker.closed.contains(&wire));
     broker.wait(Duration::from_secs(3));
     assert!(broker.closed.contains(&wire));
-    assert!(matches!(&broker.events[..], [Event::Refused { detail, .. }] if detail.contains("CONNECT")));
+    let [Event::Limited { limit, .. }, Event::Refused { detail, .. }] = &broker.events[..] else {
+        panic!("{:?}", broker.events);
+    };
+    assert_eq!(*limit, "connect_seconds_max");
+    assert!(detail.contains("CONNECT"), "{detail}");
+    assert_eq!(broker.limited(Limit::ConnectTime), 1);
 }
 
 #[test]
