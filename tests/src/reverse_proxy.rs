@@ -19,6 +19,11 @@ pub struct ReverseProxy {
 impl ReverseProxy {
     /// Passes what comes under `prefix` (`/name`, without a slash at its end) on to `upstream`, without the prefix.
     pub fn start(prefix: &'static str, upstream: SocketAddr) -> Self {
+        Self::start_beside(prefix, upstream, upstream)
+    }
+
+    /// As [`ReverseProxy::start`], but WebSockets are passed on to `web_sockets`.
+    pub fn start_beside(prefix: &'static str, upstream: SocketAddr, web_sockets: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
@@ -31,7 +36,7 @@ impl ReverseProxy {
                     }
                     // A browser that goes away in the middle of a request is everyday life for a proxy.
                     std::thread::spawn(move || {
-                        client.and_then(|client| pass_on(client, prefix, upstream)).ok()
+                        client.and_then(|client| pass_on(client, prefix, upstream, web_sockets)).ok()
                     });
                 }
             }
@@ -57,7 +62,12 @@ impl Drop for ReverseProxy {
 }
 
 /// One request with its answer, or one WebSocket to its end.
-fn pass_on(mut client: TcpStream, prefix: &str, upstream: SocketAddr) -> io::Result<()> {
+fn pass_on(
+    mut client: TcpStream,
+    prefix: &str,
+    upstream: SocketAddr,
+    web_sockets: SocketAddr,
+) -> io::Result<()> {
     let mut reader = BufReader::new(client.try_clone()?.take(HEAD_BYTES_MAX));
     let mut head: Vec<String> = Vec::new();
     while head.last().is_none_or(|line| line != "\r\n") {
@@ -68,7 +78,8 @@ fn pass_on(mut client: TcpStream, prefix: &str, upstream: SocketAddr) -> io::Res
         head.push(line);
     }
     let is_named = |line: &str, name| line.split(':').next().is_some_and(|it| it.eq_ignore_ascii_case(name));
-    if !head.iter().any(|line| is_named(line, "upgrade")) {
+    let is_web_socket = head.iter().any(|line| is_named(line, "upgrade"));
+    if !is_web_socket {
         // One request a connection, so that the end of the answer is the end of the connection.
         head.retain(|line| !is_named(line, "connection"));
         head.insert(1, "Connection: close\r\n".to_owned());
@@ -78,7 +89,7 @@ fn pass_on(mut client: TcpStream, prefix: &str, upstream: SocketAddr) -> io::Res
         return client.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     };
     head[0] = format!("{method} {path}");
-    let mut server = TcpStream::connect(upstream)?;
+    let mut server = TcpStream::connect(if is_web_socket { web_sockets } else { upstream })?;
     server.write_all(head.concat().as_bytes())?;
     server.write_all(reader.buffer())?;
     let mut to_server = server.try_clone()?;

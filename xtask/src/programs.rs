@@ -41,6 +41,9 @@ pub(crate) const PYTHON: Program =
 pub(crate) const OF_THE_TESTS: &[Program] =
     &[MOSQUITTO_PUB, MOSQUITTO_SUB, MOSQUITTO_RR, CHROMIUM, CHROMEDRIVER, NODE, NPM, PYTHON];
 
+/// What the tests in a real browser run.
+pub(crate) const OF_THE_BROWSER: &[Program] = &[CHROMIUM, CHROMEDRIVER];
+
 const fn program(what: &'static str, names: &'static [&'static str], package: &'static str) -> Program {
     Program { what, names, package, is_whole: || true }
 }

@@ -13,8 +13,10 @@ use anyhow::{Context, Result, bail};
 use self::clause::Duties;
 use self::ledger::Ledger;
 use self::marker::Markers;
+use crate::programs;
 use crate::step::say;
 use crate::test_results::{Outcome, Results};
+use crate::web::WebTools;
 use crate::workspace::Workspace;
 
 /// The module of the tests that have markers.
@@ -27,6 +29,9 @@ const PAGE: &str = "docs/conformance.md";
 pub(crate) fn conformance(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     match arguments {
         [] => {
+            // The web app is the client that speaks WebSocket.
+            programs::ensure(programs::OF_THE_BROWSER)?;
+            WebTools::ensure(workspace)?.build(workspace)?;
             let results = Results::of_run(workspace, MODULE, &[])?;
             let ledger = ledger(workspace, |test| results.of(test))?;
             let page = workspace.root.join(PAGE);

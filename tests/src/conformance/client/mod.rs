@@ -9,6 +9,7 @@ mod errors;
 mod ordering;
 mod topics;
 mod transport;
+mod websocket;
 
 use std::num::NonZeroU16;
 use std::time::Duration;
