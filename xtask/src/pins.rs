@@ -54,7 +54,7 @@ pub(crate) const CARGO_FUZZ: CargoTool = CargoTool {
     version: "0.13.2",
     flags: &[],
     programs: &["cargo-fuzz"],
-    minutes: 1,
+    minutes: 3,
 };
 
 /// The compiler that they are built with, as rustup calls it: sanitizers and coverage are not in a stable one.
