@@ -176,7 +176,7 @@ fn publish_and_answer_at_random(version: Version, qos: QoS) {
 }
 
 // MQTT 3.1.1 client: MQTT-4.3.2-1
-// MQTT 5.0 client: MQTT-4.3.2-2 MQTT-4.3.2-3
+// MQTT 5.0 client: MQTT-4.3.2-1 MQTT-4.3.2-2 MQTT-4.3.2-3
 #[test]
 fn a_message_of_qos_1_has_an_unused_identifier_and_waits_for_its_puback() {
     for version in VERSIONS {
@@ -223,7 +223,7 @@ fn each_message_of_qos_1_that_comes_is_acknowledged_and_new() {
 }
 
 // MQTT 3.1.1 client: MQTT-4.3.3-1
-// MQTT 5.0 client: MQTT-4.3.3-2 MQTT-4.3.3-3
+// MQTT 5.0 client: MQTT-4.3.3-1 MQTT-4.3.3-2 MQTT-4.3.3-3
 #[test]
 fn a_message_of_qos_2_has_an_unused_identifier_and_waits_for_its_pubrec() {
     for version in VERSIONS {
