@@ -15,8 +15,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use super::*;
 use crate::config::Machine;
 
-/// Longer than anything takes that works.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than anything takes that works, on a machine that is busy with other things too.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const CONNACK_V4: &[u8] = &[0x20, 2, 0, 0];
 const PINGREQ: &[u8] = &[0xc0, 0];
@@ -257,8 +257,8 @@ async fn a_flood_between_the_shards_comes_to_its_end() {
     for number in 0..4 {
         publishers.push(Client::connect(&server, &format!("pub-{number}")).await);
     }
-    // More than fits the ring between two shards, from both sides at once.
-    let burst = publish_packet("flood", b"x").repeat(50_000);
+    // Several times what fits the ring between two shards, from both sides at once.
+    let burst = publish_packet("flood", b"x").repeat(20_000);
     let floods = publishers.iter_mut().map(|publisher| async {
         publisher.send(&burst).await;
         publisher.send(PINGREQ).await;
