@@ -284,7 +284,7 @@ impl Model {
             self.fail(Invariant::OrderIsKept, detail);
         }
         if let Origin::Share(share) = origin
-            && !self.give_share_again(share, session.number)
+            && !self.give_share_again(share, session)
         {
             let detail = format!("client {client} was sent {key} again, which is another member's");
             self.fail(Invariant::SharedGoesToOne, detail);

@@ -146,7 +146,7 @@ impl Model {
     /// A session is sent a share for the first time; the message.
     pub(super) fn give_share(&mut self, number: usize, session: &mut Session) -> usize {
         let share = &mut self.shares[number];
-        let old = std::mem::replace(&mut share.state, State::Sent(session.number));
+        let old = std::mem::replace(&mut share.state, State::sent_to(session));
         if share.qos == QoS::AtMostOnce {
             share.state = State::Done;
         }
@@ -160,11 +160,11 @@ impl Model {
     }
 
     /// A session is sent a share again; whether it still has it.
-    pub(super) fn give_share_again(&mut self, number: usize, session: u64) -> bool {
+    pub(super) fn give_share_again(&mut self, number: usize, session: &Session) -> bool {
         let share = &mut self.shares[number];
-        let is_with = share.is_with(session);
+        let is_with = share.is_with(session.number);
         if is_with {
-            share.state = State::Sent(session);
+            share.state = State::sent_to(session);
         }
         is_with
     }
@@ -199,6 +199,16 @@ impl Model {
             |share: &&Share| share.is_owed && share.state != State::Done && !self.is_expired(share.message);
         let share = self.shares.iter().find(is_missing)?;
         Some(format!("{} for {}: {:?}", self.messages[share.message].key, share.group, share.state))
+    }
+}
+
+impl State {
+    /// A connection that ended in the same call may have been written to before that.
+    const fn sent_to(session: &Session) -> Self {
+        match session.link {
+            Some(_) => Self::Sent(session.number),
+            None => Self::Loose(session.number),
+        }
     }
 }
 
