@@ -197,3 +197,46 @@ fn an_authentication_that_fails_again_ends_the_connection_with_disconnect() {
     assert_eq!(stage.heard(), []);
     stage.assert_over();
 }
+
+// MQTT 5.0 client: MQTT-3.15.1-1
+#[test]
+fn an_auth_with_reserved_bits_ends_the_connection() {
+    let body = [&b"\x18\x04\x15"[..], &field("m")].concat();
+    let with = |flags: u8| packet(0xF0 | flags, &[&body]);
+    for flags in 1..16 {
+        let mut stage = Stage::connecting(by(Some("m")));
+        stage.heard();
+        stage.refused(&with(flags));
+        let mut stage = Stage::open(by(Some("m")), accepting(Some("m")));
+        stage.reauthenticate("again").unwrap();
+        assert_eq!(stage.heard_bytes()[0], 0xF0, "the client's own has none");
+        let error = stage.say_bytes(&with(flags)).expect_err("it is malformed");
+        assert_eq!(error.reason, ReasonCode::MalformedPacket, "flags {flags}");
+        assert_eq!(stage.heard(), [goodbye(ReasonCode::MalformedPacket)], "flags {flags}");
+        stage.assert_over();
+    }
+    let mut stage = Stage::connecting(by(Some("m")));
+    stage.heard();
+    stage.say_bytes(&with(0)).expect("without them it is a challenge");
+}
+
+// MQTT 5.0 client: MQTT-3.15.2-1 MQTT-3.15.2-2 MQTT-3.15.2-3
+#[test]
+fn an_auth_says_how_it_goes_on_and_nothing_that_the_server_has_no_room_for() {
+    let fits = auth_bytes(AGAIN, "m", "data");
+    for room in [fits.len() - 1, fits.len(), fits.len() + 100] {
+        let granted = ConnAckProperties { packet_size_max: Some(room as u32), ..accepting(Some("m")) };
+        let mut stage = Stage::open(by(Some("m")), granted);
+        if room < fits.len() {
+            assert_eq!(stage.reauthenticate("data"), Err(AuthError::Unsendable));
+            assert_eq!(stage.heard(), []);
+            continue;
+        }
+        // To the byte, so that there are neither words nor user properties in it.
+        stage.reauthenticate("data").unwrap();
+        assert_eq!(stage.heard_bytes(), fits);
+        stage.tell(&auth(ReasonCode::ContinueAuthentication, "m"));
+        stage.answer("data").unwrap();
+        assert_eq!(stage.heard_bytes(), auth_bytes(CONTINUE, "m", "data"));
+    }
+}

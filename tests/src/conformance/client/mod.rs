@@ -5,8 +5,10 @@
 
 mod authentication;
 mod delivery;
+mod disconnect;
 mod errors;
 mod ordering;
+mod requests;
 mod topics;
 mod transport;
 mod websocket;
