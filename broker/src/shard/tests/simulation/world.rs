@@ -124,14 +124,14 @@ impl World {
     pub(super) fn wait(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.now = self.now.saturating_add(Duration::from_secs(1));
-            self.model.on_time(self.now);
             for shard in 0..SHARDS {
+                self.model.on_time(self.now, shard);
                 if self.shards[shard].poll_timeout().is_some_and(|due| due <= self.now) {
                     self.shards[shard].handle_timeout(self.now);
                     self.collect(shard);
                 }
+                self.model.end_call();
             }
-            self.model.end_call();
             for client in 0..self.clients.len() {
                 self.on_client_time(client);
             }

@@ -199,11 +199,14 @@ impl Model {
         self.closed.insert(link);
     }
 
-    /// Time has passed: what is due at `now` happens now.
-    pub(in super::super) fn on_time(&mut self, now: Time) {
+    /// Time has passed for a shard: what is due there at `now` happens now.
+    pub(in super::super) fn on_time(&mut self, now: Time, shard: usize) {
         self.now = now;
         for link in self.open.clone() {
             let connection = &self.connections[link];
+            if self.shards[connection.client] != shard {
+                continue;
+            }
             let keep_alive = Duration::from_millis(u64::from(connection.keep_alive) * 1500);
             let due = match connection.session {
                 None => Some(connection.opened.saturating_add(CONNECT_MAX)),
@@ -214,7 +217,8 @@ impl Model {
                 self.end_by_broker(link);
             }
         }
-        for client in self.sessions.keys().copied().collect::<Vec<_>>() {
+        let is_there = |client: &usize| self.shards[*client] == shard;
+        for client in self.sessions.keys().copied().filter(is_there).collect::<Vec<_>>() {
             let Some(session) = self.sessions.get(&client).filter(|session| session.link.is_none()) else {
                 continue;
             };
