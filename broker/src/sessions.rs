@@ -31,6 +31,12 @@ impl Sessions {
         self.slab.iter().filter_map(|(_, session)| session.flow()).map(Flow::waiting).sum()
     }
 
+    /// Bytes of their topics, payloads and properties; a message that waits for several counts for each.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        let bytes = |flow: &Flow| flow.deliveries().map(|delivery| delivery.message.bytes()).sum::<usize>();
+        self.slab.iter().filter_map(|(_, session)| session.flow()).map(bytes).sum()
+    }
+
     /// The session of a client.
     pub(crate) fn find(&self, client_id: &str) -> Option<u32> {
         let is_it = |index: &u32| self[*index].client_id.as_str() == client_id;

@@ -20,6 +20,8 @@ pub struct Stats {
     pub wills: usize,
     /// QoS 1 and 2 messages that wait for a session or its acknowledgement now.
     pub waiting: usize,
+    /// Bytes of those messages; one that waits for several sessions counts for each.
+    pub waiting_bytes: usize,
     /// Connections that were opened.
     pub opened: u64,
     /// CONNECTs that were accepted.

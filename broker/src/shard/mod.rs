@@ -254,6 +254,7 @@ impl Shard {
             shared_subscriptions: self.shared_subscriptions,
             wills: self.wills,
             waiting: self.sessions.waiting(),
+            waiting_bytes: self.sessions.waiting_bytes(),
             ..self.stats.clone()
         }
     }

@@ -115,6 +115,8 @@ impl Topics {
         let stored = snapshot.retained_messages + snapshot.sum_of_sizes(|stats| stats.waiting);
         self.add("broker/messages/stored", stored);
         self.add("broker/store/messages/count", stored);
+        let bytes = snapshot.retained_bytes + snapshot.sum_of_sizes(|stats| stats.waiting_bytes);
+        self.add("broker/store/messages/bytes", bytes);
         self.add("broker/retained messages/count", snapshot.retained_messages);
     }
 
@@ -202,7 +204,15 @@ mod tests {
             Stats { connected: 3, sessions: 5, packets_in: 600, published: [1, 2, 3], ..Stats::default() };
         let mut limited = [0; Limit::COUNT];
         limited[Limit::ConnectTime.as_index()] = 2;
-        let two = Stats { connected: 1, sessions: 1, waiting: 7, dropped, limited, ..Stats::default() };
+        let two = Stats {
+            connected: 1,
+            sessions: 1,
+            waiting: 7,
+            waiting_bytes: 70,
+            dropped,
+            limited,
+            ..Stats::default()
+        };
         let mut snapshot = Snapshot {
             uptime: Duration::from_secs(60),
             shards: vec![one, two],
@@ -223,6 +233,7 @@ mod tests {
             ("$SYS/broker/publish/messages/received", "6"),
             ("$SYS/broker/publish/messages/dropped", "4"),
             ("$SYS/broker/messages/stored", "17"),
+            ("$SYS/broker/store/messages/bytes", "169"),
             ("$SYS/hearth/store/state", "failing"),
             ("$SYS/hearth/store/commits", "12"),
             ("$SYS/hearth/store/changes", "34"),

@@ -147,3 +147,19 @@ fn a_wish_that_is_cut_to_a_bound_is_counted_each_time_and_told_for_a_new_session
     ];
     assert_eq!(told, expected);
 }
+
+#[test]
+fn what_waits_is_counted_in_messages_and_bytes() {
+    let mut broker = Broker::new(2);
+    for id in ["s 1", "s 2"] {
+        let subscriber = broker.client(persistent(id));
+        broker.subscribe(subscriber, filter("topic", QoS::AtLeastOnce));
+        broker.cut(subscriber);
+    }
+    let publisher = broker.client(options("p"));
+    broker.publish(publisher, message("topic", "12345", QoS::AtLeastOnce));
+    broker.publish(publisher, message("topic", "", QoS::AtLeastOnce));
+    let sizes = |stats: &Stats| (stats.waiting + stats.waiting_bytes) as u64;
+    assert_eq!(broker.count(|stats| stats.waiting as u64), 4);
+    assert_eq!(broker.count(sizes), 4 + 2 * (10 + 5));
+}
