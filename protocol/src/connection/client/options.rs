@@ -24,7 +24,7 @@ pub struct ClientOptions {
     pub keep_alive: u16,
     /// User name.
     pub user_name: Option<Text>,
-    /// Password.
+    /// Password; before version 5 only with a user name [3.1.1: MQTT-3.1.2-22].
     pub password: Option<Bytes>,
     /// What the server publishes when this client is gone without a word.
     pub will: Option<Will>,
@@ -69,7 +69,9 @@ impl ClientOptions {
             Version::V311 => self.client_id.is_empty() && !self.clean_start,
             Version::V5 => false,
         };
-        has_bad_id.then_some(ReasonCode::ClientIdentifierNotValid)
+        let is_half = !self.version.is_v5() && self.password.is_some() && self.user_name.is_none();
+        let bad_login = is_half.then_some(ReasonCode::BadUserNameOrPassword);
+        has_bad_id.then_some(ReasonCode::ClientIdentifierNotValid).or(bad_login)
     }
 
     pub(super) fn connect(&self) -> Connect {

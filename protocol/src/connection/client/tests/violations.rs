@@ -212,3 +212,18 @@ fn a_pubrel_that_comes_again_says_so_in_3_1_alone() {
         assert_eq!(bench.client.take_output().unwrap()[..], [first_byte, 2, 0, 1], "{version:?}");
     }
 }
+
+#[test]
+fn a_password_without_a_user_name_goes_out_in_version_5_alone() {
+    for version in [Version::V31, Version::V311, Version::V5] {
+        let password = Some(bytes::Bytes::from_static(b"secret"));
+        let mut bench = Bench::new(ClientOptions { version, password, ..options() });
+        bench.client.handle_open(bench.now);
+        let is_sent = version == Version::V5;
+        assert_eq!(bench.sent().len(), usize::from(is_sent), "{version:?}");
+        let reason = ReasonCode::BadUserNameOrPassword;
+        let refused = ClientEvent::Refused { reason, reason_string: None, server_reference: None };
+        assert_eq!(bench.events(), Vec::from_iter((!is_sent).then_some(refused)));
+        assert_eq!(bench.client.is_closing(), !is_sent);
+    }
+}
