@@ -3,12 +3,19 @@
 //! Packets, bytes and time go in, packets and events come out, without a socket. A clause about what a client must not send
 //! is shown by asking the machine for just that.
 
+mod acknowledgements;
 mod authentication;
+mod connack;
+mod connect;
 mod delivery;
 mod disconnect;
 mod errors;
+mod flow_control;
+mod format;
 mod ordering;
+mod publish;
 mod requests;
+mod strings;
 mod topics;
 mod transport;
 mod websocket;
