@@ -324,7 +324,7 @@ fn a_client_that_authenticates_says_nothing_else_before_connack() {
         assert_eq!(stage.heard(), []);
         stage.tell(&auth);
         stage.client.answer_challenge(now, None).unwrap();
-        assert_eq!(stage.heard(), [auth.clone()]);
+        assert_eq!(stage.heard(), std::slice::from_ref(&auth));
     }
     stage.client.disconnect(stage.now, Disconnect::new(ReasonCode::Success));
     assert_eq!(stage.heard(), [goodbye(ReasonCode::Success)]);
