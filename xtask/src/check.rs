@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use crate::conformance;
 use crate::pins::{CARGO_DENY, WASM_TARGET};
 use crate::process::{run_limited, run_openly};
 use crate::step::{say, step};
@@ -43,6 +44,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     });
     lane("licences, bans and sources of dependencies", &|| deny(workspace, "bans licenses sources"));
     lane("advisories about dependencies", &|| advisories(workspace));
+    lane("clauses of the standards", &|| conformance::check(workspace));
     if !failed.is_empty() {
         bail!("these checks failed: {}", failed.join("; "));
     }

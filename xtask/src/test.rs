@@ -12,12 +12,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::conformance;
 use crate::mosquitto_broker;
 use crate::pins::WASM_TARGET;
 use crate::process::{run_openly, run_watched};
 use crate::programs::{self, CHROMEDRIVER};
 use crate::step::step;
 use crate::test_clients::TestClients;
+use crate::test_results::Results;
 use crate::web::{APP, WebTools};
 use crate::workspace::Workspace;
 
@@ -29,7 +31,8 @@ struct Tally {
     ignored: u64,
 }
 
-/// Runs all tests, or those whose names contain one of the filters.
+/// Runs all tests, or those whose names contain one of the filters. When all ran, the page of the conformance tests is held against
+/// what became of them.
 pub(crate) fn test(workspace: &Workspace, filters: &[OsString]) -> Result<()> {
     programs::ensure(programs::OF_THE_TESTS)?;
     let clients = TestClients::ensure(workspace)?;
@@ -47,9 +50,13 @@ pub(crate) fn test(workspace: &Workspace, filters: &[OsString]) -> Result<()> {
     cargo.env("HEARTH_BIN", workspace.program("debug", "hearth"));
     cargo.env("HEARTH_NODE_MODULES", &clients.node_modules).env("HEARTH_PYTHON", &clients.python);
     cargo.env("HEARTH_MOSQUITTO", mosquitto);
-    let mut is_good = run_counted(&mut cargo, &mut tally)?;
+    let mut results = Results::default();
+    let mut is_good = run_watched(&mut cargo, |line| {
+        tally.add(line);
+        results.add(line);
+    })?;
     if has_wasm_tests(&workspace.root.join("frontend"))? {
-        is_good &= run_counted(wasm_tests(workspace, &web)?.args(filters), &mut tally)?;
+        is_good &= run_watched(wasm_tests(workspace, &web)?.args(filters), |line| tally.add(line))?;
     }
     println!("\n{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.ignored);
     if !is_good || tally.failed > 0 {
@@ -58,12 +65,11 @@ pub(crate) fn test(workspace: &Workspace, filters: &[OsString]) -> Result<()> {
     if tally.passed == 0 {
         bail!("no test has such a name");
     }
+    // The page is about all of its tests, so that a part of them cannot judge it.
+    if filters.is_empty() {
+        conformance::check_run(workspace, &results)?;
+    }
     Ok(())
-}
-
-/// Runs a test command and adds up its summaries; whether it ended well.
-fn run_counted(command: &mut Command, tally: &mut Tally) -> Result<bool> {
-    run_watched(command, |line| tally.add(line))
 }
 
 impl Tally {

@@ -62,7 +62,7 @@ impl Results {
     }
 
     /// Adds a line of the form `test conformance::connect::a_sentence ... ok`.
-    fn add(&mut self, line: &str) {
+    pub(crate) fn add(&mut self, line: &str) {
         let Some((test, outcome)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... "))
         else {
             return;

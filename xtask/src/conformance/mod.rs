@@ -50,6 +50,11 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     check_outcomes(workspace, |_| Some(Outcome::Passed))
 }
 
+/// Compares the page with the markers and with what became of their tests in a run that somebody else made.
+pub(crate) fn check_run(workspace: &Workspace, results: &Results) -> Result<()> {
+    check_outcomes(workspace, |test| results.of(test))
+}
+
 fn check_outcomes(workspace: &Workspace, outcome: impl Fn(&str) -> Option<Outcome>) -> Result<()> {
     let ledger = ledger(workspace, outcome)?;
     let page = workspace.root.join(PAGE);

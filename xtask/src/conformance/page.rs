@@ -15,10 +15,12 @@ stand in the two standards of OASIS. A clause about what a client must not send 
 ";
 
 const HOW_TO_RUN: &str = "
-`cargo xtask conformance` builds the broker, runs the tests against it and writes this page. A clause with neither test nor
-reason, a test that fails or does not run, and a test that names a clause there is not, each fail the run. `cargo xtask
-conformance --check` compares this page with the tests without running them. `cargo xtask test` with the name of a test from the
-last column runs it alone. The tests are in `tests/src/conformance`, the lists of clauses in `tests/conformance`.
+`cargo xtask conformance` builds the broker, runs the tests and writes this page. Those of the server speak to a broker through real
+sockets; those of the client give the machine that is the client bytes and time, and look at what it says, or at the WebSocket of the
+page in a real browser. A clause with neither test nor reason, a test that fails or does not run, and a test that names a clause there is not, each fail the run. `cargo xtask test`
+runs the same tests among all others and compares this page with their outcome, so that it cannot grow stale; `cargo xtask
+conformance --check` compares without running a test. `cargo xtask test` with the name of a test from the last column runs it
+alone. The tests are in `tests/src/conformance`, the lists of clauses in `tests/conformance`.
 ";
 
 /// The page as Markdown. The same ledger gives the same bytes.
