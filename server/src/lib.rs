@@ -9,6 +9,7 @@ mod clock;
 pub mod config;
 mod demo;
 mod engine;
+mod faults;
 mod frames;
 #[cfg(test)]
 mod fuzz;
@@ -25,6 +26,8 @@ mod user_command;
 
 pub use auth::{Anonymous, UsersError, UsersFile};
 pub use config::Kind;
+#[cfg(feature = "faults")]
+pub use faults::Fault;
 pub use listener::BindError;
 pub use run::run;
 pub use server::{Listening, Server, StartError};

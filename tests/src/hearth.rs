@@ -245,6 +245,19 @@ impl HearthCommand {
         Self { command, listener_count: 0 }
     }
 
+    /// The same with another program in its place.
+    pub fn of_program(program: &Path) -> Self {
+        let command = Self::new();
+        let mut other = Command::new(program);
+        for (name, value) in command.command.get_envs() {
+            match value {
+                Some(value) => other.env(name, value),
+                None => other.env_remove(name),
+            };
+        }
+        Self { command: other, ..command }
+    }
+
     /// Adds arguments.
     pub fn args<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         let mut is_listener = false;
@@ -276,12 +289,20 @@ impl HearthCommand {
         self.start_in(Arc::new(TempDir::new().unwrap()))
     }
 
-    fn start_in(mut self, data: Arc<TempDir>) -> Hearth {
-        self.command.arg("--data").arg(data.path());
-        let process = Process::start("hearth", &mut self.command);
+    /// Starts the broker in a folder and waits for nothing.
+    #[track_caller]
+    pub fn spawn_in(mut self, data: &Path) -> Process {
+        self.command.arg("--data").arg(data);
+        Process::start("hearth", &mut self.command)
+    }
+
+    #[track_caller]
+    fn start_in(self, data: Arc<TempDir>) -> Hearth {
+        let listener_count = self.listener_count;
+        let process = self.spawn_in(data.path());
         let mut cursor = 0;
         let (mut listeners, mut unix_sockets) = (Vec::new(), Vec::new());
-        for _ in 0..self.listener_count {
+        for _ in 0..listener_count {
             match process.wait_for_line(&mut cursor, "a `listening` line", ReadyLine::read) {
                 ReadyLine::Tcp(listener) => listeners.push(listener),
                 ReadyLine::Unix(path) => unix_sockets.push(path),

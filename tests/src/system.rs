@@ -16,6 +16,7 @@ mod broker_tcp;
 mod browser;
 mod carrier;
 mod conformance;
+mod crash;
 mod delivery;
 mod device;
 mod door;

@@ -3,6 +3,7 @@
 
 mod check;
 mod conformance;
+mod crash;
 mod debian;
 mod dev;
 mod distro_rust;
@@ -44,6 +45,8 @@ Hearth's chores. Each sets up what it needs and is not there yet, in pinned vers
     cargo xtask check                format, lints, docs, licences and advisories, web app
     cargo xtask conformance          every clause of MQTT 3.1.1 and 5.0 against its tests, into docs/conformance.md;
                                      with --check only whether that page is what the tests' markers say
+    cargo xtask crash [--rounds N] [--seed S]
+                                     kills the broker N times (1000) and looks whether it kept what it acknowledged
     cargo xtask fuzz [TARGET] [-- N] looks for inputs that a fuzz target does not survive, N seconds each (600)
     cargo xtask interop              other clients, and Mosquitto as the broker, into docs/interoperability.md;
                                      with --check only whether that page is what the run says
@@ -73,7 +76,7 @@ fn obey(arguments: Vec<OsString>) -> Result<()> {
         rest.remove(0);
     }
     let chore = chore.to_string_lossy().into_owned();
-    if !matches!(chore.as_str(), "run" | "test" | "dev" | "conformance" | "fuzz" | "interop")
+    if !matches!(chore.as_str(), "run" | "test" | "dev" | "conformance" | "crash" | "fuzz" | "interop")
         && !rest.is_empty()
     {
         bail!("`cargo xtask {chore}` takes no arguments, but was given {rest:?}");
@@ -85,6 +88,7 @@ fn obey(arguments: Vec<OsString>) -> Result<()> {
         "dev" => dev::dev(&Workspace::find()?, &rest),
         "check" => check::check(&Workspace::find()?),
         "conformance" => conformance::conformance(&Workspace::find()?, &rest),
+        "crash" => crash::crash(&Workspace::find()?, &rest),
         "fuzz" => fuzz::fuzz(&Workspace::find()?, &rest),
         "interop" => interop::interop(&Workspace::find()?, &rest),
         "size" => size::size(&Workspace::find()?),

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::commit_queue::{CommitQueue, Work};
 use super::database::Database;
 use super::error::StoreError;
+use crate::faults::{self, Fault};
 use crate::shard_driver::Inbox;
 
 /// How long it waits between two attempts while the disk takes nothing.
@@ -150,6 +151,7 @@ impl<D: Disk> Writer<D> {
             }
             // After the batches, which say that there is something.
             self.pending.extend(self.shared.take_retained_changes());
+            faults::forget(&mut self.pending);
             self.write();
             for shard in self.queue.release() {
                 self.inboxes[shard].ring();
@@ -161,6 +163,9 @@ impl<D: Disk> Writer<D> {
     }
 
     fn write(&mut self) {
+        if faults::has(Fault::AcknowledgedEarly) {
+            self.tell_shards();
+        }
         // Nothing is left where an earlier commit took a retained message along.
         let committed = if self.pending.is_empty() { Ok(()) } else { self.disk.commit(&self.pending) };
         match committed {
@@ -172,11 +177,16 @@ impl<D: Disk> Writer<D> {
                     self.shared.set_store_failing(false);
                     tracing::info!("the store can be written again; everything that waited is on disk");
                 }
-                for (shard, batch) in std::mem::take(&mut self.unanswered) {
-                    self.inboxes[shard].committed(batch);
-                }
+                self.tell_shards();
             }
             Err(error) => self.on_failure(&error),
+        }
+    }
+
+    /// Tells each shard which of its batches is on disk.
+    fn tell_shards(&mut self) {
+        for (shard, batch) in std::mem::take(&mut self.unanswered) {
+            self.inboxes[shard].committed(batch);
         }
     }
 

@@ -1,0 +1,67 @@
+//! Rules that the program `hearth-broken` breaks, so that the crash harness can show that it notices. Without the feature
+//! `faults`, which no product has, none ever is.
+
+use hearth_broker::Change;
+
+/// A rule of the store that is not kept.
+#[cfg_attr(not(feature = "faults"), expect(unreachable_pub, reason = "it is for `hearth-broken`"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The shards are told that a commit is done before it begins.
+    AcknowledgedEarly,
+    /// Packet identifiers of QoS 2 that came in are not written.
+    ReceivedForgotten,
+    /// Retained messages are not written.
+    RetainedForgotten,
+    /// The rows of what a session waits for stay.
+    WaitingKept,
+}
+
+#[cfg(feature = "faults")]
+static FAULT: std::sync::OnceLock<Fault> = std::sync::OnceLock::new();
+
+#[cfg(feature = "faults")]
+impl Fault {
+    /// All of them, with the names by which they are asked for.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("acknowledged-early", Self::AcknowledgedEarly),
+        ("received-forgotten", Self::ReceivedForgotten),
+        ("retained-forgotten", Self::RetainedForgotten),
+        ("waiting-kept", Self::WaitingKept),
+    ];
+
+    /// Breaks this rule for as long as the process lives.
+    pub fn set(self) {
+        FAULT.get_or_init(|| self);
+    }
+}
+
+/// Whether this rule is broken.
+#[cfg(feature = "faults")]
+pub(crate) fn has(fault: Fault) -> bool {
+    FAULT.get() == Some(&fault)
+}
+
+/// Whether this rule is broken: never.
+#[cfg(not(feature = "faults"))]
+pub(crate) const fn has(_: Fault) -> bool {
+    false
+}
+
+/// Takes out the changes that a broken rule does not write.
+pub(crate) fn forget(changes: &mut Vec<Change>) {
+    use hearth_broker::Table;
+    let is_of = |change: &Change, of: Table| match change {
+        Change::Put(table, ..) | Change::Delete(table, _) | Change::DeleteAll(table, _) => *table == of,
+    };
+    if has(Fault::ReceivedForgotten) {
+        changes.retain(|change| !is_of(change, Table::Received));
+    }
+    if has(Fault::RetainedForgotten) {
+        changes.retain(|change| !is_of(change, Table::Retained));
+    }
+    if has(Fault::WaitingKept) {
+        let is_end = |change: &Change| matches!(change, Change::Delete(Table::References, _));
+        changes.retain(|change| !is_end(change));
+    }
+}

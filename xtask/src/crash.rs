@@ -1,0 +1,106 @@
+//! The chore `crash`: kills the broker again and again, and looks whether it has kept what it had acknowledged.
+
+use std::ffi::OsString;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::run_openly;
+use crate::step::{say, step};
+use crate::workspace::Workspace;
+
+/// Rounds unless told otherwise: a quarter of an hour.
+const ROUNDS: u64 = 1000;
+
+/// The program that can break rules, and those, as `server/src/faults.rs` names them.
+const BROKEN: &str = "hearth-broken";
+const RULES: &str = "acknowledged-early,received-forgotten,retained-forgotten,waiting-kept";
+
+#[derive(Debug, PartialEq, Eq)]
+struct Plan {
+    rounds: u64,
+    seed: u64,
+}
+
+/// Shows first that the harness notices broken rules, then plays the rounds.
+pub(crate) fn crash(workspace: &Workspace, rest: &[OsString]) -> Result<()> {
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    let plan = Plan::new(rest, today.as_secs())?;
+    step("building the broker, and one that breaks rules", || {
+        run_openly(workspace.cargo().args(["build", "--locked", "--package", "hearth", "--bin", "hearth"]))?;
+        let mut cargo = workspace.cargo();
+        cargo.args(["build", "--locked", "--package", "hearth", "--bin", BROKEN, "--features", "faults"]);
+        run_openly(&mut cargo)
+    })?;
+    let test = |name: &str| {
+        let mut cargo = workspace.cargo();
+        cargo.args(["test", "--locked", "--package", "hearth-tests", "--test", "system", "--"]);
+        cargo.args([&format!("crash::{name}"), "--exact", "--nocapture", "--include-ignored"]);
+        cargo.env("HEARTH_BIN", workspace.program("debug", "hearth"));
+        cargo.env("HEARTH_CRASH_SEED", plan.seed.to_string());
+        cargo
+    };
+    step("breaking rules, which must show", || {
+        let mut cargo = test("every_broken_rule_shows");
+        cargo.env("HEARTH_CRASH_BROKEN", workspace.program("debug", BROKEN));
+        run_openly(cargo.env("HEARTH_CRASH_RULES", RULES))
+    })?;
+    step(&format!("{} rounds of seed {}", plan.rounds, plan.seed), || {
+        let mut cargo = test("nothing_that_was_acknowledged_is_lost_whenever_the_broker_is_killed");
+        run_openly(cargo.env("HEARTH_CRASH_ROUNDS", plan.rounds.to_string()))
+    })
+    .with_context(|| {
+        let Plan { rounds, seed } = plan;
+        format!("`cargo xtask crash --rounds {rounds} --seed {seed}` plays the same kills again")
+    })?;
+    say("nothing that was acknowledged was lost, and nothing came twice");
+    Ok(())
+}
+
+impl Plan {
+    fn new(rest: &[OsString], seed: u64) -> Result<Self> {
+        let mut plan = Self { rounds: ROUNDS, seed };
+        let mut words = rest.iter().map(|word| word.to_string_lossy());
+        while let Some(word) = words.next() {
+            let place = match &*word {
+                "--rounds" => &mut plan.rounds,
+                "--seed" => &mut plan.seed,
+                _ => bail!("`cargo xtask crash` takes `--rounds N` and `--seed S`, but was given `{word}`"),
+            };
+            let value = words.next().with_context(|| format!("`{word}` needs a number behind it"))?;
+            *place = value.parse().with_context(|| format!("`{word} {value}` is no number"))?;
+        }
+        if plan.rounds == 0 {
+            bail!("`--rounds 0` would show nothing");
+        }
+        Ok(plan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(words: &[&str]) -> Result<Plan> {
+        Plan::new(&words.iter().map(OsString::from).collect::<Vec<_>>(), 5)
+    }
+
+    #[test]
+    fn rounds_and_seed_may_be_told_and_there_are_others_otherwise() {
+        assert_eq!(plan(&[]).unwrap(), Plan { rounds: ROUNDS, seed: 5 });
+        assert_eq!(plan(&["--seed", "7", "--rounds", "3"]).unwrap(), Plan { rounds: 3, seed: 7 });
+    }
+
+    #[test]
+    fn what_makes_no_plan_is_answered_with_what_would() {
+        for (words, part) in [
+            (&["--round", "3"][..], "--rounds N"),
+            (&["--seed"], "needs a number"),
+            (&["--seed", "x"], "no number"),
+            (&["--rounds", "0"], "would show nothing"),
+        ] {
+            let error = plan(words).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
