@@ -1,6 +1,7 @@
 //! `cargo xtask`: set-up and every chore of the project.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who started it")]
 
+mod bench;
 mod check;
 mod conformance;
 mod crash;
@@ -51,6 +52,7 @@ Hearth's chores. Each sets up what it needs and is not there yet, in pinned vers
     cargo xtask interop              other clients, and Mosquitto as the broker, into docs/interoperability.md;
                                      with --check only whether that page is what the run says
     cargo xtask size                 bytes of the web app's first load, and which crate they come from
+    cargo xtask bench durability     what it costs to keep messages, beside Mosquitto; `bench --help` tells more
     cargo xtask measure              resident memory and start time of the release program
     cargo xtask clean-tools          remove the tools that xtask installed
 
@@ -76,8 +78,10 @@ fn obey(arguments: Vec<OsString>) -> Result<()> {
         rest.remove(0);
     }
     let chore = chore.to_string_lossy().into_owned();
-    if !matches!(chore.as_str(), "run" | "test" | "dev" | "conformance" | "crash" | "fuzz" | "interop")
-        && !rest.is_empty()
+    if !matches!(
+        chore.as_str(),
+        "run" | "test" | "dev" | "bench" | "conformance" | "crash" | "fuzz" | "interop"
+    ) && !rest.is_empty()
     {
         bail!("`cargo xtask {chore}` takes no arguments, but was given {rest:?}");
     }
@@ -92,6 +96,7 @@ fn obey(arguments: Vec<OsString>) -> Result<()> {
         "fuzz" => fuzz::fuzz(&Workspace::find()?, &rest),
         "interop" => interop::interop(&Workspace::find()?, &rest),
         "size" => size::size(&Workspace::find()?),
+        "bench" => bench::bench(&Workspace::find()?, &rest),
         "measure" => measure::measure(&Workspace::find()?),
         "clean-tools" => tools::clean(&Workspace::find()?),
         relay::CHORE => relay::relay(),

@@ -1,0 +1,197 @@
+//! How long a broker takes to be back after a kill, and how much it still has.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use hearth_protocol::connection::{ClientEvent, ClientOptions};
+use hearth_protocol::packet::{Publish, SubscribeProperties, Subscription};
+use hearth_protocol::{QoS, Text, TopicFilter, TopicName};
+
+use super::count;
+use crate::broker::Broker;
+use crate::load::options;
+use crate::swarm::Swarm;
+use crate::table::Column;
+
+pub(super) const COLUMNS: &[Column] = &[
+    Column { title: "listening, ms", digits: 0 },
+    Column { title: "first retained message, ms", digits: 0 },
+    Column { title: "CPU s until then", digits: 2 },
+    Column { title: "memory then, MiB", digits: 1 },
+    Column { title: "retained messages kept", digits: 0 },
+    Column { title: "sessions kept, %", digits: 0 },
+];
+
+const RETAINED: usize = 100_000;
+const SESSIONS: usize = 10_000;
+/// Sessions that are made at once.
+const AT_ONCE: usize = 100;
+/// One session in so many is looked for.
+const SAMPLE: usize = 100;
+const PAYLOAD_BYTES: usize = 64;
+/// How long filling may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// No more retained messages come when none came for so long.
+const QUIET: Duration = Duration::from_secs(1);
+
+pub(super) fn measure(broker: &mut Broker) -> Result<Vec<f64>> {
+    fill(broker)?;
+    broker.kill()?;
+    let begin = Instant::now();
+    let listening = broker.start_again()?;
+    let served = first_retained(broker)?.map(|()| begin.elapsed());
+    let (cpu, memory) = (broker.cpu()?, broker.resident_bytes()?);
+    let kept = sessions_kept(broker)?;
+    Ok(vec![
+        listening.as_secs_f64() * 1e3,
+        served.map_or(f64::NAN, |served| served.as_secs_f64() * 1e3),
+        cpu.as_secs_f64(),
+        count(memory) / f64::from(1 << 20),
+        count(retained_kept(broker)?),
+        kept,
+    ])
+}
+
+fn fill(broker: &Broker) -> Result<()> {
+    let mut swarm = Swarm::new()?;
+    let publisher = swarm.open(
+        broker.address,
+        ClientOptions { queue_max: RETAINED, topic_aliases_max: 0, ..options("publisher", false)? },
+    )?;
+    let (client, now) = swarm.client(publisher);
+    for number in 0..RETAINED {
+        client.publish(now, retained(number)?)?;
+    }
+    let mut published = 0;
+    let is_whole = swarm.turn_until(
+        PATIENCE,
+        &mut published,
+        |published| *published == RETAINED,
+        |published, _, _, _, event| {
+            if let ClientEvent::Published { reason, .. } = event {
+                if reason.is_failure() {
+                    bail!("the broker does not retain a message: {reason}");
+                }
+                *published += 1;
+            }
+            Ok(())
+        },
+    )?;
+    if !is_whole {
+        bail!("{published} of {RETAINED} retained messages were taken within {} s", PATIENCE.as_secs());
+    }
+    (0..SESSIONS).step_by(AT_ONCE).try_for_each(|first| make_sessions(broker, first))
+}
+
+fn make_sessions(broker: &Broker, first: usize) -> Result<()> {
+    let mut swarm = Swarm::new()?;
+    for number in first..first + AT_ONCE {
+        swarm.open(broker.address, options(&session(number), true)?)?;
+    }
+    let mut subscribed = 0;
+    let is_whole = swarm.turn_until(
+        PATIENCE,
+        &mut subscribed,
+        |subscribed| *subscribed == AT_ONCE,
+        |subscribed, connection, client, now, event| {
+            if let ClientEvent::Connected { .. } = event {
+                let filter = filter(&format!("session/{}/+", first + connection))?;
+                let subscription = Subscription::new(filter, QoS::AtLeastOnce);
+                client.subscribe(now, vec![subscription], SubscribeProperties::default())?;
+            } else if let ClientEvent::Subscribed { .. } = event {
+                *subscribed += 1;
+            } else {
+                bail!("a session cannot be made: {event:?}");
+            }
+            Ok(())
+        },
+    )?;
+    if !is_whole {
+        bail!("{AT_ONCE} sessions were not made within {} s", PATIENCE.as_secs());
+    }
+    Ok(())
+}
+
+/// Waits for one retained message, if it comes.
+fn first_retained(broker: &Broker) -> Result<Option<()>> {
+    let arrived = subscribe_and_count(broker, &format!("retained/{}", RETAINED / 2), 1)?;
+    Ok((arrived == 1).then_some(()))
+}
+
+fn retained_kept(broker: &Broker) -> Result<u64> {
+    subscribe_and_count(broker, "retained/#", RETAINED as u64)
+}
+
+/// Messages that come with a subscription, up to so many.
+fn subscribe_and_count(broker: &Broker, pattern: &str, expected: u64) -> Result<u64> {
+    let mut swarm = Swarm::new()?;
+    swarm.open(broker.address, options("reader", false)?)?;
+    let pattern = filter(pattern)?;
+    let mut arrived = 0;
+    loop {
+        let before = arrived;
+        let is_whole = swarm.turn_until(
+            QUIET,
+            &mut arrived,
+            |arrived| *arrived >= expected,
+            |arrived, _, client, now, event| {
+                if let ClientEvent::Connected { .. } = event {
+                    let subscription = Subscription::new(pattern.clone(), QoS::AtLeastOnce);
+                    client.subscribe(now, vec![subscription], SubscribeProperties::default())?;
+                }
+                *arrived += u64::from(matches!(event, ClientEvent::Message(_)));
+                Ok(())
+            },
+        )?;
+        if is_whole || arrived == before {
+            return Ok(arrived);
+        }
+    }
+}
+
+/// Of a sample, how many percent are there.
+fn sessions_kept(broker: &Broker) -> Result<f64> {
+    let mut swarm = Swarm::new()?;
+    let looked_for = SESSIONS / SAMPLE;
+    for number in (0..SESSIONS).step_by(SAMPLE) {
+        swarm
+            .open(broker.address, ClientOptions { clean_start: false, ..options(&session(number), true)? })?;
+    }
+    let mut answers = (0, 0);
+    swarm.turn_until(
+        PATIENCE,
+        &mut answers,
+        |(connected, _)| *connected == looked_for,
+        |(connected, present), _, _, _, event| {
+            if let ClientEvent::Connected { session_present, .. } = event {
+                *connected += 1;
+                *present += u64::from(session_present);
+            }
+            Ok(())
+        },
+    )?;
+    Ok(count(answers.1) * 100.0 / count(looked_for as u64))
+}
+
+fn retained(number: usize) -> Result<Publish> {
+    Ok(Publish {
+        dup: false,
+        qos: QoS::AtLeastOnce,
+        retain: true,
+        topic: TopicName::try_from(format!("retained/{number}").as_str())
+            .context("a topic of the benchmark")?,
+        packet_id: None,
+        payload: Bytes::from(vec![b'.'; PAYLOAD_BYTES]),
+        properties: None,
+    })
+}
+
+fn filter(text: &str) -> Result<TopicFilter> {
+    TopicFilter::new(Text::try_from(text).context("a filter of the benchmark")?)
+        .context("a filter of the benchmark")
+}
+
+fn session(number: usize) -> String {
+    format!("session {number}")
+}
