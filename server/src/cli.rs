@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::auth::UsersFile;
 use crate::config::{Config, ConfigError, Machine, Place, Raw, Setting, Typed};
+use crate::store_command::StoreAction;
 use crate::user_command::UserAction;
 
 /// What the process exits with after a mistake in its settings.
@@ -20,6 +21,8 @@ pub enum Invocation {
     Serve(Box<Config>),
     /// Change or list the users.
     User(UserAction, UsersFile),
+    /// Back the broker's folder up, or restore it: what, the folder, and its users.
+    Store(StoreAction, PathBuf, UsersFile),
     /// Write this text to standard output and end well.
     Print(String),
 }
@@ -98,6 +101,28 @@ enum Task {
     /// Make, remove and list users
     #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
     User(UserTask),
+    /// Write everything that outlives the process to FILE, while the broker runs or not
+    Backup {
+        /// The backup; it must not be there yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Put it in the place of a file that is there
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        place: DataPlace,
+    },
+    /// Make a backup the database of the broker's folder, which no broker may use meanwhile
+    Restore {
+        /// The backup
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Do so even if rows of it have decayed, without those
+        #[arg(long)]
+        incomplete: bool,
+        #[command(flatten)]
+        place: DataPlace,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -139,6 +164,31 @@ struct UsersPlace {
     users: Option<String>,
 }
 
+/// Where the broker keeps things: its own settings.
+#[derive(Args, Debug)]
+struct DataPlace {
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The broker's folder [default: hearth-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+}
+
+impl DataPlace {
+    fn read(
+        self,
+        action: StoreAction,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        machine: &Machine,
+    ) -> Result<Invocation, Refusal> {
+        let typed = typed([("--data", self.data.map(Raw::Word))]);
+        let config = Config::load(machine, self.config.as_deref(), environment, typed)?;
+        let users = config.users_file();
+        Ok(Invocation::Store(action, config.data, users))
+    }
+}
+
 /// Understands the arguments (the first is the program's name) and the environment.
 pub fn read(
     arguments: impl IntoIterator<Item = OsString>,
@@ -155,6 +205,14 @@ pub fn read(
     match line.task {
         Some(Task::CheckConfig { file }) => return check_config(machine, &file).map(Invocation::Print),
         Some(Task::User(task)) => return task.read(environment, machine),
+        Some(Task::Backup { file, replace, place }) => {
+            let action = StoreAction::Backup { file, may_replace: replace };
+            return place.read(action, environment, machine);
+        }
+        Some(Task::Restore { file, incomplete, place }) => {
+            let action = StoreAction::Restore { file, is_incomplete: incomplete };
+            return place.read(action, environment, machine);
+        }
         None => {}
     }
     let file = line.config.clone();
@@ -333,6 +391,9 @@ mod tests {
             ("user ad ann", "`ad` is not known; did you mean `add`?"),
             ("user add", "`<NAME>` is missing"),
             ("user list ann", "`ann` is not known"),
+            ("backup", "`<FILE>` is missing"),
+            ("restore a b", "`b` is not known"),
+            ("restore a --replace", "`--replace` is not known"),
             ("--anonymous maybe", "--anonymous: `maybe` says not who is served"),
             ("--shards -1", "--shards: `-1` does not fit"),
             ("--shards 0", "--shards: 0 is out of bounds"),
@@ -375,6 +436,26 @@ mod tests {
     }
 
     #[test]
+    fn a_backup_is_made_and_restored_where_the_broker_of_the_same_settings_keeps_things() {
+        let place = |line: &str, variables: &[(&str, &str)]| match invoke(line, variables) {
+            Ok(Invocation::Store(action, folder, users)) => (action, folder, users.path),
+            other => panic!("`hearth {line}` is about what is kept; {other:?}"),
+        };
+        let backup = |may_replace| StoreAction::Backup { file: "f".into(), may_replace };
+        let default = (backup(false), "hearth-data".into(), "hearth-data/users.toml".into());
+        assert_eq!(place("backup f", &[]), default);
+        let data = [("HEARTH_DATA", "/var/lib/hearth")];
+        let named = (backup(true), "/var/lib/hearth".into(), "/var/lib/hearth/users.toml".into());
+        assert_eq!(place("backup --replace f", &data), named);
+        let restore = |is_incomplete| StoreAction::Restore { file: "f".into(), is_incomplete };
+        assert_eq!(
+            place("restore f --data /d", &data),
+            (restore(false), "/d".into(), "/d/users.toml".into())
+        );
+        assert_eq!(place("restore f --incomplete --data /d", &[]).0, restore(true));
+    }
+
+    #[test]
     fn version_and_help_are_printed() {
         assert_eq!(printed("--version"), concat!("hearth ", env!("CARGO_PKG_VERSION"), "\n"));
         let help = printed("--help");
@@ -382,6 +463,7 @@ mod tests {
             assert!(help.contains(setting), "{setting} is explained: {help}");
         }
         assert!(help.contains("check-config") && help.contains("--config"), "{help}");
+        assert!(help.contains("backup") && help.contains("restore"), "{help}");
         assert!(printed("check-config --help").contains("FILE"));
     }
 

@@ -21,6 +21,7 @@ mod shard_driver;
 mod shutdown;
 mod socket;
 mod store;
+mod store_command;
 mod system_topics;
 mod user_command;
 
@@ -31,4 +32,6 @@ pub use faults::Fault;
 pub use listener::BindError;
 pub use run::run;
 pub use server::{Listening, Server, StartError};
+pub use store::SnapshotError;
+pub use store_command::StoreAction;
 pub use user_command::{UserAction, UserError};

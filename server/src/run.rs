@@ -11,7 +11,7 @@ use crate::cli::{self, Invocation};
 use crate::config::{Config, Machine};
 use crate::server::{Server, StartError};
 use crate::shutdown::{Signal, Signals};
-use crate::user_command;
+use crate::{store_command, user_command};
 
 /// The exit code when a second signal ends a stop that takes too long.
 const EXIT_IMPATIENT: u8 = 1;
@@ -24,6 +24,10 @@ pub fn run(
     match cli::read(arguments, environment, &Machine::look()) {
         Ok(Invocation::Serve(config)) => run_broker(&config),
         Ok(Invocation::User(action, file)) => match user_command::run(&action, &file) {
+            Ok(text) => print_all(&text),
+            Err(error) => fail(&error, 1),
+        },
+        Ok(Invocation::Store(action, folder, users)) => match store_command::run(&action, &folder, &users) {
             Ok(text) => print_all(&text),
             Err(error) => fail(&error, 1),
         },

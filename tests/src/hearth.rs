@@ -59,6 +59,13 @@ impl Hearth {
         Self::start_on(addresses, more, Arc::new(TempDir::new().unwrap()))
     }
 
+    /// The same with a folder that has something in it.
+    #[track_caller]
+    pub fn start_with_data(data: TempDir) -> Self {
+        let addresses = ["127.0.0.1:0"; 3].map(|address| address.parse().unwrap());
+        Self::start_on(addresses, &[], Arc::new(data))
+    }
+
     /// Ends this broker; what comes back can start another on the same addresses.
     #[track_caller]
     pub fn stop(&mut self) -> Stopped {
@@ -234,7 +241,19 @@ impl Stopped {
 impl HearthCommand {
     /// The bare command, without the environment's own settings of the broker.
     pub fn new() -> Self {
-        let mut command = Command::new(executable());
+        Self::of(Command::new(executable()))
+    }
+
+    /// The same where no file may become larger than so many blocks of 512 bytes, as on a full disk.
+    #[cfg(unix)]
+    pub fn with_little_room(blocks: u32) -> Self {
+        let mut command = Command::new("sh");
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        command.arg("-c").arg(script).arg(executable());
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
         for (name, _value) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HEARTH_") {
                 command.env_remove(name);

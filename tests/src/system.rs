@@ -11,6 +11,7 @@
 
 mod accessibility;
 mod authentication;
+mod backup;
 mod broken_rules;
 mod broker_tcp;
 mod browser;

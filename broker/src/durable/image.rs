@@ -255,16 +255,16 @@ pub(crate) fn key_of(serial: u64, rest: &[u8]) -> Vec<u8> {
     [&serial.to_be_bytes(), rest].concat()
 }
 
-fn number(key: &[u8]) -> Result<u64, &'static str> {
+pub(super) fn number(key: &[u8]) -> Result<u64, &'static str> {
     key.try_into().map(u64::from_be_bytes).map_err(|_| "its key")
 }
 
-fn split(key: &[u8]) -> Result<(u64, &[u8]), &'static str> {
+pub(super) fn split(key: &[u8]) -> Result<(u64, &[u8]), &'static str> {
     let (serial, rest) = key.split_at_checked(8).ok_or("its key")?;
     Ok((number(serial)?, rest))
 }
 
-fn packet_id(key: &[u8]) -> Result<PacketId, &'static str> {
+pub(super) fn packet_id(key: &[u8]) -> Result<PacketId, &'static str> {
     let id = key.try_into().map(u16::from_be_bytes).map_err(|_| "its key")?;
     PacketId::new(id).ok_or("its key")
 }

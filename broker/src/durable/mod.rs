@@ -2,11 +2,15 @@
 
 mod hold;
 mod image;
+mod inventory;
 mod journal;
+mod report;
 mod row;
 
 pub use image::{BadRow, Image};
+pub use inventory::Inventory;
 pub use journal::{Batch, Change, Table};
+pub use report::{Amount, ExactlyOnce, Report, SessionReport, SubscriptionReport, WillReport};
 
 pub(crate) use hold::{Hold, Holds, Lane, Release};
 pub use image::ShardImage;

@@ -14,7 +14,7 @@ use super::error::StoreError;
 use super::schema::{self, Format, STEPS, name};
 
 /// How long somebody else who reads, for a backup, may hold up a write.
-const BUSY_MAX: Duration = Duration::from_secs(5);
+pub(super) const BUSY_MAX: Duration = Duration::from_secs(5);
 
 /// What the log keeps of the disk when it is empty again.
 const LOG_BYTES_MAX: i64 = 16 * 1024 * 1024;
@@ -111,7 +111,8 @@ fn connect(file: &Path, durability: Durability) -> Result<Connection, StoreError
     match schema::upgrade(&mut connection, STEPS).map_err(database)? {
         Format::Current => Ok(connection),
         Format::Newer { found, known } => Err(StoreError::Newer { file: file.to_owned(), found, known }),
-        Format::Foreign => Err(StoreError::Foreign(file.to_owned())),
+        // An upgrade leaves nothing older behind.
+        Format::Older | Format::Empty | Format::Foreign => Err(StoreError::Foreign(file.to_owned())),
     }
 }
 
@@ -247,7 +248,8 @@ pub(super) fn read_rows(
     Ok((reading, damaged))
 }
 
-fn set_aside(connection: &mut Connection, damaged: &[Damaged]) -> rusqlite::Result<()> {
+/// Moves rows into the table of those that somebody may look at.
+pub(super) fn set_aside(connection: &mut Connection, damaged: &[Damaged]) -> rusqlite::Result<()> {
     if damaged.is_empty() {
         return Ok(());
     }

@@ -13,6 +13,8 @@ use super::database::{Database, is_corrupt, key};
 use super::durability::Durability;
 use super::error::StoreError;
 use super::schema::name;
+use super::snapshot::Source;
+use super::snapshot_error::SnapshotError;
 
 /// The name of the database.
 const DATABASE: &str = "hearth.db";
@@ -46,9 +48,43 @@ impl DataFolder {
         self.0.join(DATABASE)
     }
 
+    /// A file beside the database that has its name and something more.
+    pub(super) fn beside(&self, suffix: &str) -> PathBuf {
+        with_suffix(&self.database(), suffix)
+    }
+
+    /// The database, to be read while another process may write it.
+    pub(super) fn source(&self) -> Result<Source, SnapshotError> {
+        match Source::open(&self.database()) {
+            Err(SnapshotError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Err(SnapshotError::NoDatabase(self.0.clone()))
+            }
+            opened => opened,
+        }
+    }
+
+    /// Whether a file is the database, or one that SQLite has beside it.
+    pub(super) fn owns(&self, file: &Path) -> bool {
+        let place = |file: &Path| {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+            Some(folder.join(file.file_name()?))
+        };
+        let is = |file: Option<PathBuf>| {
+            let own = [""].iter().chain(&COMPANIONS);
+            let mut own = own.map(|suffix| place(&self.beside(suffix)));
+            file.is_some() && own.any(|own| own == file)
+        };
+        // By its own name, or by that of a link.
+        is(place(file)) || is(file.canonicalize().ok())
+    }
+
     /// Opens the store and reads everything. A broken database is set aside, and what can be read of it goes on.
     pub(crate) fn open(&self, durability: Durability) -> Result<OpenedStore, StoreError> {
         let lock = self.lock()?;
+        if let Some(set_aside) = self.finish_restore()? {
+            tracing::warn!(?set_aside, "a restore had been interrupted; its backup is the database now");
+        }
         let file = self.database();
         let (database, image) = match open_and_read(&file, durability) {
             Err(StoreError::Database { source, .. }) if is_corrupt(&source) => {
@@ -61,7 +97,7 @@ impl DataFolder {
 
     /// Makes the folder this process's.
     pub(crate) fn lock(&self) -> Result<File, StoreError> {
-        let folder = |source| StoreError::Folder { folder: self.0.clone(), source };
+        let folder = |source| self.unusable(source);
         fs::create_dir_all(&self.0).map_err(folder)?;
         let lock = File::options().create(true).truncate(false).write(true).open(self.0.join(LOCK));
         let lock = lock.map_err(folder)?;
@@ -72,18 +108,23 @@ impl DataFolder {
         }
     }
 
-    /// Moves the database out of the way; where it is now.
-    pub(crate) fn set_aside(&self, reason: &str) -> io::Result<PathBuf> {
+    pub(super) fn unusable(&self, source: io::Error) -> StoreError {
+        StoreError::Folder { folder: self.0.clone(), source }
+    }
+
+    /// Moves the database out of the way, if there is one; where it is now.
+    pub(crate) fn set_aside(&self, reason: &str) -> io::Result<Option<PathBuf>> {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let aside = self.0.join(format!("{DATABASE}.{reason}-{seconds}"));
-        for companion in COMPANIONS {
-            match fs::rename(with_suffix(&self.database(), companion), with_suffix(&aside, companion)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
+        let mut aside = self.beside(&format!(".{reason}-{seconds}"));
+        let mut number = 1;
+        while aside.try_exists()? {
+            number += 1;
+            aside = self.beside(&format!(".{reason}-{seconds}-{number}"));
         }
-        fs::rename(self.database(), &aside)?;
-        Ok(aside)
+        for companion in COMPANIONS {
+            rename_if_there(&self.beside(companion), &with_suffix(&aside, companion))?;
+        }
+        Ok(rename_if_there(&self.database(), &aside)?.then_some(aside))
     }
 
     fn salvage(
@@ -91,10 +132,9 @@ impl DataFolder {
         problem: &rusqlite::Error,
         durability: Durability,
     ) -> Result<(Database, Image), StoreError> {
-        let folder = |source| StoreError::Folder { folder: self.0.clone(), source };
-        let aside = self.set_aside("damaged").map_err(folder)?;
+        let aside = self.set_aside("damaged").map_err(|source| self.unusable(source))?;
         let mut rows = Vec::new();
-        if let Ok(connection) = Connection::open(&aside) {
+        if let Some(Ok(connection)) = aside.as_ref().map(Connection::open) {
             for table in Table::ALL {
                 rows.extend(readable(&connection, table));
             }
@@ -103,7 +143,7 @@ impl DataFolder {
         let mut database = Database::open(&file, durability)?;
         database.commit(&rows)?;
         tracing::error!(
-            %problem, saved = rows.len(), set_aside = %aside.display(),
+            %problem, saved = rows.len(), set_aside = ?aside,
             "the database was damaged: what could be read of it was saved, and the damaged file was set aside"
         );
         let image = read(&mut database, &file)?;
@@ -163,6 +203,15 @@ fn change(table: Table, row: &rusqlite::Row<'_>) -> Option<Change> {
     let key = key(row).ok()?;
     let value = unseal(table as u8, &key, row.get_ref(1).ok()?.as_blob().ok()?)?.to_vec();
     Some(Change::Put(table, key, value))
+}
+
+/// Whether it was there.
+fn rename_if_there(from: &Path, to: &Path) -> io::Result<bool> {
+    match fs::rename(from, to) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn with_suffix(file: &Path, suffix: &str) -> PathBuf {

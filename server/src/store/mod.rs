@@ -2,6 +2,7 @@
 //!
 //! The shards collect changes; one thread writes what has come together and tells them when it is on disk.
 
+mod backup;
 mod check;
 mod commit_queue;
 mod committer;
@@ -9,10 +10,16 @@ mod database;
 mod durability;
 mod error;
 mod folder;
+mod restoration;
 mod schema;
+mod snapshot;
+mod snapshot_error;
 
+pub(crate) use backup::{BackedUp, backup};
 pub(crate) use commit_queue::CommitQueue;
 pub(crate) use committer::{Committer, Counters, StoreCounts};
 pub(crate) use durability::Durability;
 pub(crate) use error::StoreError;
 pub(crate) use folder::{DataFolder, OpenedStore};
+pub(crate) use restoration::{Restoration, restore};
+pub use snapshot_error::SnapshotError;

@@ -17,6 +17,10 @@ pub(super) type Step = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 pub(super) enum Format {
     /// Of the newest version, now.
     Current,
+    /// Of a version before that.
+    Older,
+    /// Nothing is in it yet.
+    Empty,
     /// Of a newer version than is known.
     Newer { found: u32, known: u32 },
     /// Of another program.
@@ -36,28 +40,37 @@ pub(super) const fn name(table: Table) -> &'static str {
     }
 }
 
-/// Brings a database to the newest version, all steps or none.
-pub(super) fn upgrade(connection: &mut Connection, steps: &[Step]) -> rusqlite::Result<Format> {
+/// Says what a database is, and changes nothing.
+pub(super) fn look(connection: &Connection, steps: &[Step]) -> rusqlite::Result<Format> {
     let application: u32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
-    if tables > 0 && application != APPLICATION_ID {
-        return Ok(Format::Foreign);
-    }
     // There are a handful.
     let known = steps.len() as u32;
-    if found > known {
-        return Ok(Format::Newer { found, known });
+    Ok(match found {
+        _ if tables > 0 && application != APPLICATION_ID => Format::Foreign,
+        _ if found > known => Format::Newer { found, known },
+        _ if application != APPLICATION_ID => Format::Empty,
+        _ if found < known => Format::Older,
+        _ => Format::Current,
+    })
+}
+
+/// Brings a database to the newest version, all steps or none.
+pub(super) fn upgrade(connection: &mut Connection, steps: &[Step]) -> rusqlite::Result<Format> {
+    let format = look(connection, steps)?;
+    match format {
+        Format::Older | Format::Empty => {}
+        Format::Current | Format::Newer { .. } | Format::Foreign => return Ok(format),
     }
-    if found < known || application != APPLICATION_ID {
-        let transaction = connection.transaction()?;
-        for step in steps.iter().skip(found as usize) {
-            step(&transaction)?;
-        }
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", known)?;
-        transaction.commit()?;
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let transaction = connection.transaction()?;
+    for step in steps.iter().skip(found as usize) {
+        step(&transaction)?;
     }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", steps.len() as u32)?;
+    transaction.commit()?;
     Ok(Format::Current)
 }
 
