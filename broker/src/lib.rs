@@ -30,6 +30,7 @@ mod shard;
 mod shared;
 mod stats;
 mod system;
+mod tap;
 
 pub use access::{Access, Admission, AllowAll, Decision, Identity, Subject};
 pub use authentication::{AuthRequest, AuthStep, Evidence, Exchange};
@@ -45,3 +46,4 @@ pub use output::Output;
 pub use shard::Shard;
 pub use shared::Shared;
 pub use stats::Stats;
+pub use tap::Tap;

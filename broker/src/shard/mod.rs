@@ -40,6 +40,7 @@ use crate::router::Router;
 use crate::sessions::Sessions;
 use crate::shared::Shared;
 use crate::stats::Stats;
+use crate::tap::Tap;
 use timers::{Timer, Timers};
 
 /// One part of a broker, with the sessions whose client ids hash to it.
@@ -74,6 +75,7 @@ pub struct Shard {
     hold: Option<Hold>,
     /// Set when something may go on although nothing was written.
     may_release: bool,
+    tap: Option<Box<dyn Tap>>,
 }
 
 impl Shard {
@@ -103,6 +105,19 @@ impl Shard {
             holds,
             hold: None,
             may_release: false,
+            tap: None,
+        }
+    }
+
+    /// Has somebody look at every message that this shard takes from now on.
+    pub fn set_tap(&mut self, tap: Box<dyn Tap>) {
+        self.tap = Some(tap);
+    }
+
+    /// The driver's turn ends.
+    pub fn handle_turn_end(&mut self) {
+        if let Some(tap) = &mut self.tap {
+            tap.on_turn_end();
         }
     }
 

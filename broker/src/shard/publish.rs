@@ -200,10 +200,14 @@ impl Shard {
         }
         let is_for_nobody_else = delivered.taken == 0 && route.shards.is_empty();
         match delivered.met {
-            Some(limit) if is_for_nobody_else => Err(limit),
-            None if is_for_nobody_else => Ok(ReasonCode::NoMatchingSubscribers),
-            Some(_) | None => Ok(ReasonCode::Success),
+            // Its publisher is told that it was not taken.
+            Some(limit) if is_for_nobody_else => return Err(limit),
+            Some(_) | None => {}
         }
+        if let Some(tap) = &mut self.tap {
+            tap.on_message(outgoing.topic.as_str(), outgoing.payload);
+        }
+        Ok(if is_for_nobody_else { ReasonCode::NoMatchingSubscribers } else { ReasonCode::Success })
     }
 
     pub(super) fn deliver_forwarded(&mut self, now: Time, message: &Arc<Message>) {

@@ -12,6 +12,7 @@ mod retained;
 mod sessions;
 mod shared;
 mod simulation;
+mod tap;
 mod wills;
 mod wire;
 
