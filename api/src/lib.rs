@@ -4,12 +4,16 @@
 
 mod door;
 mod health;
+mod history;
 mod info;
+mod problem;
 mod readiness;
 
 pub use door::Door;
 pub use health::{Health, HealthState};
+pub use history::{History, HistorySeries, HistorySeriesList};
 pub use info::{Info, Listener, ListenerKind};
+pub use problem::Problem;
 pub use readiness::{Readiness, ReadyState, Shard, ShardState, StoreState};
 
 /// Paths of the resources, relative to the folder that the web app is served from: a proxy may put that anywhere.
@@ -22,6 +26,10 @@ pub mod path {
     pub const INFO: &str = "api/v1/info";
     /// [`Door`](super::Door).
     pub const DOOR: &str = "api/v1/door";
+    /// [`History`](super::History); a failure is a [`Problem`](super::Problem).
+    pub const HISTORY: &str = "api/v1/history";
+    /// [`HistorySeriesList`](super::HistorySeriesList).
+    pub const HISTORY_SERIES: &str = "api/v1/history/series";
     /// MQTT over WebSocket.
     pub const MQTT: &str = "mqtt";
 }

@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::admission::Presence;
 use crate::auth::{Authenticator, Policies};
 use crate::clock::Clock;
+use crate::history::{History, Recorder};
 use crate::listener::Standing;
 use crate::shard_driver::{self, HandOver, Inbox, Seat, ShardDriver};
 use crate::socket::Detached;
@@ -49,6 +50,15 @@ struct ShardThread {
     handle: JoinHandle<()>,
     /// Its other end goes when the thread does.
     end: oneshot::Receiver<()>,
+}
+
+/// What a shard takes onto its thread.
+struct Cargo {
+    authenticator: Authenticator,
+    /// What was kept of it.
+    image: Option<ShardImage>,
+    /// Who notes down values, where they are kept.
+    recorder: Option<Recorder>,
 }
 
 /// A connection as the door has it.
@@ -81,6 +91,7 @@ impl Engine {
         policies: Policies,
         authenticator: &Authenticator,
         store: Option<OpenedStore>,
+        history: Option<&History>,
     ) -> io::Result<Shards> {
         let count = ShardCount::new(count);
         let shared = Shared::with_access(count, limits, rand::random(), Box::new(policies));
@@ -111,20 +122,16 @@ impl Engine {
         for ((number, seat), image) in (0..).zip(seats).zip(images) {
             // A failure drops `shards`, which ends the threads that run.
             let seat = seat.with_store(commit_queue.clone());
-            let thread = shards.engine.start_thread(number, clock, seat, authenticator.clone(), image)?;
+            let recorder = history.map(|history| history.recorder(usize::from(number)));
+            let cargo = Cargo { authenticator: authenticator.clone(), image, recorder };
+            let thread = shards.engine.start_thread(number, clock, seat, cargo)?;
             shards.threads.push(thread);
         }
         Ok(shards)
     }
 
-    fn start_thread(
-        &self,
-        number: u16,
-        clock: Clock,
-        seat: Seat,
-        authenticator: Authenticator,
-        image: Option<ShardImage>,
-    ) -> io::Result<ShardThread> {
+    fn start_thread(&self, number: u16, clock: Clock, seat: Seat, cargo: Cargo) -> io::Result<ShardThread> {
+        let Cargo { authenticator, image, recorder } = cargo;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let shared = Arc::clone(&self.shared);
         let (alive, end) = oneshot::channel();
@@ -135,6 +142,9 @@ impl Engine {
                 let mut shard = Shard::new(Arc::clone(&shared), ShardId::new(number));
                 if let Some(image) = image {
                     shard.restore(clock.now(), image);
+                }
+                if let Some(recorder) = recorder {
+                    shard.set_tap(Box::new(recorder));
                 }
                 ShardDriver::new(shard, shared.limits(), clock, seat, authenticator).run().await;
             }));
@@ -303,7 +313,7 @@ mod tests {
         let two = NonZeroU16::new(2).unwrap();
         let start = || {
             let (limits, options) = (Limits::default(), Options::default());
-            Engine::start(two, limits, options, policies.clone(), &authenticator, None).unwrap()
+            Engine::start(two, limits, options, policies.clone(), &authenticator, None, None).unwrap()
         };
         let (first, second) = (start(), start());
         let shard = |shards: &Shards, number| shards.engine.shared.shard_of(&format!("client-{number}"));

@@ -13,6 +13,7 @@ mod faults;
 mod frames;
 #[cfg(test)]
 mod fuzz;
+mod history;
 mod http;
 mod listener;
 mod run;

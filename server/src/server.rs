@@ -17,7 +17,8 @@ use crate::auth::{self, Authenticator, Credentials, Passwords, Policies, Policy,
 use crate::config::{AllowedOrigins, Config, Kind, ListenAddress};
 use crate::demo;
 use crate::engine::{Engine, Shards};
-use crate::http::{self, Status};
+use crate::history::{self, History};
+use crate::http::{self, Past, Status};
 use crate::listener::websocket::{self, Gate};
 use crate::listener::{BindError, Bound, Door, Entrance, HttpService, LOCAL_HEADER, Service};
 use crate::store::{DataFolder, Durability, StoreError};
@@ -28,6 +29,8 @@ use crate::system_topics;
 pub struct Server {
     listening: Vec<Listening>,
     shards: Shards,
+    /// The thread that writes values, where they are kept.
+    history_writer: Option<history::Writer>,
     tasks: TaskTracker,
     stop: CancellationToken,
     reload: Arc<Notify>,
@@ -72,12 +75,12 @@ struct Entrances {
 }
 
 impl Entrances {
-    fn new(door: &Door, status: Status<Engine>, config: &Config) -> Self {
+    fn new(door: &Door, status: Status<Engine>, past: Past, config: &Config) -> Self {
         let gate = |origins: &AllowedOrigins| Gate::new(door.clone(), origins.clone());
         let mqtt = any(websocket::upgrade).with_state(gate(&config.http_allowed_origins));
         let places = Arc::new(Semaphore::new(config.door.http_connections_max.min(Semaphore::MAX_PERMITS)));
         let service = |router| HttpService::new(router, Arc::clone(&places), door.clone());
-        let app = service(http::router(mqtt, status));
+        let app = service(http::router(mqtt, status, past));
         let websockets = service(websocket::router(gate(&config.ws_allowed_origins)));
         let proxies = Arc::new(config.trusted_proxies.clone());
         let entrance = |kind, service| {
@@ -129,7 +132,14 @@ impl Server {
             }
             Durability::None => None,
         };
-        let shards = Engine::start(count, limits, config.options(), policies.clone(), &authenticator, store);
+        // The folder is this process's while there is a store.
+        let is_kept = store.is_some() && config.history.is_on();
+        let history =
+            is_kept.then(|| History::start(&config.data, &config.history, usize::from(config.shards)));
+        let (history, history_writer) = history.transpose()?.unzip();
+        let options = config.options();
+        let shards =
+            Engine::start(count, limits, options, policies.clone(), &authenticator, store, history.as_ref());
         let shards = shards.map_err(StartError::Shards)?;
         let listening: Vec<_> = bound.iter().map(Listening::of).collect();
         let admission = Admission::new(config.door.clone());
@@ -140,10 +150,11 @@ impl Server {
             listening.iter().map(hearth_api::Listener::from).collect(),
             stop.clone(),
         );
-        let entrances = Entrances::new(&door, status, config);
+        let past = Past { history: history.clone(), policies: policies.clone() };
+        let entrances = Entrances::new(&door, status, past, config);
         let _stop_when_dropped = stop.clone().drop_guard();
         let reload = Arc::new(Notify::new());
-        let server = Self { listening, shards, tasks, stop, reload, _stop_when_dropped };
+        let server = Self { listening, shards, history_writer, tasks, stop, reload, _stop_when_dropped };
         server.watch_users(users_file, &policies);
         for bound in bound {
             server.tasks.spawn(entrances.of(bound.kind).clone().serve(bound.acceptor));
@@ -151,7 +162,7 @@ impl Server {
         if config.sys_interval_seconds > 0 {
             let period = Duration::from_secs(u64::from(config.sys_interval_seconds));
             let engine = server.shards.engine().clone();
-            server.tasks.spawn(system_topics::run(engine, admission, period, server.stop.clone()));
+            server.tasks.spawn(system_topics::run(engine, admission, history, period, server.stop.clone()));
         }
         if config.demo {
             server.start_demo(config, &policies.admit_own("$demo"));
@@ -195,6 +206,9 @@ impl Server {
     pub async fn stop(self) {
         self.stop.cancel();
         self.shards.stop().await;
+        if let Some(writer) = self.history_writer {
+            writer.stop().await;
+        }
         self.tasks.close();
         self.tasks.wait().await;
     }

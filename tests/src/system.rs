@@ -23,6 +23,7 @@ mod device;
 mod door;
 mod durability;
 mod hearth;
+mod history;
 mod http;
 mod independent;
 mod interop;

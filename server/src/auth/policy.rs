@@ -79,6 +79,12 @@ impl Policies {
         }
     }
 
+    /// Whether somebody who does not say who he is may see what clients send.
+    pub(crate) fn admit_unnamed(&self, is_local: bool) -> bool {
+        let policy = self.current();
+        policy.anonymous.allows(is_local, policy.users.is_some())
+    }
+
     fn is_own(&self, name: &str) -> bool {
         self.0.own.read().unwrap_or_else(PoisonError::into_inner).find(name).is_some()
     }

@@ -8,6 +8,7 @@ mod door;
 mod environment;
 mod error;
 mod file;
+mod history;
 mod kind;
 mod machine;
 mod number;
@@ -31,6 +32,7 @@ use crate::store::Durability;
 pub use address::ListenAddress;
 pub use door::{DoorLimits, WRITE_PROGRESS_BYTES};
 pub use error::ConfigError;
+pub use history::{HistoryConfig, HistoryFilters};
 pub use kind::Kind;
 pub use machine::Machine;
 pub use origin::AllowedOrigins;
@@ -88,6 +90,8 @@ pub struct Config {
     pub redirect_permanent: bool,
     /// Seconds between two updates of the `$SYS` topics; 0: there are none.
     pub sys_interval_seconds: u32,
+    /// Which values are kept for later.
+    pub history: HistoryConfig,
     /// Bounds of the door.
     pub door: DoorLimits,
 }
@@ -119,6 +123,7 @@ impl Config {
             redirect_all: false,
             redirect_permanent: false,
             sys_interval_seconds: 10,
+            history: HistoryConfig::default(),
             door: DoorLimits::default(),
         }
     }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
 use super::number::Unit;
-use super::{AllowedOrigins, Config, Kind, ListenAddress, Machine, Raw, TrustedProxies, address};
+use super::{
+    AllowedOrigins, Config, HistoryFilters, Kind, ListenAddress, Machine, Raw, TrustedProxies, address,
+};
 use crate::auth::Anonymous;
 use crate::store::Durability;
 
@@ -31,6 +33,7 @@ pub struct Setting {
 pub(super) enum Field {
     Addresses(fn(&mut Config) -> &mut Vec<ListenAddress>),
     Origins(fn(&mut Config) -> &mut AllowedOrigins),
+    HistoryFilters(fn(&mut Config) -> &mut HistoryFilters),
     Proxies(fn(&mut Config) -> &mut TrustedProxies),
     Kinds(fn(&mut Config) -> &mut Vec<Kind>),
     LogFilter(fn(&mut Config) -> &mut String),
@@ -66,6 +69,7 @@ impl Setting {
         match &self.field {
             Field::Addresses(field) => *field(config) = address::parse_all(machine, &list(raw)?)?,
             Field::Origins(field) => *field(config) = AllowedOrigins::parse(&list(raw)?)?,
+            Field::HistoryFilters(field) => *field(config) = HistoryFilters::parse(&list(raw)?)?,
             Field::Proxies(field) => *field(config) = TrustedProxies::parse(&list(raw)?)?,
             Field::Kinds(field) => *field(config) = Kind::parse_all(&list(raw)?)?,
             Field::LogFilter(field) => *field(config) = log_filter(raw)?,
@@ -91,6 +95,7 @@ impl Setting {
         match &self.field {
             Field::Addresses(field) => address::show(field(&mut config)),
             Field::Origins(field) => field(&mut config).show(),
+            Field::HistoryFilters(field) => field(&mut config).show(),
             Field::Proxies(field) => field(&mut config).show(),
             Field::Kinds(field) => Kind::show_all(field(&mut config)),
             Field::LogFilter(field) => toml::Value::from(field(&mut config).as_str()).to_string(),

@@ -45,6 +45,13 @@ macro_rules! door_limit {
     ($field:ident: $($rest:tt)*) => { bound!(door.$field: $($rest)*) };
 }
 
+/// A bound of the history: its field in `HistoryConfig`.
+macro_rules! history_bound {
+    ($field:ident: $($rest:tt)*) => {
+        Setting { key: concat!("history.", stringify!($field)), ..bound!(history.$field: $($rest)*) }
+    };
+}
+
 /// The largest packet of the standard: four length bytes say 268,435,455, and the head has five [MQTT 1.5.5].
 const PACKET_BYTES: u64 = 268_435_455 + 5;
 
@@ -230,6 +237,49 @@ pub static SETTINGS: &[Setting] = &[
             write: |config, number| config.sys_interval_seconds = u32::try_from(number).unwrap_or(86_400),
         },
     },
+    Setting {
+        key: "history.enabled",
+        flag: None,
+        meaning: "Keeps the values of topics for later, in `history.db` in the folder of `data`: payloads that are numbers or \
+                  `on`, `off`, `true`, `false`, and such fields of JSON payloads. With `durability` `none` there is no history.",
+        reason: "Whoever sees a number wants to know what it was yesterday.",
+        default_words: None,
+        field: Field::Switch(|config| &mut config.history.enabled),
+    },
+    Setting {
+        key: "history.filters",
+        flag: None,
+        meaning: "Filters of the topics whose values are kept; none: no history.",
+        reason: "Everything but topics that begin with `$`: what is asked for later is not known before.",
+        default_words: None,
+        field: Field::HistoryFilters(|config| &mut config.history.filters),
+    },
+    history_bound!(
+        days_max: u32, Count, 1, 36_500,
+        "Days for which values are kept. The file gives them up a day's worth at a time.",
+        "This winter can be held against the last one."
+    ),
+    history_bound!(
+        bytes_max: u64, Bytes, 1 << 20, LARGE,
+        "Bytes of `history.db`, above which the oldest values go.",
+        "Some 200 million values, and little beside what else is on a disk."
+    ),
+    history_bound!(
+        series_max: u32, Count, 1, 1_000_000,
+        "Topics, or fields of topics, whose values are kept; those of further ones are counted and not kept until older \
+         ones have gone by age.",
+        "Far more than a home has. Topics with ever new identifiers must not fill the memory: each takes some 150 bytes."
+    ),
+    history_bound!(
+        fields_max: u16, Count, 1, 4096,
+        "Values taken from one message.",
+        "As many as the web app offers; the reports of large devices have some 30."
+    ),
+    history_bound!(
+        payload_bytes_max: u32, Bytes, 32, 256 * 1024,
+        "Largest payload that is looked into for values.",
+        "States of devices are far smaller; what is larger is a list or a file."
+    ),
     Setting {
         key: "auth.users",
         flag: Some("--users"),

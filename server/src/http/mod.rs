@@ -5,6 +5,8 @@
 mod accept_encoding;
 mod door;
 mod healthz;
+mod history;
+mod history_query;
 mod info;
 #[cfg(test)]
 mod inline_script;
@@ -16,6 +18,7 @@ mod web_app;
 use axum::routing::{MethodRouter, get};
 use axum::{Router, middleware};
 
+pub(crate) use history::Past;
 pub(crate) use status::{Shards, Status};
 
 use security::Policy;
@@ -25,17 +28,28 @@ use web_app::WebApp;
 ///
 /// Everything lies at fixed places below `/`. A proxy may serve it below another path, since the web app asks by
 /// relative addresses alone.
-pub(crate) fn router<S: Shards>(mqtt: MethodRouter, status: Status<S>) -> Router {
-    router_of(WebApp::embedded(), Policy::embedded(), mqtt, status)
+pub(crate) fn router<S: Shards>(mqtt: MethodRouter, status: Status<S>, past: Past) -> Router {
+    router_of(WebApp::embedded(), Policy::embedded(), mqtt, status, past)
 }
 
-fn router_of<S: Shards>(web_app: WebApp, policy: Policy, mqtt: MethodRouter, status: Status<S>) -> Router {
+fn router_of<S: Shards>(
+    web_app: WebApp,
+    policy: Policy,
+    mqtt: MethodRouter,
+    status: Status<S>,
+    past: Past,
+) -> Router {
+    let past = Router::new()
+        .route("/api/v1/history", get(history::show))
+        .route("/api/v1/history/series", get(history::list))
+        .with_state(past);
     Router::new()
         .route("/healthz", get(healthz::show))
         .route("/readyz", get(readyz::show::<S>))
         .route("/api/v1/info", get(info::show::<S>))
         .route("/api/v1/door", get(door::show::<S>))
         .with_state(status)
+        .merge(past)
         .route("/mqtt", mqtt)
         .fallback(move |request| async move { web_app.answer(&request) })
         .layer(middleware::from_fn_with_state(policy, security::guard))

@@ -13,6 +13,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::admission::Admission;
 use crate::assets::File;
+use crate::auth::{self, Anonymous, Policies};
 use crate::config::DoorLimits;
 
 const SCRIPT: &[u8] = b"export default 1; // a file long enough to be worth it";
@@ -94,7 +95,9 @@ fn site(files: &'static [File], shards: &[bool], stop: CancellationToken) -> Rou
     let status =
         Status::new(TestShards(shards.to_vec()), Admission::new(DoorLimits::default()), listeners, stop);
     let mqtt = any(|| ready("the way to MQTT"));
-    router_of(WebApp::of(files), Policy::with_scripts(&["'sha256-abc='"]), mqtt, status)
+    let policies = Policies::new(auth::Policy { users: None, anonymous: Anonymous::Yes });
+    let past = Past { history: None, policies };
+    router_of(WebApp::of(files), Policy::with_scripts(&["'sha256-abc='"]), mqtt, status, past)
 }
 
 fn sample() -> Router {

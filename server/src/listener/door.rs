@@ -69,7 +69,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// Whether it is on this machine, as far as that can be known. What has no address comes through a file.
-    fn is_local(self) -> bool {
+    pub(crate) fn is_local(self) -> bool {
         let is_here = self.address.is_none_or(|address| address.ip().to_canonical().is_loopback());
         is_here && !self.is_forwarded
     }

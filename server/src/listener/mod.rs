@@ -17,7 +17,7 @@ pub(crate) mod websocket;
 
 pub use bound::BindError;
 pub(crate) use bound::Bound;
-pub(crate) use door::{Door, Standing};
+pub(crate) use door::{Caller, Door, Standing};
 pub(crate) use entrance::{Entrance, Service};
 pub(crate) use http::HttpService;
 pub(crate) use proxy_header::LOCAL_HEADER;

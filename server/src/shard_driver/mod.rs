@@ -197,6 +197,7 @@ impl ShardDriver {
         self.flush(now);
         self.unpause();
         self.offer_changes();
+        self.shard.handle_turn_end();
         self.end_rings();
         if self.stop.is_some_and(|stop| self.has_stopped(now, stop)) {
             return Poll::Ready(());

@@ -4,7 +4,7 @@
 const LEN: usize = 4;
 
 /// The row with its check behind it.
-pub(super) fn seal(table: u8, key: &[u8], value: &[u8]) -> Vec<u8> {
+pub(crate) fn seal(table: u8, key: &[u8], value: &[u8]) -> Vec<u8> {
     let mut sealed = Vec::with_capacity(value.len() + LEN);
     sealed.extend_from_slice(value);
     sealed.extend_from_slice(&checksum(table, key, value).to_le_bytes());
@@ -12,7 +12,7 @@ pub(super) fn seal(table: u8, key: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 /// The row without its check; `None` when it is not what was written.
-pub(super) fn unseal<'a>(table: u8, key: &[u8], sealed: &'a [u8]) -> Option<&'a [u8]> {
+pub(crate) fn unseal<'a>(table: u8, key: &[u8], sealed: &'a [u8]) -> Option<&'a [u8]> {
     let (value, check) = sealed.split_last_chunk::<LEN>()?;
     (checksum(table, key, value).to_le_bytes() == *check).then_some(value)
 }

@@ -100,7 +100,7 @@ impl Database {
 }
 
 /// Whether the file itself is broken, and not the way to it.
-pub(super) fn is_corrupt(error: &rusqlite::Error) -> bool {
+pub(crate) fn is_corrupt(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 

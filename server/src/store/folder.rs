@@ -114,17 +114,7 @@ impl DataFolder {
 
     /// Moves the database out of the way, if there is one; where it is now.
     pub(crate) fn set_aside(&self, reason: &str) -> io::Result<Option<PathBuf>> {
-        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let mut aside = self.beside(&format!(".{reason}-{seconds}"));
-        let mut number = 1;
-        while aside.try_exists()? {
-            number += 1;
-            aside = self.beside(&format!(".{reason}-{seconds}-{number}"));
-        }
-        for companion in COMPANIONS {
-            rename_if_there(&self.beside(companion), &with_suffix(&aside, companion))?;
-        }
-        Ok(rename_if_there(&self.database(), &aside)?.then_some(aside))
+        set_aside(&self.database(), reason)
     }
 
     fn salvage(
@@ -149,6 +139,21 @@ impl DataFolder {
         let image = read(&mut database, &file)?;
         Ok((database, image))
     }
+}
+
+/// Moves a database out of the way, if there is one, with what SQLite has beside it; where it is now.
+pub(crate) fn set_aside(file: &Path, reason: &str) -> io::Result<Option<PathBuf>> {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut aside = with_suffix(file, &format!(".{reason}-{seconds}"));
+    let mut number = 1;
+    while aside.try_exists()? {
+        number += 1;
+        aside = with_suffix(file, &format!(".{reason}-{seconds}-{number}"));
+    }
+    for companion in COMPANIONS {
+        rename_if_there(&with_suffix(file, companion), &with_suffix(&aside, companion))?;
+    }
+    Ok(rename_if_there(file, &aside)?.then_some(aside))
 }
 
 fn open_and_read(file: &Path, durability: Durability) -> Result<(Database, Image), StoreError> {

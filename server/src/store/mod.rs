@@ -16,10 +16,13 @@ mod snapshot;
 mod snapshot_error;
 
 pub(crate) use backup::{BackedUp, backup};
+pub(crate) use check::{seal, unseal};
 pub(crate) use commit_queue::CommitQueue;
 pub(crate) use committer::{Committer, Counters, StoreCounts};
+pub(crate) use database::is_corrupt;
 pub(crate) use durability::Durability;
 pub(crate) use error::StoreError;
-pub(crate) use folder::{DataFolder, OpenedStore};
+pub(crate) use folder::{DataFolder, OpenedStore, set_aside};
 pub(crate) use restoration::{Restoration, restore};
+pub(crate) use schema::{Format, Step, upgrade};
 pub use snapshot_error::SnapshotError;

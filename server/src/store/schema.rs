@@ -10,11 +10,11 @@ const APPLICATION_ID: u32 = 0x6872_7468;
 pub(super) const STEPS: &[Step] = &[create];
 
 /// From one version of the format to the next.
-pub(super) type Step = fn(&Transaction<'_>) -> rusqlite::Result<()>;
+pub(crate) type Step = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// What a database turned out to be.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// Of the newest version, now.
     Current,
     /// Of a version before that.
@@ -57,7 +57,7 @@ pub(super) fn look(connection: &Connection, steps: &[Step]) -> rusqlite::Result<
 }
 
 /// Brings a database to the newest version, all steps or none.
-pub(super) fn upgrade(connection: &mut Connection, steps: &[Step]) -> rusqlite::Result<Format> {
+pub(crate) fn upgrade(connection: &mut Connection, steps: &[Step]) -> rusqlite::Result<Format> {
     let format = look(connection, steps)?;
     match format {
         Format::Older | Format::Empty => {}

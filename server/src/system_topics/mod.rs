@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::engine::Engine;
+use crate::history::History;
 use topics::{Snapshot, Topics};
 
 /// How long the shards may take to say what they counted. Above it there is something worse than old figures.
@@ -23,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(
     engine: Engine,
     admission: Arc<Admission>,
+    history: Option<History>,
     period: Duration,
     stop: CancellationToken,
 ) {
@@ -48,6 +50,7 @@ pub(crate) async fn run(
             retained_bytes,
             store: engine.store_state(),
             written: engine.store_counts(),
+            history: history.as_ref().map(History::counts),
         };
         engine.publish_own(topics.update(&snapshot));
     }

@@ -9,6 +9,7 @@ use hearth_broker::{DropReason, Limit, Stats};
 use hearth_protocol::TopicName;
 
 use super::load::{Load, WINDOWS};
+use crate::history::HistoryCounts;
 use crate::store::StoreCounts;
 
 /// What the broker knew of itself at one moment.
@@ -24,6 +25,8 @@ pub(super) struct Snapshot {
     pub(super) store: StoreState,
     /// To the store, if there is one.
     pub(super) written: StoreCounts,
+    /// What was kept of values, if any are.
+    pub(super) history: Option<HistoryCounts>,
 }
 
 /// Turns snapshots into messages; knows what the ones before said.
@@ -142,6 +145,9 @@ impl Topics {
         self.add("hearth/store/commits", snapshot.written.commits);
         self.add("hearth/store/changes", snapshot.written.changes);
         self.add("hearth/store/failures", snapshot.written.failures);
+        if let Some(history) = &snapshot.history {
+            self.add_history(history);
+        }
         for reason in DropReason::ALL {
             let count = snapshot.sum(|stats| stats.dropped[reason.as_index()]);
             self.add(&format!("hearth/dropped/{}", reason.name()), count);
@@ -162,6 +168,16 @@ impl Topics {
             self.add(&format!("hearth/shards/{number}/waiting"), stats.waiting);
             self.add(&format!("hearth/shards/{number}/forwarded"), stats.forwarded);
         }
+    }
+
+    fn add_history(&mut self, history: &HistoryCounts) {
+        self.add("hearth/history/state", if history.is_failing { "failing" } else { "writing" });
+        self.add("hearth/history/values", history.values);
+        self.add("hearth/history/series", history.series);
+        self.add("hearth/history/bytes", history.bytes);
+        self.add("hearth/history/failures", history.failures);
+        self.add("hearth/history/dropped/too_fast", history.dropped);
+        self.add("hearth/history/dropped/series_max", history.without_series);
     }
 
     fn add(&mut self, name: &str, value: impl ToString) {
@@ -221,6 +237,12 @@ mod tests {
             retained_bytes: 99,
             store: StoreState::Failing,
             written: StoreCounts { commits: 12, changes: 34, failures: 5 },
+            history: Some(HistoryCounts {
+                values: 90,
+                dropped: 8,
+                without_series: 7,
+                ..HistoryCounts::default()
+            }),
         };
         let mut topics = Topics::new();
         let first = said(&mut topics, &snapshot);
@@ -238,6 +260,10 @@ mod tests {
             ("$SYS/hearth/store/commits", "12"),
             ("$SYS/hearth/store/changes", "34"),
             ("$SYS/hearth/store/failures", "5"),
+            ("$SYS/hearth/history/state", "writing"),
+            ("$SYS/hearth/history/values", "90"),
+            ("$SYS/hearth/history/dropped/too_fast", "8"),
+            ("$SYS/hearth/history/dropped/series_max", "7"),
             ("$SYS/broker/retained messages/count", "10"),
             ("$SYS/broker/load/messages/received/1min", "379.27"),
             ("$SYS/hearth/dropped/expired", "4"),
@@ -249,9 +275,11 @@ mod tests {
             assert_eq!(first.get(name).map(String::as_str), Some(value), "{name}");
         }
         snapshot.shards[0].connected = 0;
+        snapshot.history = None;
         snapshot.uptime = Duration::from_secs(70);
         let second = said(&mut topics, &snapshot);
         assert_eq!(second["$SYS/broker/clients/maximum"], "4");
         assert_eq!(second["$SYS/broker/clients/connected"], "1");
+        assert!(!second.keys().any(|name| name.starts_with("$SYS/hearth/history/")), "there is none");
     }
 }
