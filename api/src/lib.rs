@@ -6,6 +6,7 @@ mod door;
 mod health;
 mod history;
 mod info;
+mod inspection;
 mod problem;
 mod readiness;
 
@@ -13,6 +14,11 @@ pub use door::Door;
 pub use health::{Health, HealthState};
 pub use history::{History, HistorySeries, HistorySeriesList};
 pub use info::{Info, Listener, ListenerKind};
+pub use inspection::{
+    Inspection, StoredAmount, StoredFile, StoredFlows, StoredSession, StoredSessionState, StoredSubscription,
+    StoredTopic, StoredTotals, StoredWill,
+};
+
 pub use problem::Problem;
 pub use readiness::{Readiness, ReadyState, Shard, ShardState, StoreState};
 

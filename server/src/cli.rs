@@ -21,7 +21,7 @@ pub enum Invocation {
     Serve(Box<Config>),
     /// Change or list the users.
     User(UserAction, UsersFile),
-    /// Back the broker's folder up, or restore it: what, the folder, and its users.
+    /// Back the broker's folder up, restore it or look at it: what, the folder, and its users.
     Store(StoreAction, PathBuf, UsersFile),
     /// Write this text to standard output and end well.
     Print(String),
@@ -123,6 +123,17 @@ enum Task {
         #[command(flatten)]
         place: DataPlace,
     },
+    /// Say what outlives the process: sessions, waiting and retained messages, sizes; while the broker runs or not
+    Inspect {
+        /// A backup to look at, and not the broker's folder
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Write JSON, for programs
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: DataPlace,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -211,6 +222,10 @@ pub fn read(
         }
         Some(Task::Restore { file, incomplete, place }) => {
             let action = StoreAction::Restore { file, is_incomplete: incomplete };
+            return place.read(action, environment, machine);
+        }
+        Some(Task::Inspect { file, json, place }) => {
+            let action = StoreAction::Inspect { backup: file, as_json: json };
             return place.read(action, environment, machine);
         }
         None => {}
@@ -453,6 +468,8 @@ mod tests {
             (restore(false), "/d".into(), "/d/users.toml".into())
         );
         assert_eq!(place("restore f --incomplete --data /d", &[]).0, restore(true));
+        let inspect = StoreAction::Inspect { backup: None, as_json: true };
+        assert_eq!(place("inspect --json", &data).0, inspect);
     }
 
     #[test]
@@ -463,7 +480,7 @@ mod tests {
             assert!(help.contains(setting), "{setting} is explained: {help}");
         }
         assert!(help.contains("check-config") && help.contains("--config"), "{help}");
-        assert!(help.contains("backup") && help.contains("restore"), "{help}");
+        assert!(help.contains("backup") && help.contains("inspect") && help.contains("restore"), "{help}");
         assert!(printed("check-config --help").contains("FILE"));
     }
 

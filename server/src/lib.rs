@@ -15,6 +15,7 @@ mod frames;
 mod fuzz;
 mod history;
 mod http;
+mod inspection_text;
 mod listener;
 mod run;
 mod server;

@@ -1,8 +1,9 @@
-//! `hearth backup` and `hearth restore`: what outlives the process, in a file of its own.
+//! `hearth backup`, `hearth restore` and `hearth inspect`: what outlives the process.
 
 use std::path::PathBuf;
 
 use crate::auth::UsersFile;
+use crate::inspection_text::{self, size};
 use crate::store::{self, BackedUp, DataFolder, Restoration, SnapshotError};
 
 /// What is to be done with the broker's folder.
@@ -21,6 +22,13 @@ pub enum StoreAction {
         file: PathBuf,
         /// Whether rows may be missing that have decayed.
         is_incomplete: bool,
+    },
+    /// Say what is in the database.
+    Inspect {
+        /// Or in this backup.
+        backup: Option<PathBuf>,
+        /// Whether programs are to read it.
+        as_json: bool,
     },
 }
 
@@ -65,40 +73,18 @@ pub(crate) fn run(
             }
             Ok(text)
         }
+        StoreAction::Inspect { backup, as_json } => {
+            let inspection = store::inspect(&data, backup.as_deref())?;
+            if *as_json {
+                let json = serde_json::to_string_pretty(&inspection).map_err(SnapshotError::Json)?;
+                return Ok(json + "\n");
+            }
+            Ok(inspection_text::text(&inspection))
+        }
     }
 }
 
 fn contents(backup: &BackedUp) -> String {
     let BackedUp { sessions, messages, retained, .. } = backup;
     format!("{sessions} sessions, {messages} messages that they wait for and {retained} retained messages")
-}
-
-/// Bytes for a person.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1000.0;
-    let mut unit = 0;
-    while value >= 999.95 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_units_that_fit() {
-        let cases =
-            [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_950, "1.0 MB")];
-        for (bytes, text) in cases {
-            assert_eq!(size(bytes), text);
-        }
-        assert_eq!(size(u64::MAX), "18446744.1 TB");
-    }
 }

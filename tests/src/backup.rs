@@ -1,4 +1,4 @@
-//! `hearth backup` and `hearth restore`: what was acknowledged before is there, wherever it is restored.
+//! `hearth backup`, `restore` and `inspect`: what was acknowledged before is there, wherever it is restored.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -155,6 +155,44 @@ fn a_restore_sets_the_database_aside_and_refuses_while_a_broker_runs() {
 }
 
 #[test]
+fn what_lies_in_the_folder_is_shown_while_a_broker_runs_and_after_it() {
+    let mut hearth = Hearth::start();
+    let (mut subscriber, _) = lasting(&hearth, "subscriber");
+    subscriber.subscribe("queue/#", QoS::ExactlyOnce);
+    let mut publisher = Wire::connect(hearth.mqtt(), connect(Version::V5, "publisher")).0;
+    publisher.publish_to_the_end(message("queue/a", b"under way", QoS::ExactlyOnce));
+    assert_eq!(subscriber.next_publish().payload, "under way");
+    let large = message("state/large", &[b'x'; 3000], QoS::AtLeastOnce);
+    publisher.publish_to_the_end(Publish { retain: true, ..large });
+    let folder = hearth.data().to_owned();
+    let inspected = || -> serde_json::Value {
+        serde_json::from_str(&run(["inspect", "--json", "--data", text(&folder)])).unwrap()
+    };
+    let running = inspected();
+    assert_eq!(running["in_use"], true, "{running:#}");
+    assert_eq!(running["totals"]["messages"]["messages"], 1, "{running:#}");
+    assert_eq!(running["largest_retained"][0]["topic"], "state/large", "{running:#}");
+    assert!(running["totals"]["retained"]["bytes"].as_u64().unwrap() >= 3000, "{running:#}");
+    let session = &running["sessions"][0];
+    assert_eq!((&session["client_id"], &session["state"]), (&"subscriber".into(), &"connected".into()));
+    assert_eq!(session["subscriptions"], serde_json::json!([{ "filter": "queue/#", "qos": 2 }]));
+    assert_eq!(session["qos2"], serde_json::json!({ "received": 0, "sent": 1, "released": 0 }));
+    assert_eq!((&session["expiry_seconds"], &session["version"]), (&3600.into(), &"5.0".into()));
+    hearth.kill();
+    let killed = inspected();
+    assert_eq!((&killed["in_use"], &killed["sessions"][0]["state"]), (&false.into(), &"interrupted".into()));
+    let table = run(["inspect", "--data", text(&folder)]);
+    assert!(table.contains("CLIENT") && table.contains("subscriber  -     5.0   interrupted"), "{table}");
+    let file = TempDir::new().unwrap();
+    let file = file.path().join("backup.db");
+    run(["backup", text(&file), "--data", text(&folder)]);
+    let table = run(["inspect", text(&file)]);
+    assert!(table.contains("state/large") && table.contains("no Hearth uses it"), "{table}");
+    let said = refusal(["inspect", "--data", text(&file)]);
+    assert!(said.contains("hearth.db"), "{said}");
+}
+
+#[test]
 fn what_cannot_be_backed_up_or_restored_is_said_in_a_sentence_and_nothing_changes() {
     let hearth = Hearth::start();
     lasting(&hearth, "subscriber").0.subscribe("a", QoS::AtLeastOnce);
@@ -182,6 +220,7 @@ fn what_cannot_be_backed_up_or_restored_is_said_in_a_sentence_and_nothing_change
             ["restore", text(&path("empty")), "--data", text(&path("new"))],
             "is no database or backup of Hearth",
         ),
+        (["inspect", "--json", "--data", text(folder.path())], "there is no database in"),
     ] {
         let said = refusal(words);
         assert!(said.contains(expected), "{words:?}: {said}");

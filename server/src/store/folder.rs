@@ -3,7 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hearth_broker::{Change, Image, Table};
 use rusqlite::Connection;
@@ -21,6 +21,12 @@ const DATABASE: &str = "hearth.db";
 
 /// The name of the file that says that a process uses the folder.
 const LOCK: &str = "hearth.lock";
+
+/// How often the folder is asked for: who looks whether it is in use has it for a moment.
+const LOCK_ATTEMPTS: u32 = 5;
+
+/// Between two attempts.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// SQLite's own files beside it.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
@@ -101,11 +107,25 @@ impl DataFolder {
         fs::create_dir_all(&self.0).map_err(folder)?;
         let lock = File::options().create(true).truncate(false).write(true).open(self.0.join(LOCK));
         let lock = lock.map_err(folder)?;
+        for _ in 1..LOCK_ATTEMPTS {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(source)) => return Err(folder(source)),
+            }
+        }
         match lock.try_lock() {
             Ok(()) => Ok(lock),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse(self.0.clone())),
             Err(TryLockError::Error(source)) => Err(folder(source)),
         }
+    }
+
+    /// Whether it is a process's.
+    pub(super) fn is_in_use(&self) -> bool {
+        // What cannot be opened nobody has locked.
+        let lock = File::open(self.0.join(LOCK));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     pub(super) fn unusable(&self, source: io::Error) -> StoreError {

@@ -40,10 +40,15 @@ pub(super) const fn name(table: Table) -> &'static str {
     }
 }
 
+/// The version of a database's format.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
 /// Says what a database is, and changes nothing.
 pub(super) fn look(connection: &Connection, steps: &[Step]) -> rusqlite::Result<Format> {
     let application: u32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let found = version(connection)?;
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     // There are a handful.
     let known = steps.len() as u32;
@@ -63,7 +68,7 @@ pub(crate) fn upgrade(connection: &mut Connection, steps: &[Step]) -> rusqlite::
         Format::Older | Format::Empty => {}
         Format::Current | Format::Newer { .. } | Format::Foreign => return Ok(format),
     }
-    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let found = version(connection)?;
     let transaction = connection.transaction()?;
     for step in steps.iter().skip(found as usize) {
         step(&transaction)?;

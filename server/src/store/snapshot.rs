@@ -25,6 +25,10 @@ pub(super) struct Survey {
     pub(super) report: Report,
     /// Rows that are not what was written.
     pub(super) damaged: usize,
+    /// Rows that an earlier start has set aside.
+    pub(super) set_aside: u32,
+    /// The version of the format.
+    pub(super) format: u32,
 }
 
 /// A copy that is nobody's yet; it goes when this does, unless it gets its name.
@@ -140,7 +144,9 @@ fn survey(connection: &Connection) -> rusqlite::Result<Survey> {
         unreadable += usize::from(inventory.insert(table, key, value).is_err());
     })?;
     let Reading { damaged, .. } = reading;
-    Ok(Survey { report: inventory.finish(), damaged: damaged + unreadable })
+    let set_aside = connection.query_row("SELECT count(*) FROM damaged", [], |row| row.get(0))?;
+    let format = schema::version(connection)?;
+    Ok(Survey { report: inventory.finish(), damaged: damaged + unreadable, set_aside, format })
 }
 
 /// What begins with `file:` would be an address for SQLite, and no name.

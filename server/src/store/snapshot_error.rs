@@ -96,6 +96,9 @@ pub enum SnapshotError {
         #[source]
         source: rusqlite::Error,
     },
+    /// What was found cannot be written as JSON.
+    #[error("cannot write JSON: {0}")]
+    Json(#[source] serde_json::Error),
     /// The folder cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
