@@ -18,7 +18,6 @@ pub use inspection::{
     Inspection, StoredAmount, StoredFile, StoredFlows, StoredSession, StoredSessionState, StoredSubscription,
     StoredTopic, StoredTotals, StoredWill,
 };
-
 pub use problem::Problem;
 pub use readiness::{Readiness, ReadyState, Shard, ShardState, StoreState};
 
