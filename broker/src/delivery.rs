@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hearth_protocol::packet::{Publish, PublishProperties};
 use hearth_protocol::{QoS, Time, TopicName};
 
-use crate::durable::Written;
+use crate::durable::Entry;
 use crate::message::{Message, bytes_to_hold, expires_at};
 use crate::router::{Group, Route};
 
@@ -34,7 +34,7 @@ pub(crate) struct KeptDelivery {
     /// The number of the message's row.
     pub(crate) message: u64,
     /// The last change of it.
-    pub(crate) written: Cell<Option<Written>>,
+    pub(crate) written: Cell<Option<Entry>>,
     /// Whether an earlier change of it was collected, so that it may be on disk.
     pub(crate) is_collected: Cell<bool>,
 }

@@ -8,7 +8,7 @@ use hearth_protocol::packet::{Publish, PublishProperties, Will};
 use hearth_protocol::property::UserProperties;
 use hearth_protocol::{QoS, Text, Time, TopicName};
 
-use crate::durable::Written;
+use crate::durable::Entry;
 use crate::faults::{self, Fault};
 use crate::ids::ShardId;
 
@@ -38,7 +38,7 @@ pub(crate) struct Kept {
     /// Rows of sessions that refer to it.
     pub(crate) references: u32,
     /// The change that writes it, and of which shard: nobody else can take it back.
-    pub(crate) written: Option<(ShardId, Written)>,
+    pub(crate) written: Option<(ShardId, Entry)>,
 }
 
 impl Message {

@@ -1,6 +1,9 @@
 //! The changes of one shard that are not on disk yet.
 
 use std::mem;
+use std::num::NonZeroU64;
+
+use super::hold::Hold;
 
 /// A kind of rows. The keys of each are in the order of their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,11 +63,19 @@ pub struct Batch {
     pub changes: Vec<Change>,
 }
 
-/// Where a change stands that may yet be taken back.
+/// Where a change stands that may yet be taken back. Everything that waits for a session has one, so that it is small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    batch: u64,
+    batch: NonZeroU64,
     place: u32,
+}
+
+/// A change that nobody has collected yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    change: Change,
+    /// What waits for it.
+    pub(crate) hold: Option<Hold>,
 }
 
 /// Collects changes until somebody writes them. A change that is taken back before that costs the disk nothing.
@@ -72,10 +83,10 @@ pub(crate) struct Entry {
 pub(crate) struct Journal {
     is_on: bool,
     /// The batch that changes go into.
-    open: u64,
+    open: NonZeroU64,
     committed: u64,
     /// Taken back where `None`.
-    changes: Vec<Option<Change>>,
+    changes: Vec<Option<Standing>>,
     /// Of `changes`, those that stand.
     standing: usize,
 }
@@ -83,7 +94,7 @@ pub(crate) struct Journal {
 impl Journal {
     /// One that is off takes nothing: nothing survives the process.
     pub(crate) const fn new(is_on: bool) -> Self {
-        Self { is_on, open: 1, committed: 0, changes: Vec::new(), standing: 0 }
+        Self { is_on, open: NonZeroU64::MIN, committed: 0, changes: Vec::new(), standing: 0 }
     }
 
     pub(crate) const fn is_on(&self) -> bool {
@@ -92,7 +103,7 @@ impl Journal {
 
     /// The batch that the next change belongs to.
     pub(crate) const fn open_batch(&self) -> u64 {
-        self.open
+        self.open.get()
     }
 
     /// The last batch that is on disk.
@@ -105,9 +116,10 @@ impl Journal {
         self.standing > 0
     }
 
-    pub(crate) fn push(&mut self, change: Change) -> Entry {
+    /// Enters a change, and what waits for it.
+    pub(crate) fn push(&mut self, change: Change, hold: Option<Hold>) -> Entry {
         debug_assert!(self.is_on, "who appends asks first");
-        self.changes.push(Some(change));
+        self.changes.push(Some(Standing { change, hold }));
         self.standing += 1;
         // A batch of 2^32 changes would not fit the memory.
         Entry { batch: self.open, place: (self.changes.len() - 1) as u32 }
@@ -120,27 +132,28 @@ impl Journal {
         self.standing += 1;
     }
 
-    /// Puts another change in the place of one that was not collected yet; whether it was.
+    /// Puts another change in the place of one that was not collected yet; whether it was. Who waited for that one waits for
+    /// this one.
     pub(crate) fn replace(&mut self, entry: Entry, change: Change) -> bool {
         if entry.batch != self.open {
             return false;
         }
         match self.changes.get_mut(entry.place as usize) {
             Some(Some(standing)) => {
-                *standing = change;
+                standing.change = change;
                 true
             }
             Some(None) | None => false,
         }
     }
 
-    /// Takes a change back, if it was not collected yet; whether it was.
-    pub(crate) fn take_back(&mut self, entry: Entry) -> bool {
+    /// Takes a change back, if it was not collected yet.
+    pub(crate) fn take_back(&mut self, entry: Entry) -> Option<Standing> {
         if entry.batch != self.open {
-            return false;
+            return None;
         }
-        let taken = self.changes.get_mut(entry.place as usize).and_then(Option::take).is_some();
-        self.standing -= usize::from(taken);
+        let taken = self.changes.get_mut(entry.place as usize).and_then(Option::take);
+        self.standing -= usize::from(taken.is_some());
         taken
     }
 
@@ -150,10 +163,12 @@ impl Journal {
             self.changes.clear();
             return None;
         }
-        let changes = mem::take(&mut self.changes).into_iter().flatten().collect();
+        let standing = mem::take(&mut self.changes).into_iter().flatten();
+        let batch =
+            Batch { number: self.open.get(), changes: standing.map(|standing| standing.change).collect() };
         self.standing = 0;
-        self.open += 1;
-        Some(Batch { number: self.open - 1, changes })
+        self.open = self.open.saturating_add(1);
+        Some(batch)
     }
 
     /// Every batch up to this one is on disk.
@@ -173,12 +188,12 @@ mod tests {
     #[test]
     fn what_is_taken_back_in_time_is_not_written() {
         let mut journal = Journal::new(true);
-        let entries = [1, 2, 3].map(|key| journal.push(change(key)));
-        assert!(journal.take_back(entries[1]));
-        assert!(!journal.take_back(entries[1]), "it is gone already");
+        let entries = [1, 2, 3].map(|key| journal.push(change(key), None));
+        assert!(journal.take_back(entries[1]).is_some());
+        assert!(journal.take_back(entries[1]).is_none(), "it is gone already");
         let batch = journal.collect().unwrap();
         assert_eq!(batch, Batch { number: 1, changes: vec![change(1), change(3)] });
-        assert!(!journal.take_back(entries[0]), "somebody writes it now");
+        assert!(journal.take_back(entries[0]).is_none(), "somebody writes it now");
         assert_eq!((journal.collect(), journal.open_batch()), (None, 2));
         journal.handle_committed(1);
         assert_eq!(journal.committed(), 1);
@@ -187,18 +202,18 @@ mod tests {
     #[test]
     fn a_batch_of_nothing_is_none() {
         let mut journal = Journal::new(true);
-        let entry = journal.push(change(1));
-        journal.take_back(entry);
+        let entry = journal.push(change(1), None);
+        assert!(journal.take_back(entry).is_some());
         assert!(!journal.is_pending());
         assert_eq!((journal.collect(), journal.open_batch()), (None, 1));
-        let entry = journal.push(change(2));
-        assert!(journal.take_back(entry), "its place is its own");
+        let entry = journal.push(change(2), None);
+        assert!(journal.take_back(entry).is_some(), "its place is its own");
     }
 
     #[test]
     fn a_change_is_exchanged_until_somebody_writes_it() {
         let mut journal = Journal::new(true);
-        let entry = journal.push(change(1));
+        let entry = journal.push(change(1), None);
         assert!(journal.replace(entry, change(2)));
         journal.mark();
         assert_eq!(journal.collect().unwrap().changes, [change(2)]);

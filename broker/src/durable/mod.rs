@@ -17,10 +17,3 @@ pub use image::ShardImage;
 pub(crate) use image::{Restored, RestoredDelivery, key_of};
 pub(crate) use journal::{Entry, Journal};
 pub(crate) use row::{MessageRow, ReferenceRow, SessionRow, SubscriptionRow};
-
-/// A change that may yet be taken back, and what waits for it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Written {
-    pub(crate) entry: Entry,
-    pub(crate) hold: Option<Hold>,
-}

@@ -9,7 +9,7 @@ use hearth_protocol::{QoS, Text, Time, TopicFilter};
 use super::Shard;
 use crate::delivery::{Delivery, KeptDelivery};
 use crate::durable::{
-    Batch, Change, MessageRow, ReferenceRow, SessionRow, SubscriptionRow, Table, Written, key_of,
+    Batch, Change, Entry, MessageRow, ReferenceRow, SessionRow, SubscriptionRow, Table, key_of,
 };
 use crate::message::{Kept, Message};
 use crate::router::SubscriptionOptions;
@@ -146,7 +146,7 @@ impl Shard {
         let change = Change::Put(Table::References, key, row.encode());
         match kept.written.get() {
             // Who waited for the row as it was waits for it as it is.
-            Some(written) if self.journal.replace(written.entry, change.clone()) => {}
+            Some(written) if self.journal.replace(written, change.clone()) => {}
             Some(_) => {
                 kept.is_collected.set(true);
                 kept.written.set(Some(self.append(change)));
@@ -193,20 +193,20 @@ impl Shard {
     }
 
     /// Enters a change, for which what is held now waits.
-    fn append(&mut self, change: Change) -> Written {
+    fn append(&mut self, change: Change) -> Entry {
         if let Some(hold) = self.hold {
             self.holds.add_change(hold, self.journal.open_batch());
         }
-        Written { entry: self.journal.push(change), hold: self.hold }
+        self.journal.push(change, self.hold)
     }
 
     /// Takes a change back that nobody has collected; whether that was so.
-    fn take_back(&mut self, written: Written) -> bool {
-        let is_taken_back = self.journal.take_back(written.entry);
-        if is_taken_back && let Some(hold) = written.hold {
+    fn take_back(&mut self, written: Entry) -> bool {
+        let Some(standing) = self.journal.take_back(written) else { return false };
+        if let Some(hold) = standing.hold {
             self.holds.remove_change(hold);
             self.may_release = true;
         }
-        is_taken_back
+        true
     }
 }
