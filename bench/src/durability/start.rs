@@ -15,7 +15,8 @@ use crate::swarm::Swarm;
 use crate::table::Column;
 
 pub(super) const COLUMNS: &[Column] = &[
-    Column { title: "listening, ms", digits: 0 },
+    Column { title: "takes connections, ms", digits: 0 },
+    Column { title: "first SUBACK, ms", digits: 0 },
     Column { title: "first retained message, ms", digits: 0 },
     Column { title: "CPU s until then", digits: 2 },
     Column { title: "memory then, MiB", digits: 1 },
@@ -40,15 +41,20 @@ pub(super) fn measure(broker: &mut Broker) -> Result<Vec<f64>> {
     broker.kill()?;
     let begin = Instant::now();
     let listening = broker.start_again()?;
-    let served = first_retained(broker)?.map(|()| begin.elapsed());
+    let mut reader = Reader::subscribe(broker, &format!("retained/{}", RETAINED / 2))?;
+    let answered = begin.elapsed();
+    let served = (reader.wait_for(1)? == 1).then(|| begin.elapsed());
     let (cpu, memory) = (broker.cpu()?, broker.resident_bytes()?);
     let kept = sessions_kept(broker)?;
+    let retained = Reader::subscribe(broker, "retained/#")?.wait_for(RETAINED as u64)?;
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
     Ok(vec![
-        listening.as_secs_f64() * 1e3,
-        served.map_or(f64::NAN, |served| served.as_secs_f64() * 1e3),
+        milliseconds(listening),
+        milliseconds(answered),
+        served.map_or(f64::NAN, milliseconds),
         cpu.as_secs_f64(),
         count(memory) / f64::from(1 << 20),
-        count(retained_kept(broker)?),
+        count(retained),
         kept,
     ])
 }
@@ -113,40 +119,57 @@ fn make_sessions(broker: &Broker, first: usize) -> Result<()> {
     Ok(())
 }
 
-/// Waits for one retained message, if it comes.
-fn first_retained(broker: &Broker) -> Result<Option<()>> {
-    let arrived = subscribe_and_count(broker, &format!("retained/{}", RETAINED / 2), 1)?;
-    Ok((arrived == 1).then_some(()))
+/// A subscriber that counts.
+struct Reader {
+    swarm: Swarm,
+    state: Read,
 }
 
-fn retained_kept(broker: &Broker) -> Result<u64> {
-    subscribe_and_count(broker, "retained/#", RETAINED as u64)
+#[derive(Clone, Copy, Debug, Default)]
+struct Read {
+    is_subscribed: bool,
+    arrived: u64,
 }
 
-/// Messages that come with a subscription, up to so many.
-fn subscribe_and_count(broker: &Broker, pattern: &str, expected: u64) -> Result<u64> {
-    let mut swarm = Swarm::new()?;
-    swarm.open(broker.address, options("reader", false)?)?;
-    let pattern = filter(pattern)?;
-    let mut arrived = 0;
-    loop {
-        let before = arrived;
-        let is_whole = swarm.turn_until(
-            QUIET,
-            &mut arrived,
-            |arrived| *arrived >= expected,
-            |arrived, _, client, now, event| {
-                if let ClientEvent::Connected { .. } = event {
-                    let subscription = Subscription::new(pattern.clone(), QoS::AtLeastOnce);
-                    client.subscribe(now, vec![subscription], SubscribeProperties::default())?;
-                }
-                *arrived += u64::from(matches!(event, ClientEvent::Message(_)));
-                Ok(())
-            },
-        )?;
-        if is_whole || arrived == before {
-            return Ok(arrived);
+impl Reader {
+    /// Returns when SUBACK is there.
+    fn subscribe(broker: &Broker, pattern: &str) -> Result<Self> {
+        let mut swarm = Swarm::new()?;
+        swarm.open(broker.address, options("reader", false)?)?;
+        let mut reader = Self { swarm, state: Read::default() };
+        let pattern = filter(pattern)?;
+        if !reader.turn_until(PATIENCE, Some(&pattern), |state| state.is_subscribed)? {
+            bail!("no SUBACK within {} s", PATIENCE.as_secs());
         }
+        Ok(reader)
+    }
+
+    /// Waits until so many messages arrived, or none does for a while; how many did.
+    fn wait_for(&mut self, expected: u64) -> Result<u64> {
+        loop {
+            let before = self.state.arrived;
+            let is_whole = self.turn_until(QUIET, None, |state| state.arrived >= expected)?;
+            if is_whole || self.state.arrived == before {
+                return Ok(self.state.arrived);
+            }
+        }
+    }
+
+    fn turn_until(
+        &mut self,
+        patience: Duration,
+        pattern: Option<&TopicFilter>,
+        is_so: impl Fn(&Read) -> bool,
+    ) -> Result<bool> {
+        self.swarm.turn_until(patience, &mut self.state, is_so, |state, _, client, now, event| {
+            if let (ClientEvent::Connected { .. }, Some(pattern)) = (&event, pattern) {
+                let subscription = Subscription::new(pattern.clone(), QoS::AtLeastOnce);
+                client.subscribe(now, vec![subscription], SubscribeProperties::default())?;
+            }
+            state.is_subscribed |= matches!(event, ClientEvent::Subscribed { .. });
+            state.arrived += u64::from(matches!(event, ClientEvent::Message(_)));
+            Ok(())
+        })
     }
 }
 
