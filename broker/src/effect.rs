@@ -8,6 +8,7 @@ use hearth_protocol::{ReasonCode, Text, Version};
 use crate::access::Identity;
 use crate::authentication::AuthRequest;
 use crate::connection::Transport;
+use crate::durable::Written;
 use crate::ids::{ConnectionId, ShardId};
 use crate::message::Message;
 use crate::router::{Choice, Group};
@@ -65,6 +66,16 @@ pub enum Forward {
         /// See [`Awaited`].
         number: u64,
     },
+    /// A message that the shard has written a row for is nobody's any more.
+    Unneeded(Unneeded),
+}
+
+/// The row of a message, for the shard that writes it: deleted by another one, it could be deleted first and written then.
+#[derive(Clone, Copy, Debug)]
+pub struct Unneeded {
+    /// Of the row.
+    pub(crate) number: u64,
+    pub(crate) written: Written,
 }
 
 /// Word that a shard awaits of something that it forwards: a [`Forward::Receipt`].
@@ -97,7 +108,7 @@ impl Forward {
         match self {
             Self::Message(message, _) => Some(message),
             Self::Shared(assigned) | Self::Returned(assigned) => Some(&assigned.message),
-            Self::Receipt { .. } | Self::Done { .. } | Self::Unkept { .. } => None,
+            Self::Receipt { .. } | Self::Done { .. } | Self::Unkept { .. } | Self::Unneeded(_) => None,
         }
     }
 }

@@ -187,7 +187,9 @@ impl Image {
                 let is_chosen = row.group.as_ref().is_none_or(|group| {
                     chosen.get(&(row.message, group.clone())).is_some_and(|(_, at)| *at == (of, place))
                 });
-                match held.filter(|held| is_chosen && of == serial && !held.is_expired(Time::ZERO)) {
+                // A client may have what was sent to it, and has to hear the end of that however late it is.
+                let is_over = |held: &Message| held.is_expired(Time::ZERO) && row.packet_id.is_none();
+                match held.filter(|held| is_chosen && of == serial && !is_over(held)) {
                     Some(message) => {
                         take_reference(&message, row.message);
                         deliveries.push(RestoredDelivery { place, row, message });

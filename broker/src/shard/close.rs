@@ -197,7 +197,11 @@ impl Shard {
         }
         let others = session.take_shared(|_| true);
         if session.is_kept {
-            self.let_go_of_session(session.serial, session.flow().into_iter().flat_map(Flow::deliveries));
+            self.let_go_of_session(session.serial);
+        }
+        // Some have rows from a time when the session had some.
+        for delivery in session.flow().into_iter().flat_map(Flow::deliveries) {
+            self.let_go(session.serial, delivery);
         }
         self.event(Event::SessionEnded { client_id: session.client_id });
         self.pass_on(now, session.serial, others);

@@ -246,7 +246,7 @@ impl Shard {
     }
 
     /// Ends the flow of a message that cannot be sent.
-    fn forget(&mut self, session: u32, packet_id: Option<PacketId>) {
+    pub(super) fn forget(&mut self, session: u32, packet_id: Option<PacketId>) {
         let Some(packet_id) = packet_id else { return };
         let abandoned = self.sessions[session].flow_mut().outbound.abandon(packet_id);
         debug_assert!(abandoned.is_ok(), "the identifier was given out for this message");

@@ -11,6 +11,7 @@ use crate::delivery::{Delivery, KeptDelivery};
 use crate::durable::{
     Batch, Change, Entry, MessageRow, ReferenceRow, SessionRow, SubscriptionRow, Table, key_of,
 };
+use crate::effect::{Effect, Forward, Unneeded};
 use crate::message::{Kept, Message};
 use crate::router::SubscriptionOptions;
 use crate::system::is_reserved;
@@ -50,7 +51,11 @@ impl Shard {
             user_name: session.identity.user_name.as_ref().and_then(|name| Text::try_from(&**name).ok()),
             version: session.version,
             expiry_seconds: session.expiry_seconds,
-            ended_at: session.connection.is_none().then(|| self.shared.day_time(now)),
+            ended_at: session.connection.is_none().then(|| self.shared.day_time(now)).map(|now| {
+                // It may be written down anew long after that.
+                let end = session.expires_at.map(|at| self.shared.day_time(at));
+                end.map_or(now, |end| end.saturating_sub(u64::from(session.expiry_seconds) * 1000))
+            }),
             will: last.map(|last| last.will.clone()),
             will_due: last.and_then(|last| last.due).map(|at| self.shared.day_time(at)),
         };
@@ -68,16 +73,9 @@ impl Shard {
     }
 
     /// The session is over, and out of the table of sessions already.
-    pub(super) fn let_go_of_session<'a>(
-        &mut self,
-        serial: u64,
-        deliveries: impl Iterator<Item = &'a Delivery>,
-    ) {
+    pub(super) fn let_go_of_session(&mut self, serial: u64) {
         self.shared.count_kept(self.id, false);
         self.delete_session(serial);
-        for delivery in deliveries {
-            self.let_go(serial, delivery);
-        }
     }
 
     /// Writes a subscription down; `None`: it is no more.
@@ -106,6 +104,13 @@ impl Shard {
         }
         let key = key_of(session.serial, &packet_id.get().to_be_bytes());
         self.append(if stands { Change::Put(table, key, Vec::new()) } else { Change::Delete(table, key) });
+    }
+
+    /// Takes back that a QoS 2 message of a client came; whether nothing of that may be on disk.
+    pub(super) fn take_flow_back(&mut self, index: u32, packet_id: PacketId) -> bool {
+        let session = &self.sessions[index];
+        let key = key_of(session.serial, &packet_id.get().to_be_bytes());
+        !session.is_kept || self.journal.take_back_row(Table::Received, &key)
     }
 
     /// The retained store has changed at this topic: what waits now waits for that too.
@@ -185,10 +190,28 @@ impl Shard {
         if kept.references > 0 {
             return;
         }
-        let own = kept.written.take().filter(|(shard, _)| *shard == self.id);
-        let is_taken_back = own.is_some_and(|(_, written)| self.take_back(written));
+        let number = kept.number;
+        match kept.written.take() {
+            Some((to, written)) if to != self.id => {
+                // That shard's journal may still hold the row: a deletion from here could come to the disk before it.
+                let forward = Forward::Unneeded(Unneeded { number, written });
+                self.effects.push_back(Effect::Forward { to, forward });
+            }
+            Some((_, written)) => self.delete_message(number, Some(written)),
+            None => self.delete_message(number, None),
+        }
+    }
+
+    /// Another shard was the last one to need a message whose row is written here.
+    pub(super) fn handle_unneeded(&mut self, unneeded: Unneeded) {
+        let Unneeded { number, written } = unneeded;
+        self.delete_message(number, Some(written));
+    }
+
+    fn delete_message(&mut self, number: u64, written: Option<Written>) {
+        let is_taken_back = written.is_some_and(|written| self.take_back(written));
         if !is_taken_back {
-            self.append(Change::Delete(Table::Messages, kept.number.to_be_bytes().to_vec()));
+            self.append(Change::Delete(Table::Messages, number.to_be_bytes().to_vec()));
         }
     }
 

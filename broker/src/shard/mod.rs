@@ -198,6 +198,7 @@ impl Shard {
             Forward::Receipt { from, up_to } => self.handle_receipt(now, from, up_to),
             Forward::Done { from, number } => self.handle_done(now, from, number),
             Forward::Unkept { from, number } => self.handle_unkept(now, from, number),
+            Forward::Unneeded(unneeded) => self.handle_unneeded(unneeded),
         }
         self.release_if_due(now);
     }
