@@ -41,6 +41,12 @@ pub(crate) enum Fault {
     NoLocalIgnored,
     /// A client may be silent for longer than its keep-alive.
     SilenceAllowed,
+    /// Answers do not wait for the disk.
+    AnswerBeforeCommit,
+    /// Nobody waits for the disk of another shard.
+    ReceiptNotAwaited,
+    /// A QoS 2 message goes out before its identifier is on disk.
+    PublishBeforeCommit,
 }
 
 #[cfg(test)]

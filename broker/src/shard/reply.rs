@@ -5,8 +5,9 @@ use hearth_protocol::{QoS, ReasonCode, Time};
 
 use super::Shard;
 use crate::delivery::Delivery;
-use crate::durable::{Hold, Lane, Release, Table};
-use crate::effect::{Awaited, Effect, EndReason, Forward};
+use crate::durable::{Hold, Lane, Release};
+use crate::effect::{Awaited, DropReason, Effect, EndReason, Forward};
+use crate::faults::{self, Fault};
 use crate::ids::{ConnectionId, SessionId, ShardId};
 
 impl Shard {
@@ -94,7 +95,8 @@ impl Shard {
             None if held == 0 => return self.hand_out(now, id, packet),
             None => self.holds.begin(Lane::Answers),
         };
-        if held == 0 && !self.holds.is_waiting(hold) {
+        let is_waiting = self.holds.is_waiting(hold) && !faults::has(Fault::AnswerBeforeCommit);
+        if held == 0 && !is_waiting {
             self.holds.cancel(hold);
             return self.hand_out(now, id, packet);
         }
@@ -124,9 +126,13 @@ impl Shard {
             Packet::PubAck(ack) => Some(Packet::PubAck(refused(ack))),
             Packet::PubRec(ack) => {
                 if let Some(session) = session {
+                    if !self.take_flow_back(session, ack.packet_id) {
+                        // That the message came may be on disk, and that it was refused could not be: after a crash
+                        // the next message under its identifier would be taken for this one.
+                        return None;
+                    }
                     // A refused message is over with its PUBREC (4.3.3).
                     self.sessions[session].flow_mut().inbound.release(ack.packet_id);
-                    self.keep_flow(session, Table::Received, ack.packet_id, false);
                 }
                 Some(Packet::PubRec(refused(ack)))
             }
@@ -235,7 +241,8 @@ impl Shard {
         let is_kept = delivery.kept.is_some();
         let Some(id) = self.connection_id(connection).filter(|_| is_kept) else { return false };
         let place = &mut self.connections[connection as usize];
-        if delivery.qos < QoS::ExactlyOnce && place.held_publishes == 0 {
+        let is_free = delivery.qos < QoS::ExactlyOnce || faults::has(Fault::PublishBeforeCommit);
+        if is_free && place.held_publishes == 0 {
             return false;
         }
         place.held_publishes += 1;
@@ -256,14 +263,23 @@ impl Shard {
         };
         connection.held_publishes = connection.held_publishes.saturating_sub(1);
         let delivery = self.sessions[session.index].flow_mut().outbound.message(packet_id).cloned();
-        if let Some(delivery) = delivery {
+        if delivery.as_ref().is_some_and(|delivery| delivery.message.is_expired(now)) {
+            // It was on its way to the disk for longer than it was to live [MQTT-3.3.2-5].
+            self.count_drop(DropReason::Expired);
+            self.forget(session.index, Some(packet_id));
+        } else if let Some(delivery) = delivery {
             self.write_delivery(now, id.index, session.index, &delivery, Some(packet_id), false);
+        }
+        if self.sessions[session.index].flow_mut().outbound.message(packet_id).is_none() {
+            // What was not sent after all has made room.
+            self.send_queue(now, session.index);
         }
     }
 
     /// What another shard has to say that it is taken care of, where something waits for that.
     pub(super) fn awaited(&mut self, to: ShardId) -> Option<Awaited> {
-        let hold = self.hold.filter(|_| self.shared.keeps(to))?;
+        let is_awaited = self.shared.keeps(to) && !faults::has(Fault::ReceiptNotAwaited);
+        let hold = self.hold.filter(|_| is_awaited)?;
         Some(Awaited { from: self.id, number: self.holds.add_receipt(hold, to) })
     }
 

@@ -36,7 +36,7 @@ impl Disk {
         committed
     }
 
-    fn apply(&mut self, change: Change) {
+    pub(super) fn apply(&mut self, change: Change) {
         match change {
             Change::Put(table, key, value) => drop(self.rows.insert((table, key), value)),
             Change::Delete(table, key) => drop(self.rows.remove(&(table, key))),
@@ -47,15 +47,20 @@ impl Disk {
     }
 
     pub(super) fn restore(&mut self, shared: &Arc<Shared>, shards: &mut [Shard], now: Time) {
-        let mut image = Image::default();
-        for ((table, key), value) in &self.rows {
-            image.insert(*table, key, Bytes::from(value.clone())).unwrap();
-        }
-        let (images, orphans) = image.restore(shared);
+        let (images, orphans) = self.image().restore(shared);
         orphans.into_iter().for_each(|change| self.apply(change));
         for (shard, image) in shards.iter_mut().zip(images) {
             shard.restore(now, image);
         }
+    }
+
+    /// All that is on it.
+    pub(super) fn image(&self) -> Image {
+        let mut image = Image::default();
+        for ((table, key), value) in &self.rows {
+            image.insert(*table, key, Bytes::from(value.clone())).unwrap();
+        }
+        image
     }
 
     /// How many rows of a table there are.

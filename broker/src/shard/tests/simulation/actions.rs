@@ -33,6 +33,7 @@ impl World {
         for _ in 0..self.random.below(8) {
             self.move_something();
         }
+        self.move_store();
     }
 
     fn move_something(&mut self) {

@@ -3,12 +3,13 @@
 use bytes::BytesMut;
 use hearth_protocol::connection::client::ClientEvent;
 use hearth_protocol::packet::Packet;
-use hearth_protocol::{QoS, TopicFilter};
+use hearth_protocol::{QoS, ReasonCode, TopicFilter};
 
 use super::clients::{Actor, WITNESS};
 use super::invariants::Invariant;
 use super::model::key_of;
 use super::network::Link;
+use super::store::Store;
 use super::world::World;
 
 impl World {
@@ -97,7 +98,8 @@ impl World {
                 }
                 ClientEvent::Published { token, reason } => {
                     let Some(key) = machine.sent.remove(&token) else { continue };
-                    if reason.is_failure() {
+                    let may_fail = self.store.as_ref().is_some_and(Store::may_fail);
+                    if reason.is_failure() && !(may_fail && reason == ReasonCode::QuotaExceeded) {
                         let detail = format!("client {client} was told of {key}: {reason}");
                         self.model.fail(Invariant::AcknowledgedIsDelivered, detail);
                     }

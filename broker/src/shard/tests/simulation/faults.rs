@@ -6,7 +6,7 @@ use super::*;
 const SEEDS_MAX: u64 = 100;
 
 /// Rules, and the promise that does not hold without them.
-const BROKEN: [(Fault, Invariant); 19] = [
+const BROKEN: [(Fault, Invariant); 22] = [
     (Fault::QueueForgotten, Invariant::AcknowledgedIsDelivered),
     (Fault::NeighboursNotTold, Invariant::AcknowledgedIsDelivered),
     (Fault::DuplicateRouted, Invariant::ExactlyOnce),
@@ -26,6 +26,9 @@ const BROKEN: [(Fault, Invariant); 19] = [
     (Fault::CleanStartIgnored, Invariant::SessionsEndInTime),
     (Fault::NoLocalIgnored, Invariant::DeliveredAsSubscribed),
     (Fault::SilenceAllowed, Invariant::ConnectionsEndForAReason),
+    (Fault::AnswerBeforeCommit, Invariant::AcknowledgedIsDelivered),
+    (Fault::ReceiptNotAwaited, Invariant::AcknowledgedIsDelivered),
+    (Fault::PublishBeforeCommit, Invariant::ExactlyOnce),
 ];
 
 #[test]

@@ -21,6 +21,7 @@ mod network;
 mod profile;
 mod raw;
 mod rest;
+mod store;
 mod traffic;
 mod world;
 

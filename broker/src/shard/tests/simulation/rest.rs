@@ -58,7 +58,9 @@ impl World {
             self.end_session_of(client);
         }
         self.wait(700);
+        self.come_to_rest(false);
         self.check_nothing_is_left();
+        self.check_rows();
     }
 
     /// The network is whole, everybody who is to be is connected and answers, until nothing moves.
@@ -98,6 +100,7 @@ impl World {
                     has_moved = true;
                 }
             }
+            has_moved |= self.settle_store();
             self.alive.retain(|link| self.links[*link].is_alive());
             if !has_moved || self.model.failure().is_some() {
                 return;

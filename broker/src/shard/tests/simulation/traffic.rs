@@ -25,8 +25,9 @@ impl World {
                 0 => std::mem::take(&mut self.links[link].inbox),
                 _ => self.links[link].inbox.split_to(len),
             };
+            let now = self.time();
             let Link { shard, id, .. } = self.links[link];
-            self.shards[shard].handle_input(self.now, id, &mut piece);
+            self.shards[shard].handle_input(now, id, &mut piece);
             self.collect(shard);
             self.model.end_call();
             if is_partial {
@@ -144,7 +145,8 @@ impl World {
             }
             has_moved = true;
             if is_empty {
-                self.shards[shard].handle_flushed(self.now, id);
+                let now = self.time();
+                self.shards[shard].handle_flushed(now, id);
                 self.collect(shard);
                 self.model.end_call();
             }

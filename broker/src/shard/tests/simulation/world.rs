@@ -13,9 +13,11 @@ use super::clients::{Actor, CLIENTS, SimClient};
 use super::invariants::Invariant;
 use super::model::{Model, Terms, key};
 use super::network::Link;
+use super::store::Store;
 use crate::shard::Shard;
 use crate::{ConnectionId, Effect, Forward, Limits, Peer, ShardCount, ShardId, Shared, Stats, Transport};
 
+/// Shards that a broker begins with.
 pub(super) const SHARDS: usize = 3;
 
 /// Everything there is.
@@ -29,12 +31,17 @@ pub(super) struct World {
     pub(super) links: Vec<Link>,
     /// Those on which something may still happen.
     pub(super) alive: Vec<usize>,
-    link_by_id: HashMap<(usize, ConnectionId), usize>,
+    pub(super) link_by_id: HashMap<(usize, ConnectionId), usize>,
     pub(super) clients: Vec<SimClient>,
     pub(super) model: Model,
     pub(super) keys: u32,
     /// What happened, if anybody wants to know.
     log: Option<String>,
+    /// When the process began that runs now.
+    pub(super) begun: Time,
+    pub(super) hash_key: [u64; 2],
+    /// What outlives the process, in the seeds that have it.
+    pub(super) store: Option<Store>,
 }
 
 impl World {
@@ -52,8 +59,14 @@ impl World {
             session_expiry_max: limits.session_expiry_max_seconds,
             inflight_max: limits.inflight_max,
         };
+        let hash_key = [seed, random.bits()];
+        let store = Store::of_seed(seed);
         let count = ShardCount::new(NonZeroU16::new(SHARDS as u16).unwrap());
-        let shared = Arc::new(Shared::new(count, limits, [seed, random.bits()]));
+        let mut shared = Shared::new(count, limits, hash_key);
+        if store.is_some() {
+            shared = shared.with_store(0);
+        }
+        let shared = Arc::new(shared);
         let shards = (0..SHARDS as u16).map(|id| Shard::new(Arc::clone(&shared), ShardId::new(id))).collect();
         let clients: Vec<_> =
             (0..=CLIENTS).map(|number| SimClient::new(&mut random, number, expires)).collect();
@@ -73,7 +86,15 @@ impl World {
             model: Model::new(now, terms, homes, honest),
             keys: 0,
             log: is_logged.then(String::new),
+            begun: Time::ZERO,
+            hash_key,
+            store,
         }
+    }
+
+    /// The clock of the process that runs now.
+    pub(super) const fn time(&self) -> Time {
+        Time::from_millis(self.now.as_millis() - self.begun.as_millis())
     }
 
     /// A name that no other message has.
@@ -109,7 +130,8 @@ impl World {
             transport: Transport::Tcp,
             assigned_client_id: Text::EMPTY,
         };
-        let id = self.shards[shard].handle_open(self.now, peer);
+        let now = self.time();
+        let id = self.shards[shard].handle_open(now, peer);
         let link = self.links.len();
         self.links.push(Link::new(client, shard, id, capacity));
         self.link_by_id.insert((shard, id), link);
@@ -124,10 +146,11 @@ impl World {
     pub(super) fn wait(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.now = self.now.saturating_add(Duration::from_secs(1));
-            for shard in 0..SHARDS {
+            let now = self.time();
+            for shard in 0..self.shards.len() {
                 self.model.on_time(self.now, shard);
-                if self.shards[shard].poll_timeout().is_some_and(|due| due <= self.now) {
-                    self.shards[shard].handle_timeout(self.now);
+                if self.shards[shard].poll_timeout().is_some_and(|due| due <= now) {
+                    self.shards[shard].handle_timeout(now);
                     self.collect(shard);
                 }
                 self.model.end_call();
@@ -151,20 +174,22 @@ impl World {
         let Link { shard, id, .. } = self.links[link];
         self.model.on_transport_end(link);
         self.links[link].close_server();
-        self.shards[shard].handle_closed(self.now, id);
+        let now = self.time();
+        self.shards[shard].handle_closed(now, id);
         self.collect(shard);
         self.model.end_call();
     }
 
     /// A message arrives from another shard.
     pub(super) fn forward(&mut self, ring: usize) {
-        let to = ring % SHARDS;
+        let to = ring % self.shards.len();
         let Some((forward, number)) = self.rings[ring].pop_front() else { return };
         if let Some(number) = number {
             self.model.on_arrived(number, to);
         }
         self.note(|| format!("shard {to} gets {}", key_of_forward(&forward)));
-        self.shards[to].handle_forward(self.now, forward);
+        let now = self.time();
+        self.shards[to].handle_forward(now, forward);
         self.collect(to);
         self.model.end_call();
     }
@@ -198,9 +223,10 @@ impl World {
             | Forward::Returned(_)
             | Forward::Receipt { .. }
             | Forward::Done { .. }
-            | Forward::Unkept { .. } => None,
+            | Forward::Unkept { .. }
+            | Forward::Unneeded(_) => None,
         };
-        self.rings[from * SHARDS + to].push_back((forward, number));
+        self.rings[from * self.shards.len() + to].push_back((forward, number));
     }
 
     /// The broker ends a connection.

@@ -51,7 +51,7 @@ impl Model {
         let key = (client, key.to_owned());
         let count = |counts: &std::collections::BTreeMap<_, usize>| counts.get(&key).copied().unwrap_or(0);
         let (sent, taken) = (count(&self.sent_once), count(&self.taken_once));
-        if times > sent || times < taken {
+        if times > sent || times < taken.min(sent) {
             let detail = format!(
                 "client {client} got {} {times} times, was sent it {sent} times and took it {taken} times",
                 key.1

@@ -6,6 +6,7 @@ use hearth_protocol::packet::{Connect, Disconnect, Packet, Publish};
 use hearth_protocol::{QoS, ReasonCode, Time, Version};
 
 use super::Model;
+use super::durable::Open;
 use super::session::Session;
 use crate::shard::tests::simulation::network::Aliases;
 
@@ -24,6 +25,8 @@ pub(super) struct Connection {
     pub(super) is_over: bool,
     inbound: Aliases,
     pub(super) outbound: Aliases,
+    /// What it has not been answered.
+    pub(super) open: Open,
 }
 
 /// How long a transport may be up without CONNECT.
@@ -45,6 +48,7 @@ impl Model {
             is_over: false,
             inbound: Aliases::default(),
             outbound: Aliases::default(),
+            open: Open::default(),
         });
     }
 
@@ -79,8 +83,14 @@ impl Model {
                 }
             }
             Packet::PubComp(ack) => self.on_pubcomp(client, ack.packet_id.get()),
-            Packet::Subscribe(subscribe) => self.on_subscribe(client, subscribe),
-            Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(client, unsubscribe),
+            Packet::Subscribe(subscribe) => {
+                connection.open.subscribe(subscribe);
+                self.on_subscribe(client, subscribe);
+            }
+            Packet::Unsubscribe(unsubscribe) => {
+                connection.open.unsubscribe(unsubscribe);
+                self.on_unsubscribe(client, unsubscribe);
+            }
             Packet::PingReq => {}
             Packet::Disconnect(disconnect) => self.on_disconnect(link, disconnect),
             Packet::Connect(_)
@@ -138,14 +148,18 @@ impl Model {
         if let (QoS::ExactlyOnce, Some(packet_id)) = (publish.qos, publish.packet_id)
             && let Some(session) = self.sessions.get_mut(&client)
         {
-            if !session.held.insert(packet_id.get()) {
+            if let Some(number) = session.held.get(&packet_id.get()) {
+                connection.open.publish(&publish, *number);
                 return;
             }
+            session.held.insert(packet_id.get(), self.messages.len());
+            session.promised.completed.remove(&packet_id.get());
             let is_bounded = connection.version.is_v5();
             if is_bounded && session.held.len() > usize::from(self.terms.inflight_max) {
                 return self.on_violation(link);
             }
         }
+        connection.open.publish(&publish, self.messages.len());
         self.take(client, session, &publish);
     }
 

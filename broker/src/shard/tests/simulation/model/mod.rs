@@ -5,6 +5,7 @@
 mod acknowledge;
 mod check;
 mod connection;
+mod durable;
 mod retained;
 mod sent;
 mod session;
@@ -19,8 +20,9 @@ use hearth_protocol::{QoS, Time, TopicName};
 
 use super::invariants::{Failure, Invariant};
 use connection::Connection;
+use durable::Durable;
 use retained::Value;
-use session::{Entry, Session};
+use session::{Entry, Origin, Session};
 use shares::{Group, Share};
 
 /// Payloads above this are larger than a client with a maximum packet size takes.
@@ -46,6 +48,12 @@ struct Message {
     retain: bool,
     expires_at: Option<Time>,
     is_large: bool,
+    /// Its publisher was told that it was taken.
+    is_acknowledged: bool,
+    /// The broker ended before it was on disk that it came.
+    is_undone: bool,
+    /// The broker ended before its publisher was told that it was taken: nobody can count on it.
+    is_unsure: bool,
 }
 
 /// A broker as it should be.
@@ -79,6 +87,7 @@ pub(super) struct Model {
     /// How often each QoS 2 message was sent to a client for the first time, and how often the client took it.
     sent_once: BTreeMap<(usize, String), usize>,
     taken_once: BTreeMap<(usize, String), usize>,
+    store: Durable,
     failure: Option<Failure>,
 }
 
@@ -106,6 +115,7 @@ impl Model {
             shares: Vec::new(),
             sent_once: BTreeMap::new(),
             taken_once: BTreeMap::new(),
+            store: Durable::default(),
             failure: None,
         }
     }
@@ -131,7 +141,7 @@ impl Model {
         let is_second = publish.qos == QoS::ExactlyOnce
             && !publish.payload.is_empty()
             && self.honest[client]
-            && known.iter().any(|at| self.messages[*at].session == session);
+            && known.iter().any(|at| self.messages[*at].session == session && !self.messages[*at].is_undone);
         if is_second {
             self.fail(Invariant::ExactlyOnce, format!("client {client} sent {key} anew in one session"));
         }
@@ -146,6 +156,9 @@ impl Model {
             expires_at: expiry
                 .map(|seconds| self.now.saturating_add(Duration::from_secs(u64::from(seconds)))),
             is_large: publish.payload.len() > LARGE,
+            is_acknowledged: false,
+            is_undone: false,
+            is_unsure: false,
         };
         let number = self.messages.len();
         self.messages.push(message);
@@ -174,7 +187,7 @@ impl Model {
             let Some(session) = self.sessions.get_mut(&client) else { continue };
             let is_connected = session.link.is_some() || ended.contains(&session.link_last);
             if qos > QoS::AtMostOnce || is_connected {
-                session.waiting.push(Entry { message: number, qos, retain, ids });
+                session.waiting.push(Entry { message: number, qos, retain, ids, origin: Origin::Live });
             }
         }
     }
@@ -258,7 +271,10 @@ impl Model {
 
     /// Whether the broker may leave out a message for a session.
     fn is_excused(&self, session: &Session, number: usize) -> bool {
-        self.is_expired(number) || (session.packet_max.is_some() && self.messages[number].is_large)
+        let is_unsure = self.messages[number].is_unsure && !self.messages[number].is_acknowledged;
+        is_unsure
+            || self.is_expired(number)
+            || (session.packet_max.is_some() && self.messages[number].is_large)
     }
 
     /// Whether two messages come one after the other for every subscriber that gets both with one QoS.

@@ -12,13 +12,13 @@ use super::{Model, key_of};
 #[derive(Debug)]
 pub(super) struct Value {
     /// Messages that were taken before.
-    since: usize,
+    pub(super) since: usize,
     /// Number of the message; `None` since it was removed.
-    message: Option<usize>,
+    pub(super) message: Option<usize>,
 }
 
 /// The retained messages that a SUBSCRIBE asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Replay {
     pub(super) filter: TopicFilter,
     pub(super) qos: QoS,
@@ -27,6 +27,8 @@ pub(super) struct Replay {
     since: usize,
     begun: Time,
     sent: BTreeSet<TopicName>,
+    /// The broker has ended since: what was on its way may come.
+    pub(super) is_over: bool,
 }
 
 impl Model {
@@ -39,10 +41,28 @@ impl Model {
 
     pub(super) fn begin_replay(&mut self, client: usize, asked: &Subscription, id: Option<u32>) {
         let (since, begun) = (self.messages.len(), self.now);
+        self.end_replay(client, &asked.filter);
         let Some(session) = self.sessions.get_mut(&client) else { return };
-        session.replays.retain(|replay| replay.filter != asked.filter);
         let filter = asked.filter.clone();
-        session.replays.push(Replay { filter, qos: asked.qos, id, since, begun, sent: BTreeSet::new() });
+        session.replays.push(Replay {
+            filter,
+            qos: asked.qos,
+            id,
+            since,
+            begun,
+            sent: BTreeSet::new(),
+            is_over: false,
+        });
+    }
+
+    /// What was on its way to the disk may come all the same.
+    pub(super) fn end_replay(&mut self, client: usize, filter: &TopicFilter) {
+        let has_store = self.has_store();
+        let Some(session) = self.sessions.get_mut(&client) else { return };
+        for replay in session.replays.iter_mut().filter(|replay| replay.filter == *filter) {
+            replay.is_over = true;
+        }
+        session.replays.retain(|replay| has_store || !replay.is_over);
     }
 
     /// What the topic has had since then, the oldest first.
@@ -67,7 +87,7 @@ impl Model {
         ids: &[u32],
     ) -> Option<usize> {
         let (key, topic) = (key_of(publish), &publish.topic);
-        let mut best: Option<((bool, bool), usize, &mut Replay)> = None;
+        let mut best: Option<((bool, bool, bool), usize, &mut Replay)> = None;
         for replay in &mut session.replays {
             let is_open = replay.filter.matches(topic) && !replay.sent.contains(topic);
             if !is_open || Vec::from_iter(replay.id) != ids {
@@ -82,7 +102,7 @@ impl Model {
             let found = values.iter().filter_map(|value| value.message).find(is_it);
             if let Some(number) = found {
                 let is_first = values.first().is_some_and(|value| value.message == Some(number));
-                let rank = (was_there, is_first);
+                let rank = (!replay.is_over, was_there, is_first);
                 if best.as_ref().is_none_or(|(other, ..)| rank > *other) {
                     best = Some((rank, number, replay));
                 }
@@ -95,7 +115,7 @@ impl Model {
 
     /// A retained message that a session should have been sent.
     pub(super) fn missing_replay(&self, session: &Session) -> Option<String> {
-        for replay in &session.replays {
+        for replay in session.replays.iter().filter(|replay| !replay.is_over) {
             let topics = self.retained.keys().filter(|topic| replay.filter.matches(topic));
             for topic in topics.filter(|topic| !replay.sent.contains(*topic)) {
                 let values = self.values_since(topic, replay.since);

@@ -16,6 +16,10 @@ impl Model {
             Packet::ConnAck(connack) => {
                 let is_told = connection.version > Version::V31;
                 let expected = connection.session_present;
+                if !connack.reason.is_failure() {
+                    self.promise_session(client, connection.session);
+                }
+                let connection = &self.connections[link];
                 if connack.reason.is_failure() {
                     if connection.session.is_some() {
                         let detail = format!("client {client} was refused: {}", connack.reason);
@@ -26,10 +30,12 @@ impl Model {
                     self.fail(Invariant::SessionsEndInTime, detail);
                 }
             }
-            Packet::PubAck(ack) | Packet::PubRec(ack) if ack.reason.is_failure() => {
-                let detail = format!("a message of client {client} was not taken: {}", ack.reason);
-                self.fail(Invariant::AcknowledgedIsDelivered, detail);
-            }
+            Packet::PubAck(ack) => self.on_answered(link, QoS::AtLeastOnce, ack),
+            Packet::PubRec(ack) => self.on_answered(link, QoS::ExactlyOnce, ack),
+            Packet::PubRel(ack) => self.promise_release(client, connection.session, ack),
+            Packet::PubComp(ack) => self.promise_completion(client, connection.session, ack),
+            Packet::SubAck(suback) => self.promise_filters(link, suback.packet_id, true),
+            Packet::UnsubAck(unsuback) => self.promise_filters(link, unsuback.packet_id, false),
             Packet::Publish(publish) => {
                 // What a connection was sent before its session ended in the same call matters to nobody.
                 let number = connection.session;
@@ -40,14 +46,7 @@ impl Model {
                 self.on_message(link, &mut session, publish.clone(), len);
                 self.sessions.insert(client, session);
             }
-            Packet::PubAck(_)
-            | Packet::PubRec(_)
-            | Packet::PubRel(_)
-            | Packet::PubComp(_)
-            | Packet::SubAck(_)
-            | Packet::UnsubAck(_)
-            | Packet::PingResp
-            | Packet::Disconnect(_) => {}
+            Packet::PingResp | Packet::Disconnect(_) => {}
             Packet::Connect(_)
             | Packet::Subscribe(_)
             | Packet::Unsubscribe(_)
@@ -68,12 +67,13 @@ impl Model {
             let detail = format!("client {client} was sent {len} bytes in one packet");
             return self.fail(Invariant::DeliveredAsSubscribed, detail);
         }
-        if publish.dup {
+        if publish.dup && !self.is_first_again(link, session, &publish) {
             return self.on_message_again(link, session, &publish);
         }
         let key = key_of(&publish);
         let Some((message, origin)) = self.find(client, session, &key, &publish) else { return };
         self.check_message(client, message, &publish, link);
+        let ids = ids_of(&publish);
         session.seen.insert(key.clone());
         let Some(packet_id) = publish.packet_id else { return };
         if publish.qos == QoS::ExactlyOnce {
@@ -86,7 +86,10 @@ impl Model {
             link,
             place: session.flights_begun,
             is_released: false,
+            is_told: false,
             origin,
+            retain: publish.retain,
+            ids,
         };
         let old = session.flights.insert(packet_id.get(), flight);
         if let Some(old) = old.filter(|old| !self.is_given_up(old.origin)) {
@@ -105,9 +108,10 @@ impl Model {
         key: &str,
         publish: &Publish,
     ) -> Option<(usize, Origin)> {
-        let properties = publish.properties.as_ref();
-        let mut ids = properties.map_or_else(Vec::new, |properties| properties.subscription_ids.clone());
-        ids.sort_unstable();
+        let ids = ids_of(publish);
+        if let Some(found) = self.find_returned(session, key, publish) {
+            return Some(found);
+        }
         if publish.retain && !session.as_published {
             let found = self.take_replayed(session, publish, &ids);
             if found.is_none() {
@@ -123,7 +127,10 @@ impl Model {
                 let detail = format!("client {client}: {key} came with {ids:?}, not {:?}", entry.ids);
                 self.fail(Invariant::DeliveredAsSubscribed, detail);
             }
-            self.check_order(client, session, entry.message, publish.qos, place);
+            // What had an identifier when it expired may come after the broker has ended, and late.
+            if !(publish.dup && self.is_expired(entry.message)) {
+                self.check_order(client, session, entry.message, publish.qos, place);
+            }
             return Some((entry.message, Origin::Live));
         }
         if let Some(entry) = session.waiting.iter().find(|entry| self.messages[entry.message].key == key) {
@@ -223,6 +230,10 @@ impl Model {
                 format!("client {client}: {key} came on {} instead of {}", publish.topic, message.topic);
             return self.fail(Invariant::DeliveredAsSubscribed, detail);
         }
+        if publish.dup {
+            // It was under way before it expired.
+            return;
+        }
         // A message that was taken twice may be either: a client before version 5 does not show which one it got.
         let known = &self.by_key[key];
         if known.iter().all(|number| self.is_expired(*number)) {
@@ -277,6 +288,7 @@ impl Model {
                 && origin == Origin::Live
                 && other.qos == publish.qos
                 && self.are_in_order(other.message, message)
+                && self.messages[other.message].key != key
         });
         if let Some(first) = first {
             let first = &self.messages[first.message].key;
@@ -294,4 +306,11 @@ impl Model {
         }
         self.check_window(link, session);
     }
+}
+
+fn ids_of(publish: &Publish) -> Vec<u32> {
+    let properties = publish.properties.as_ref();
+    let mut ids = properties.map_or_else(Vec::new, |properties| properties.subscription_ids.clone());
+    ids.sort_unstable();
+    ids
 }

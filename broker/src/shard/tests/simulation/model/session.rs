@@ -7,10 +7,11 @@ use hearth_protocol::packet::{Publish, PublishProperties, Will};
 use hearth_protocol::{QoS, Time, TopicFilter};
 
 use super::Model;
+use super::durable::Promised;
 use super::retained::Replay;
 
 /// What the broker holds for a client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Session {
     /// Each session has its own, so that one can be told from the next of the same client.
     pub(super) number: u64,
@@ -23,8 +24,10 @@ pub(super) struct Session {
     pub(super) will_due: Option<Time>,
     pub(super) packet_max: Option<usize>,
     pub(super) subscriptions: BTreeMap<String, Subscription>,
+    /// Its shared subscriptions.
+    pub(super) groups: BTreeSet<String>,
     /// QoS 2 messages of the client whose PUBREL did not come.
-    pub(super) held: BTreeSet<u16>,
+    pub(super) held: BTreeMap<u16, usize>,
     /// Messages for the client that were not sent yet, in order.
     pub(super) waiting: Vec<Entry>,
     pub(super) flights: BTreeMap<u16, Flight>,
@@ -36,9 +39,13 @@ pub(super) struct Session {
     pub(super) seen: BTreeSet<String>,
     /// QoS 0 messages that were left out.
     pub(super) lost: BTreeSet<String>,
+    /// Messages that are lost with a broker that had not acknowledged them.
+    pub(super) missing: BTreeSet<usize>,
+    /// What the client was told of it.
+    pub(super) promised: Promised,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Subscription {
     pub(super) filter: TopicFilter,
     pub(super) qos: QoS,
@@ -48,16 +55,18 @@ pub(super) struct Subscription {
 }
 
 /// A message that a session has to get.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) message: usize,
     pub(super) qos: QoS,
     pub(super) retain: bool,
     pub(super) ids: Vec<u32>,
+    /// Another one than [`Origin::Live`] where it was sent before the broker ended.
+    pub(super) origin: Origin,
 }
 
 /// A message that was sent and is not acknowledged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Flight {
     pub(super) message: usize,
     pub(super) qos: QoS,
@@ -66,7 +75,11 @@ pub(super) struct Flight {
     /// Its place in the order of first sending.
     pub(super) place: u64,
     pub(super) is_released: bool,
+    /// PUBREL was sent.
+    pub(super) is_told: bool,
     pub(super) origin: Origin,
+    pub(super) retain: bool,
+    pub(super) ids: Vec<u32>,
 }
 
 /// Why a message was sent.
@@ -76,6 +89,13 @@ pub(super) enum Origin {
     Replay,
     /// Number of the share.
     Share(usize),
+}
+
+impl Flight {
+    /// Whether it is this that was sent.
+    pub(super) fn is_of(&self, entry: &Entry) -> bool {
+        self.message == entry.message && self.qos == entry.qos && self.origin == entry.origin
+    }
 }
 
 impl Session {
@@ -90,7 +110,8 @@ impl Session {
             will_due: None,
             packet_max: None,
             subscriptions: BTreeMap::new(),
-            held: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            held: BTreeMap::new(),
             waiting: Vec::new(),
             flights: BTreeMap::new(),
             flights_begun: 0,
@@ -98,6 +119,8 @@ impl Session {
             as_published: false,
             seen: BTreeSet::new(),
             lost: BTreeSet::new(),
+            missing: BTreeSet::new(),
+            promised: Promised::default(),
         }
     }
 }

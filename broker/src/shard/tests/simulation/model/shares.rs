@@ -22,16 +22,16 @@ pub(super) struct Group {
 /// One message for one group.
 #[derive(Debug)]
 pub(super) struct Share {
-    message: usize,
-    group: String,
-    qos: QoS,
-    state: State,
+    pub(super) message: usize,
+    pub(super) group: String,
+    pub(super) qos: QoS,
+    pub(super) state: State,
     /// Whether somebody must get it: not when all members left before that.
-    is_owed: bool,
+    pub(super) is_owed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Nobody was sent it, or he who was can never acknowledge it.
     Waiting,
     /// This session was sent it.
@@ -54,7 +54,8 @@ pub(super) enum Found {
 
 impl Model {
     pub(super) fn join(&mut self, client: usize, asked: &Subscription) {
-        let Some(session) = self.sessions.get(&client) else { return };
+        let Some(session) = self.sessions.get_mut(&client) else { return };
+        session.groups.insert(asked.filter.as_str().to_owned());
         let group = self.groups.entry(asked.filter.as_str().to_owned()).or_insert_with(|| Group {
             filter: asked.filter.clone(),
             qos: asked.qos,
@@ -66,6 +67,9 @@ impl Model {
     }
 
     pub(super) fn leave(&mut self, client: usize, filter: &str) {
+        if let Some(session) = self.sessions.get_mut(&client) {
+            session.groups.remove(filter);
+        }
         let Some(group) = self.groups.get_mut(filter) else { return };
         if group.members.remove(&client) && group.members.is_empty() {
             for share in self.shares.iter_mut().filter(|share| share.group == filter) {
@@ -84,6 +88,12 @@ impl Model {
                 let is_free = flight.qos == QoS::AtLeastOnce && share.is_with(session.number);
                 share.state = if is_free { State::Waiting } else { State::Done };
             }
+        }
+        let has_store = self.has_store();
+        for share in self.shares.iter_mut().filter(|share| session.groups.contains(&share.group)) {
+            // One that had its identifier and waited for the disk counts as sent.
+            let may_be_its = has_store && share.qos == QoS::ExactlyOnce && share.state == State::Waiting;
+            share.is_owed &= !may_be_its;
         }
         for filter in self.groups.keys().cloned().collect::<Vec<_>>() {
             self.leave(client, &filter);

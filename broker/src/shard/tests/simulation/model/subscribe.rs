@@ -40,7 +40,7 @@ impl Model {
                 self.leave(client, filter.as_str());
             } else if let Some(session) = self.sessions.get_mut(&client) {
                 session.subscriptions.remove(filter.as_str());
-                session.replays.retain(|replay| replay.filter != *filter);
+                self.end_replay(client, filter);
             }
         }
     }

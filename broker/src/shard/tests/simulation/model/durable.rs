@@ -1,0 +1,430 @@
+//! What has to be there after the broker has ended: what was on disk, and whatever somebody was promised.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use hearth_protocol::packet::{PacketId, Publish, PublishAck, Subscribe, Unsubscribe};
+use hearth_protocol::{QoS, Time};
+
+use super::session::{Entry, Origin, Session};
+use super::shares::State;
+use super::{Invariant, Model, key_of};
+
+/// What is on disk, and what is being written.
+#[derive(Debug, Default)]
+pub(super) struct Durable {
+    collected: BTreeMap<usize, Snapshot>,
+    written: BTreeMap<usize, Snapshot>,
+    /// Messages that were taken when the retained store was looked at.
+    retained_collected: usize,
+    retained_written: usize,
+    is_failing: bool,
+    may_fail: bool,
+    is_on: bool,
+}
+
+/// A shard at the moment when its changes were collected.
+#[derive(Debug)]
+struct Snapshot {
+    /// Messages that were taken before.
+    messages: usize,
+    sessions: BTreeMap<usize, Session>,
+}
+
+/// What the client of a session was told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Promised {
+    /// That there is the session.
+    session: bool,
+    /// That it subscribes to these, and no more to those.
+    filters: BTreeSet<String>,
+    gone: BTreeSet<String>,
+    /// That its QoS 2 messages under these identifiers are through.
+    pub(super) completed: BTreeSet<u16>,
+}
+
+/// What a connection has asked for and was not answered, by packet identifier and kind, in order.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    publishes: BTreeMap<(QoS, PacketId), VecDeque<usize>>,
+    filters: BTreeMap<(bool, PacketId), VecDeque<Vec<String>>>,
+}
+
+impl Open {
+    pub(super) fn publish(&mut self, publish: &Publish, number: usize) {
+        if let Some(packet_id) = publish.packet_id {
+            self.publishes.entry((publish.qos, packet_id)).or_default().push_back(number);
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, subscribe: &Subscribe) {
+        let filters = subscribe.subscriptions.iter().map(|asked| asked.filter.as_str().to_owned());
+        self.filters.entry((true, subscribe.packet_id)).or_default().push_back(filters.collect());
+    }
+
+    pub(super) fn unsubscribe(&mut self, unsubscribe: &Unsubscribe) {
+        let filters = unsubscribe.filters.iter().map(|filter| filter.as_str().to_owned());
+        self.filters.entry((false, unsubscribe.packet_id)).or_default().push_back(filters.collect());
+    }
+}
+
+impl Model {
+    /// The changes of a shard were collected for the disk.
+    pub(in super::super) fn on_collected(&mut self, shard: usize) {
+        let is_here = |client: &usize| self.shards[*client] == shard;
+        let sessions = self.sessions.iter().filter(|(client, session)| is_here(client) && session.expiry > 0);
+        let sessions = sessions.map(|(client, session)| (*client, session.to_save())).collect();
+        let snapshot = Snapshot { messages: self.messages.len(), sessions };
+        self.store.collected.insert(shard, snapshot);
+    }
+
+    pub(in super::super) fn on_retained_collected(&mut self) {
+        self.store.retained_collected = self.messages.len();
+        self.store.is_on = true;
+    }
+
+    /// What was collected is on disk.
+    pub(in super::super) fn on_written(&mut self) {
+        let collected = std::mem::take(&mut self.store.collected);
+        self.store.written.extend(collected);
+        self.store.retained_written = self.store.retained_written.max(self.store.retained_collected);
+    }
+
+    pub(super) const fn has_store(&self) -> bool {
+        self.store.is_on
+    }
+
+    pub(in super::super) fn on_store_failing(&mut self, is_failing: bool) {
+        self.store.is_failing = is_failing;
+        self.store.may_fail = true;
+    }
+
+    /// A client was told that its message was taken, or that it was not.
+    pub(super) fn on_answered(&mut self, link: usize, qos: QoS, ack: &PublishAck) {
+        let connection = &mut self.connections[link];
+        let client = connection.client;
+        let open = connection.open.publishes.get_mut(&(qos, ack.packet_id));
+        let number = open.and_then(VecDeque::pop_front);
+        let Some(number) = number else { return };
+        if ack.reason.is_failure() {
+            // Its publisher may not hear of that, and try again.
+            self.messages[number].is_undone = true;
+            if !self.store.may_fail {
+                let detail = format!("a message of client {client} was not taken: {}", ack.reason);
+                return self.fail(Invariant::AcknowledgedIsDelivered, detail);
+            }
+            if let Some(session) = self.sessions.get_mut(&client).filter(|_| qos == QoS::ExactlyOnce) {
+                session.held.remove(&ack.packet_id.get());
+            }
+            return;
+        }
+        self.messages[number].is_acknowledged = true;
+        let lost = self.sessions.iter().find(|(_, session)| session.missing.contains(&number));
+        if let Some((other, _)) = lost {
+            let key = &self.messages[number].key;
+            let detail =
+                format!("client {client} was told that {key} was taken, which is lost for client {other}");
+            self.fail(Invariant::AcknowledgedIsDelivered, detail);
+        }
+    }
+
+    fn promised(&mut self, client: usize, session: Option<u64>) -> Option<&mut Session> {
+        let is_it = |other: &&mut Session| Some(other.number) == session;
+        if self.store.is_failing { None } else { self.sessions.get_mut(&client).filter(is_it) }
+    }
+
+    pub(super) fn promise_session(&mut self, client: usize, session: Option<u64>) {
+        if let Some(session) = self.promised(client, session) {
+            session.promised.session = true;
+        }
+    }
+
+    pub(super) fn promise_release(&mut self, client: usize, session: Option<u64>, ack: &PublishAck) {
+        let session = self.promised(client, session);
+        if let Some(flight) = session.and_then(|session| session.flights.get_mut(&ack.packet_id.get())) {
+            flight.is_told = flight.is_released;
+        }
+    }
+
+    pub(super) fn promise_completion(&mut self, client: usize, session: Option<u64>, ack: &PublishAck) {
+        if let Some(session) = self.promised(client, session) {
+            session.promised.completed.insert(ack.packet_id.get());
+        }
+    }
+
+    pub(super) fn promise_filters(&mut self, link: usize, packet_id: PacketId, stands: bool) {
+        let connection = &mut self.connections[link];
+        let (client, session) = (connection.client, connection.session);
+        let open = connection.open.filters.get_mut(&(stands, packet_id));
+        let Some(filters) = open.and_then(VecDeque::pop_front) else { return };
+        let Some(session) = self.promised(client, session) else { return };
+        let promised = &mut session.promised;
+        for filter in filters {
+            promised.filters.remove(&filter);
+            promised.gone.remove(&filter);
+            if stands {
+                promised.filters.insert(filter)
+            } else {
+                promised.gone.insert(filter)
+            };
+        }
+    }
+
+    /// Whether a PUBLISH with DUP may be the first: another connection, which ended, was to get it, or it was under way when
+    /// the broker ended.
+    pub(super) fn is_first_again(&self, link: usize, session: &Session, publish: &Publish) -> bool {
+        let key = key_of(publish);
+        let packet_id = publish.packet_id.map_or(0, PacketId::get);
+        let is_known = session.flights.get(&packet_id).is_some_and(|flight| {
+            !flight.is_released
+                && flight.link != link
+                && flight.qos == publish.qos
+                && self.messages[flight.message].key == key
+        });
+        !is_known && self.store.is_on
+    }
+
+    /// A message that was sent before the broker ended, and comes once more.
+    pub(super) fn find_returned(
+        &self,
+        session: &mut Session,
+        key: &str,
+        publish: &Publish,
+    ) -> Option<(usize, Origin)> {
+        let place = session.waiting.iter().position(|entry| {
+            entry.origin != Origin::Live
+                && self.messages[entry.message].key == key
+                && entry.qos == publish.qos
+                && entry.retain == publish.retain
+        })?;
+        let entry = session.waiting.remove(place);
+        Some((entry.message, entry.origin))
+    }
+
+    /// The broker has ended, and another one has begun at `now`, with the clients on other shards.
+    pub(in super::super) fn on_crash(&mut self, now: Time, shards: Vec<usize>) {
+        self.now = now;
+        for link in std::mem::take(&mut self.open) {
+            self.connections[link].is_over = true;
+        }
+        self.closing.clear();
+        self.closed.clear();
+        self.ended.clear();
+        self.told.clear();
+        self.arrive_where_promised();
+        let written = std::mem::take(&mut self.store.written);
+        for (number, message) in self.messages.iter_mut().enumerate() {
+            let home = written.get(&self.shards[message.publisher]);
+            let is_known = home.is_some_and(|home| number < home.messages);
+            message.is_unsure |= !message.is_acknowledged;
+            message.is_undone |= !is_known && !message.is_acknowledged;
+        }
+        let mut saved: BTreeMap<usize, Session> =
+            written.into_values().flat_map(|snapshot| snapshot.sessions).collect();
+        let live = std::mem::take(&mut self.sessions);
+        let kept: BTreeSet<usize> = live
+            .iter()
+            .filter(|(_, session)| session.expiry > 0 && session.promised.session)
+            .map(|(client, _)| *client)
+            .collect();
+        for (client, live) in live {
+            let is_saved = saved.get(&client).is_some_and(|saved| saved.number == live.number);
+            if is_saved {
+                if let Some(saved) = saved.get_mut(&client) {
+                    self.keep_promises(saved, live, self.shards[client]);
+                }
+            } else if live.expiry > 0 && live.promised.session {
+                saved.insert(client, live);
+            }
+        }
+        // That its connections are gone is not on disk before the next commit.
+        let written = saved.iter().map(|(client, session)| (*client, session.to_save())).collect();
+        saved.values_mut().for_each(|session| session.begin_again(now));
+        self.sessions = saved;
+        self.restore_groups(&kept);
+        self.restore_retained();
+        self.shards = shards;
+        self.begin_store(written);
+        self.taken_before = self.messages.len();
+    }
+
+    fn begin_store(&mut self, mut sessions: BTreeMap<usize, Session>) {
+        let messages = self.messages.len();
+        let may_fail = self.store.may_fail;
+        self.store = Durable { may_fail, is_on: true, retained_written: messages, ..Durable::default() };
+        for (client, shard) in self.shards.iter().enumerate() {
+            let snapshot = self
+                .store
+                .written
+                .entry(*shard)
+                .or_insert_with(|| Snapshot { messages, sessions: BTreeMap::new() });
+            snapshot.sessions.extend(sessions.remove(&client).map(|session| (client, session)));
+        }
+    }
+
+    /// A message that is on its way to another shard and was acknowledged has to be there.
+    fn arrive_where_promised(&mut self) {
+        for (number, shard) in std::mem::take(&mut self.forwards).into_keys() {
+            if self.messages[number].is_acknowledged {
+                self.deliver(number, shard);
+            }
+        }
+    }
+
+    /// Enters what somebody was told of a session into what is on disk of it.
+    fn keep_promises(&self, saved: &mut Session, live: Session, home: usize) {
+        for (filter, subscription) in live.subscriptions {
+            if live.promised.filters.contains(&filter) {
+                saved.subscriptions.entry(filter).or_insert(subscription);
+            }
+        }
+        saved.groups.extend(live.groups.into_iter().filter(|filter| live.promised.filters.contains(filter)));
+        saved.subscriptions.retain(|filter, _| !live.promised.gone.contains(filter));
+        saved.groups.retain(|filter| !live.promised.gone.contains(filter));
+        saved.held.retain(|id, _| !live.promised.completed.contains(id));
+        let taken = live.held.iter().filter(|(_, number)| self.messages[**number].is_acknowledged);
+        saved.held.extend(taken);
+        let flights = saved.flights.values().filter(|flight| flight.origin == Origin::Live);
+        let known = saved.waiting.iter().filter(|entry| entry.origin == Origin::Live);
+        let known: BTreeSet<usize> =
+            known.map(|entry| entry.message).chain(flights.map(|flight| flight.message)).collect();
+        for entry in live.waiting {
+            let is_live = entry.origin == Origin::Live && entry.qos > QoS::AtMostOnce;
+            let is_new = is_live && !known.contains(&entry.message);
+            if is_new && self.messages[entry.message].is_acknowledged {
+                saved.waiting.push(entry);
+            } else if is_new && self.is_near(entry.message, home) {
+                saved.missing.insert(entry.message);
+            }
+        }
+        for (id, flight) in live.flights {
+            let is_new = !known.contains(&flight.message);
+            if flight.qos == QoS::ExactlyOnce && !flight.is_released {
+                saved.waiting.retain(|entry| !flight.is_of(entry));
+                saved.flights.insert(id, flight);
+            } else if flight.qos == QoS::ExactlyOnce && !flight.is_told {
+                // It was not on disk, or is, that the client took it: PUBLISH or PUBREL may come.
+                saved.waiting.retain(|entry| !flight.is_of(entry));
+                let flight = super::session::Flight { is_released: false, ..flight };
+                saved.flights.entry(id).or_insert(flight);
+            } else if flight.is_told {
+                saved.waiting.retain(|entry| !flight.is_of(entry));
+                saved.flights.insert(id, flight);
+            } else if is_new && flight.qos == QoS::AtLeastOnce && flight.origin == Origin::Live {
+                if self.messages[flight.message].is_acknowledged {
+                    saved.flights.insert(id, flight);
+                } else if self.is_near(flight.message, home) {
+                    saved.missing.insert(flight.message);
+                }
+            }
+        }
+        saved.missing.extend(live.missing);
+        (saved.seen, saved.lost, saved.promised) = (live.seen, live.lost, live.promised);
+    }
+
+    /// Whether the publisher of a message was on this shard. What another shard had taken of a QoS 2 message may be
+    /// on disk without the rest.
+    fn is_near(&self, number: usize, shard: usize) -> bool {
+        self.shards[self.messages[number].publisher] == shard
+    }
+
+    /// Who is a member, and who may have what was shared out.
+    fn restore_groups(&mut self, kept: &BTreeSet<usize>) {
+        let mut sent = BTreeMap::new();
+        for session in self.sessions.values_mut() {
+            session.waiting.retain(|entry| !matches!(entry.origin, Origin::Share(_)));
+            for flight in session.flights.values().filter(|flight| !flight.is_released) {
+                if let Origin::Share(share) = flight.origin {
+                    sent.insert(share, session.number);
+                }
+            }
+        }
+        for (number, share) in self.shares.iter_mut().enumerate() {
+            let is_safe = self.groups[&share.group].members.is_subset(kept);
+            share.is_owed &= is_safe && self.messages[share.message].is_acknowledged;
+            share.state = match (sent.get(&number), share.state) {
+                (Some(session), _) => State::Loose(*session),
+                (None, State::Sent(_) | State::Loose(_) | State::Waiting) if share.qos < QoS::ExactlyOnce => {
+                    State::Waiting
+                }
+                (None, State::Done) if share.qos == QoS::AtLeastOnce => {
+                    share.is_owed = false;
+                    State::Waiting
+                }
+                (None, State::Sent(_) | State::Loose(_)) => State::Done,
+                (None, state @ (State::Waiting | State::Done)) => state,
+            };
+        }
+        for group in self.groups.values_mut() {
+            group.members.clear();
+        }
+        for (client, session) in &self.sessions {
+            for filter in &session.groups {
+                if let Some(group) = self.groups.get_mut(filter) {
+                    group.members.insert(*client);
+                }
+            }
+        }
+        for share in &mut self.shares {
+            share.is_owed &= !self.groups[&share.group].members.is_empty();
+        }
+    }
+
+    /// Of each topic the last that was acknowledged, or a later one that is on disk.
+    fn restore_retained(&mut self) {
+        let written = self.store.retained_written;
+        let since = self.messages.len().saturating_sub(1);
+        for values in self.retained.values_mut() {
+            let is_there =
+                |value: &super::Value| value.since < written || self.messages[value.since].is_acknowledged;
+            let last = values.iter().rposition(is_there);
+            let message = last.and_then(|place| values[place].message);
+            if last.is_none_or(|place| place + 1 < values.len()) {
+                values.push(super::Value { since, message });
+            }
+        }
+    }
+}
+
+impl Session {
+    /// What a store has of it. What was sent is known of the session itself.
+    fn to_save(&self) -> Self {
+        let is_kept = |entry: &&Entry| entry.qos > QoS::AtMostOnce;
+        Self {
+            will: self.will.clone(),
+            subscriptions: self.subscriptions.clone(),
+            groups: self.groups.clone(),
+            held: self.held.clone(),
+            waiting: self.waiting.iter().filter(is_kept).cloned().collect(),
+            flights: self.flights.clone(),
+            replays: self.replays.clone(),
+            seen: BTreeSet::new(),
+            lost: BTreeSet::new(),
+            promised: Promised::default(),
+            missing: BTreeSet::new(),
+            ..*self
+        }
+    }
+
+    /// Its connection is gone with the broker, if it had one. What was sent with QoS 1 may come in another way.
+    fn begin_again(&mut self, now: Time) {
+        if self.link.take().is_some() {
+            let life = Duration::from_secs(u64::from(self.expiry));
+            self.expires_at = (self.expiry != u32::MAX).then(|| now.saturating_add(life));
+            let delay = self.will.as_ref().map(|will| will.properties.delay.unwrap_or(0));
+            self.will_due = delay.map(|delay| now.saturating_add(Duration::from_secs(u64::from(delay))));
+        }
+        self.replays.iter_mut().for_each(|replay| replay.is_over = true);
+        let is_loose = |flight: &super::session::Flight| flight.qos == QoS::AtLeastOnce;
+        let mut loose: Vec<_> = self.flights.extract_if(.., |_, flight| is_loose(flight)).collect();
+        loose.sort_by_key(|(_, flight)| flight.place);
+        let entries = loose.into_iter().map(|(_, flight)| Entry {
+            message: flight.message,
+            qos: flight.qos,
+            retain: flight.retain,
+            ids: flight.ids,
+            origin: flight.origin,
+        });
+        self.waiting.splice(0..0, entries);
+    }
+}
