@@ -8,7 +8,7 @@ use hearth_protocol::{ReasonCode, Text, Version};
 use crate::access::Identity;
 use crate::authentication::AuthRequest;
 use crate::connection::Transport;
-use crate::durable::Written;
+use crate::durable::Entry;
 use crate::ids::{ConnectionId, ShardId};
 use crate::message::Message;
 use crate::router::{Choice, Group};
@@ -75,7 +75,7 @@ pub enum Forward {
 pub struct Unneeded {
     /// Of the row.
     pub(crate) number: u64,
-    pub(crate) written: Written,
+    pub(crate) written: Entry,
 }
 
 /// Word that a shard awaits of something that it forwards: a [`Forward::Receipt`].

@@ -159,7 +159,10 @@ impl Journal {
 
     /// Takes back that a row is written, if that was not collected yet; whether it was.
     pub(crate) fn take_back_row(&mut self, table: Table, key: &[u8]) -> bool {
-        let is_it = |change: &Option<Change>| matches!(change, Some(Change::Put(other, of, _)) if *other == table && of == key);
+        let is_it = |standing: &Option<Standing>| {
+            let change = standing.as_ref().map(|standing| &standing.change);
+            matches!(change, Some(Change::Put(other, of, _)) if *other == table && of == key)
+        };
         let Some(change) = self.changes.iter_mut().rfind(|change| is_it(change)) else { return false };
         *change = None;
         self.standing -= 1;
@@ -239,11 +242,11 @@ mod tests {
     fn a_row_is_taken_back_until_somebody_writes_it() {
         let mut journal = Journal::new(true);
         let put = || Change::Put(Table::Received, vec![1], Vec::new());
-        journal.push(put());
+        journal.push(put(), None);
         assert!(!journal.take_back_row(Table::Released, &[1]));
         assert!(journal.take_back_row(Table::Received, &[1]));
         assert_eq!(journal.collect(), None);
-        journal.push(put());
+        journal.push(put(), None);
         assert!(journal.collect().is_some());
         assert!(!journal.take_back_row(Table::Received, &[1]), "somebody writes it now");
     }

@@ -208,7 +208,7 @@ impl Shard {
         self.delete_message(number, Some(written));
     }
 
-    fn delete_message(&mut self, number: u64, written: Option<Written>) {
+    fn delete_message(&mut self, number: u64, written: Option<Entry>) {
         let is_taken_back = written.is_some_and(|written| self.take_back(written));
         if !is_taken_back {
             self.append(Change::Delete(Table::Messages, number.to_be_bytes().to_vec()));
