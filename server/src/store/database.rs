@@ -120,7 +120,7 @@ fn configure(connection: Connection, durability: Durability) -> rusqlite::Result
     connection.busy_timeout(BUSY_MAX)?;
     // Means something only before the first table is made.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    use_log(&connection)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
     connection.pragma_update(
         None,
@@ -132,6 +132,23 @@ fn configure(connection: Connection, durability: Durability) -> rusqlite::Result
     )?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
+}
+
+/// Gives the database a write-ahead log. That can fail behind its answer, so that it is heard to the end: a database that
+/// keeps its old journal deletes it without a sync, and one that is back after a crash takes the last commit back.
+fn use_log(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let mut rows = statement.query([])?;
+    let mut journal = String::new();
+    while let Some(row) = rows.next()? {
+        journal = row.get(0)?;
+    }
+    if journal == "wal" {
+        return Ok(());
+    }
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+    let problem = format!("it cannot be given a write-ahead log; its journal stays `{journal}`");
+    Err(rusqlite::Error::SqliteFailure(code, Some(problem)))
 }
 
 fn write(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<()> {
