@@ -210,7 +210,7 @@ impl<D: Disk> Writer<D> {
 }
 
 /// The changes without those that later ones make needless. Whole sessions go first: nothing of them comes later.
-fn compacted(changes: Vec<Change>) -> Vec<Change> {
+pub(super) fn compacted(changes: Vec<Change>) -> Vec<Change> {
     let mut gone: Vec<(Table, Vec<u8>)> = Vec::new();
     let mut rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>> = BTreeMap::new();
     for change in changes {

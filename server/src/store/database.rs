@@ -12,6 +12,7 @@ use super::check::{seal, unseal};
 use super::durability::Durability;
 use super::error::StoreError;
 use super::schema::{self, Format, STEPS, name};
+use super::way::{Way, log_of};
 
 /// How long somebody else who reads, for a backup, may hold up a write.
 pub(super) const BUSY_MAX: Duration = Duration::from_secs(5);
@@ -35,6 +36,7 @@ const STATEMENTS: usize = 3 * Table::ALL.len();
 #[derive(Debug)]
 pub(crate) struct Database {
     file: PathBuf,
+    way: Way,
     durability: Durability,
     /// `None` after a write has failed, until the next one.
     connection: Option<Connection>,
@@ -53,8 +55,13 @@ pub(crate) struct Reading {
 impl Database {
     /// Opens a database, or makes a new one.
     pub(crate) fn open(file: &Path, durability: Durability) -> Result<Self, StoreError> {
-        let connection = connect(file, durability)?;
-        Ok(Self { file: file.to_owned(), durability, connection: Some(connection), commits: 0 })
+        Self::open_by(Way::SYSTEM, file, durability)
+    }
+
+    /// Opens a database, or makes a new one, where that way leads.
+    pub(super) fn open_by(way: Way, file: &Path, durability: Durability) -> Result<Self, StoreError> {
+        let connection = connect(way, file, durability)?;
+        Ok(Self { file: file.to_owned(), way, durability, connection: Some(connection), commits: 0 })
     }
 
     /// Hands out every row that is as it was written, and sets the others aside.
@@ -84,7 +91,7 @@ impl Database {
     /// more. That it reads back as if it were there says nothing about the disk.
     fn reconnect(&mut self) -> rusqlite::Result<&mut Connection> {
         if self.connection.is_none() {
-            let connection = configure(Connection::open(&self.file)?, self.durability)?;
+            let connection = open(self.way, &self.file, self.durability)?;
             let is_busy: bool =
                 connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
             if is_busy {
@@ -104,16 +111,27 @@ pub(crate) fn is_corrupt(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
-fn connect(file: &Path, durability: Durability) -> Result<Connection, StoreError> {
+fn connect(way: Way, file: &Path, durability: Durability) -> Result<Connection, StoreError> {
     let database = |source| StoreError::Database { file: file.to_owned(), source };
-    let connection = Connection::open(file).map_err(database)?;
-    let mut connection = configure(connection, durability).map_err(database)?;
+    let mut connection = open(way, file, durability).map_err(database)?;
     match schema::upgrade(&mut connection, STEPS).map_err(database)? {
         Format::Current => Ok(connection),
         Format::Newer { found, known } => Err(StoreError::Newer { file: file.to_owned(), found, known }),
         // An upgrade leaves nothing older behind.
         Format::Older | Format::Empty | Format::Foreign => Err(StoreError::Foreign(file.to_owned())),
     }
+}
+
+/// Opens a database whose log is on the disk as it reads: an earlier attempt, or the process before this one, may have
+/// met a sync that failed, after which SQLite would read a commit from the cache of the system that the disk does not have.
+fn open(way: Way, file: &Path, durability: Durability) -> rusqlite::Result<Connection> {
+    if durability == Durability::Fsync {
+        (way.rewrite)(&log_of(file)).map_err(|error| {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
+            rusqlite::Error::SqliteFailure(code, Some(format!("its log cannot be written: {error}")))
+        })?;
+    }
+    configure((way.connect)(file)?, durability)
 }
 
 fn configure(connection: Connection, durability: Durability) -> rusqlite::Result<Connection> {

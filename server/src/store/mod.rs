@@ -15,6 +15,9 @@ mod restoration;
 mod schema;
 mod snapshot;
 mod snapshot_error;
+#[cfg(test)]
+mod tests;
+mod way;
 
 pub(crate) use backup::{BackedUp, backup};
 pub(crate) use check::{seal, unseal};

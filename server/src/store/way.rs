@@ -1,0 +1,81 @@
+//! The way from a database to its files: that of the system, or, in tests, one that leads to a hostile disk.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+/// Bytes that are in memory at a time.
+const BLOCK: u64 = 1 << 20;
+
+/// How the files of a database are reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    /// Opens a database by its path.
+    pub(super) connect: fn(&Path) -> rusqlite::Result<Connection>,
+    /// Writes a file anew as it reads, and syncs it and its name; a file that is not there is not made. After a sync that has failed
+    /// the system may show what is not on the disk, call it clean, and leave it out of every sync that follows.
+    pub(super) rewrite: fn(&Path) -> io::Result<()>,
+}
+
+impl Way {
+    /// That of the system.
+    pub(super) const SYSTEM: Self = Self { connect: |path| Connection::open(path), rewrite };
+}
+
+/// The log beside a database.
+pub(super) fn log_of(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+fn rewrite(path: &Path) -> io::Result<()> {
+    let mut file = match File::options().read(true).write(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    let mut block = Vec::new();
+    let mut offset = 0;
+    loop {
+        block.clear();
+        (&file).take(BLOCK).read_to_end(&mut block)?;
+        if block.is_empty() {
+            file.sync_all()?;
+            return sync_folder(path);
+        }
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(&block)?;
+        offset += block.len() as u64;
+    }
+}
+
+/// Puts the name of a file on the disk: SQLite does so only with the first sync of a log that it has made itself.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// Elsewhere a folder cannot be synced, and the name goes with the file.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_anew_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        (Way::SYSTEM.rewrite)(&path).unwrap();
+        assert!(!path.exists());
+        let bytes: Vec<u8> = (0..2 * BLOCK + 7).map(|number| (number % 251) as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        (Way::SYSTEM.rewrite)(&path).unwrap();
+        assert!(std::fs::read(&path).unwrap() == bytes);
+    }
+}
