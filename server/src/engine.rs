@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -119,18 +119,42 @@ impl Engine {
         let store = committer.as_ref().map(Committer::counters);
         let engine = Self { shared, inboxes, clock, store };
         let mut shards = Shards { engine, threads: Vec::new(), committer };
+        // Nobody's message may be routed before every session has its subscriptions again.
+        let gate = Arc::new(Mutex::new(()));
+        let closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let (restored, all_restored) = mpsc::channel();
         for ((number, seat), image) in (0..).zip(seats).zip(images) {
             // A failure drops `shards`, which ends the threads that run.
             let seat = seat.with_store(commit_queue.clone());
             let recorder = history.map(|history| history.recorder(usize::from(number)));
+            let (restored, gate) = (restored.clone(), Arc::clone(&gate));
+            let wait = move || {
+                // Nobody listens only if the start has failed.
+                let _unheard = restored.send(());
+                drop(gate.lock());
+            };
             let cargo = Cargo { authenticator: authenticator.clone(), image, recorder };
-            let thread = shards.engine.start_thread(number, clock, seat, cargo)?;
+            let thread = shards.engine.start_thread(number, clock, seat, cargo, wait)?;
             shards.threads.push(thread);
         }
+        drop(restored);
+        for _ in &shards.threads {
+            let ended = |_| io::Error::other("a shard has ended before it had its sessions");
+            all_restored.recv().map_err(ended)?;
+        }
+        drop(closed);
         Ok(shards)
     }
 
-    fn start_thread(&self, number: u16, clock: Clock, seat: Seat, cargo: Cargo) -> io::Result<ShardThread> {
+    /// `wait` is called once its sessions are there.
+    fn start_thread(
+        &self,
+        number: u16,
+        clock: Clock,
+        seat: Seat,
+        cargo: Cargo,
+        wait: impl FnOnce() + Send + 'static,
+    ) -> io::Result<ShardThread> {
         let Cargo { authenticator, image, recorder } = cargo;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let shared = Arc::clone(&self.shared);
@@ -146,6 +170,7 @@ impl Engine {
                 if let Some(recorder) = recorder {
                     shard.set_tap(Box::new(recorder));
                 }
+                wait();
                 ShardDriver::new(shard, shared.limits(), clock, seat, authenticator).run().await;
             }));
         })?;
