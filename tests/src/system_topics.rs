@@ -51,6 +51,9 @@ fn sys_is_heard_by_its_name_alone_and_nobody_else_publishes_there() {
     all.subscribe("#", QoS::AtMostOnce);
     sys.subscribe("$SYS/broker/version", QoS::AtMostOnce);
     assert!(sys.next_publish().payload.starts_with(b"hearth version "), "which is retained");
+    // Who subscribes while it is published gets it kept and live.
+    sys.send(&Packet::PingReq);
+    while sys.next() != Packet::PingResp {}
     all.send(&Packet::Publish(message("$SYS/broker/version", b"mine", QoS::AtMostOnce)));
     all.assert_quiet();
     sys.assert_quiet();

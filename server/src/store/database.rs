@@ -115,7 +115,12 @@ fn connect(way: Way, file: &Path, durability: Durability) -> Result<Connection, 
     let database = |source| StoreError::Database { file: file.to_owned(), source };
     let mut connection = open(way, file, durability).map_err(database)?;
     match schema::upgrade(&mut connection, STEPS).map_err(database)? {
-        Format::Current => Ok(connection),
+        Format::Current => {
+            if durability == Durability::Fsync {
+                (way.sync_names)(file).map_err(|error| database(not_synced(&error, "its folder")))?;
+            }
+            Ok(connection)
+        }
         Format::Newer { found, known } => Err(StoreError::Newer { file: file.to_owned(), found, known }),
         // An upgrade leaves nothing older behind.
         Format::Older | Format::Empty | Format::Foreign => Err(StoreError::Foreign(file.to_owned())),
@@ -126,12 +131,14 @@ fn connect(way: Way, file: &Path, durability: Durability) -> Result<Connection, 
 /// met a sync that failed, after which SQLite would read a commit from the cache of the system that the disk does not have.
 fn open(way: Way, file: &Path, durability: Durability) -> rusqlite::Result<Connection> {
     if durability == Durability::Fsync {
-        (way.rewrite)(&log_of(file)).map_err(|error| {
-            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
-            rusqlite::Error::SqliteFailure(code, Some(format!("its log cannot be written: {error}")))
-        })?;
+        (way.rewrite)(&log_of(file)).map_err(|error| not_synced(&error, "its log"))?;
     }
     configure((way.connect)(file)?, durability)
+}
+
+fn not_synced(error: &std::io::Error, what: &str) -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
+    rusqlite::Error::SqliteFailure(code, Some(format!("{what} cannot be written: {error}")))
 }
 
 fn configure(connection: Connection, durability: Durability) -> rusqlite::Result<Connection> {

@@ -104,7 +104,7 @@ impl DataFolder {
     /// Makes the folder this process's.
     pub(crate) fn lock(&self) -> Result<File, StoreError> {
         let folder = |source| self.unusable(source);
-        fs::create_dir_all(&self.0).map_err(folder)?;
+        create(&self.0).map_err(folder)?;
         let lock = File::options().create(true).truncate(false).write(true).open(self.0.join(LOCK));
         let lock = lock.map_err(folder)?;
         for _ in 1..LOCK_ATTEMPTS {
@@ -174,6 +174,15 @@ pub(crate) fn set_aside(file: &Path, reason: &str) -> io::Result<Option<PathBuf>
         rename_if_there(&with_suffix(file, companion), &with_suffix(&aside, companion))?;
     }
     Ok(rename_if_there(file, &aside)?.then_some(aside))
+}
+
+/// Makes the folder if it is not there. It has everybody's messages in it: a new one is for its owner alone.
+fn create(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 fn open_and_read(file: &Path, durability: Durability) -> Result<(Database, Image), StoreError> {
@@ -331,6 +340,14 @@ mod tests {
             let [_, _, kept] = torn.open(Durability::Fsync).unwrap().image.counts();
             assert_eq!(kept, 1 + committed, "cut at {cut} of {}", log.len());
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_folder_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_temporary, folder) = filled(1);
+        assert_eq!(fs::metadata(&folder.0).unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[test]

@@ -17,11 +17,15 @@ pub(super) struct Way {
     /// Writes a file anew as it reads, and syncs it and its name; a file that is not there is not made. After a sync that has failed
     /// the system may show what is not on the disk, call it clean, and leave it out of every sync that follows.
     pub(super) rewrite: fn(&Path) -> io::Result<()>,
+    /// Puts on the disk which files there are beside a database: SQLite removes the journal by which it makes a new one, and
+    /// one that came back with a power cut would undo everything since.
+    pub(super) sync_names: fn(&Path) -> io::Result<()>,
 }
 
 impl Way {
     /// That of the system.
-    pub(super) const SYSTEM: Self = Self { connect: |path| Connection::open(path), rewrite };
+    pub(super) const SYSTEM: Self =
+        Self { connect: |path| Connection::open(path), rewrite, sync_names: sync_folder };
 }
 
 /// The log beside a database.

@@ -31,7 +31,7 @@ struct Rules {
     way: Way,
 }
 
-const KEPT: Rules = Rules { durability: Durability::Fsync, way: Way { connect, rewrite } };
+const KEPT: Rules = Rules { durability: Durability::Fsync, way: Way { connect, rewrite, sync_names } };
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = vfs::connect(path)?;
@@ -52,6 +52,11 @@ fn rewrite(path: &Path) -> io::Result<()> {
         disk.write(file, offset, &block).map_err(failed)?;
     }
     disk.sync(file, true).map_err(failed)
+}
+
+fn sync_names(path: &Path) -> io::Result<()> {
+    let Some(disk) = vfs::disk_of(path.to_str().unwrap()) else { return Ok(()) };
+    disk.lock().unwrap().sync_names().map_err(|fault| io::Error::other(format!("{fault:?}")))
 }
 
 /// Syncs again, and takes the answer for the truth.

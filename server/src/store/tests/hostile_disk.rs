@@ -206,6 +206,15 @@ impl HostileDisk {
         acted
     }
 
+    /// Puts on the platter which files there are.
+    pub(super) fn sync_names(&mut self) -> Result<(), Fault> {
+        let acted = self.act(Action::Sync);
+        if acted.is_ok() && !self.is_dead {
+            self.names_on_platter = self.names.clone();
+        }
+        acted
+    }
+
     /// Everything that was open is closed. What is there afterwards is what the next one finds.
     pub(super) fn end(&mut self, end: End) {
         for inode in &mut self.files {
