@@ -1,7 +1,8 @@
 //! Users: names and passwords, SCRAM-SHA-256, and what happens when they change.
 
 use std::net::TcpStream;
-use std::sync::OnceLock;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,15 +21,31 @@ use crate::wire::{Wire, connect, message, text};
 
 const NONCE: &str = "fyko+d2lbbFgONRv9qkxdawL";
 
-/// One broker for all tests that change nothing.
-fn broker() -> &'static Hearth {
-    static BROKER: OnceLock<(UsersFile, Hearth)> = OnceLock::new();
-    let (_, hearth) = BROKER.get_or_init(|| {
+/// A broker with its users.
+struct Shared {
+    hearth: Hearth,
+    // Dropped last: the broker may read it while it ends.
+    _users: UsersFile,
+}
+
+impl Deref for Shared {
+    type Target = Hearth;
+
+    fn deref(&self) -> &Hearth {
+        &self.hearth
+    }
+}
+
+/// One broker for all tests that change nothing; it ends with the last of them that runs.
+fn shared() -> Arc<Shared> {
+    static RUNNING: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
+    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    running.upgrade().unwrap_or_else(|| {
         let users = UsersFile::new(&[("ann", "pencil"), ("bob", "o\u{308}l, = é"), ("cat", "🔑 ö")]);
-        let hearth = users.start(&[]);
-        (users, hearth)
-    });
-    hearth
+        let started = Arc::new(Shared { hearth: users.start(&[]), _users: users });
+        *running = Arc::downgrade(&started);
+        started
+    })
 }
 
 fn with_password(version: Version, client_id: &str, name: &str, password: &str) -> Connect {
@@ -128,7 +145,8 @@ fn wait_for_log(hearth: &Hearth, wanted: &str) {
 
 #[test]
 fn a_name_with_its_password_is_let_in_in_every_version() {
-    let address = broker().mqtt();
+    let broker = shared();
+    let address = broker.mqtt();
     for version in VERSIONS {
         let as_ann = ["-u", "ann", "-P", "pencil"];
         let topic = format!("passwords/{version}");
@@ -142,11 +160,12 @@ fn a_name_with_its_password_is_let_in_in_every_version() {
 
 #[test]
 fn a_wrong_password_an_unknown_name_and_none_are_refused_in_the_words_of_the_version() {
+    let broker = shared();
     for version in [Version::V31, Version::V311, Version::V5] {
         let wrong = [("ann", "pencil2"), ("ann", ""), ("zoe", "pencil"), ("", "pencil"), ("ANN", "pencil")];
         let mut answers = Vec::new();
         for (name, password) in wrong {
-            let mut wire = Wire::open(broker().mqtt(), version);
+            let mut wire = Wire::open(broker.mqtt(), version);
             wire.send(&Packet::Connect(Box::new(with_password(version, "wrong", name, password))));
             answers.push(wire.read_to_end());
         }
@@ -155,10 +174,10 @@ fn a_wrong_password_an_unknown_name_and_none_are_refused_in_the_words_of_the_ver
             Version::V31 | Version::V311 => vec![0x20, 2, 0, 4],
         };
         assert!(answers.iter().all(|answer| *answer == expected), "nobody learns which: {answers:02x?}");
-        let nameless = connack(answer_to(broker(), connect(version, "wrong")).1);
+        let nameless = connack(answer_to(&broker, connect(version, "wrong")).1);
         assert_eq!(nameless.reason, ReasonCode::NotAuthorized);
     }
-    let ended = try_publish(broker().mqtt(), V5, &["-u", "ann", "-P", "pencil2", "-t", "a", "-m", "x"]);
+    let ended = try_publish(broker.mqtt(), V5, &["-u", "ann", "-P", "pencil2", "-t", "a", "-m", "x"]);
     assert!(
         !ended.status.success() && ended.stderr.contains("Bad User Name or Password"),
         "{}",
@@ -168,13 +187,14 @@ fn a_wrong_password_an_unknown_name_and_none_are_refused_in_the_words_of_the_ver
 
 #[test]
 fn what_comes_right_behind_connect_is_taken_when_the_password_was_right_and_not_when_it_was_wrong() {
+    let broker = shared();
     let (mut witness, _) =
-        Wire::connect(broker().mqtt(), with_password(Version::V311, "behind-witness", "ann", "pencil"));
+        Wire::connect(broker.mqtt(), with_password(Version::V311, "behind-witness", "ann", "pencil"));
     witness.subscribe("behind/#", QoS::AtMostOnce);
     for (version, password, is_right) in
         [(Version::V311, "öl, = é", true), (Version::V5, "wrong", false), (Version::V5, "öl, = é", true)]
     {
-        let mut wire = Wire::open(broker().mqtt(), version);
+        let mut wire = Wire::open(broker.mqtt(), version);
         let mut bytes = bytes::BytesMut::new();
         let connect = with_password(version, "behind", "bob", password);
         let publishes = (0..50).map(|number| {
@@ -201,8 +221,9 @@ fn what_comes_right_behind_connect_is_taken_when_the_password_was_right_and_not_
 
 #[test]
 fn scram_lets_in_without_sending_the_password_and_shows_that_the_broker_is_the_right_one() {
+    let broker = shared();
     for (name, password) in [("ann", "pencil"), ("bob", "öl, = é"), ("cat", "🔑 ö")] {
-        let (mut wire, end, finish) = scram(broker(), "scram", name, password);
+        let (mut wire, end, finish) = scram(&broker, "scram", name, password);
         let connack = connack(end);
         assert_eq!(connack.reason, ReasonCode::Success);
         assert_eq!(connack.properties.authentication_method, Some(text(METHOD)));
@@ -214,8 +235,9 @@ fn scram_lets_in_without_sending_the_password_and_shows_that_the_broker_is_the_r
 
 #[test]
 fn scram_with_a_wrong_password_or_an_unknown_name_ends_in_the_same_refusal() {
+    let broker = shared();
     for (name, password) in [("ann", "pencil2"), ("zoe", "pencil")] {
-        let (mut wire, end, _) = scram(broker(), "scram-wrong", name, password);
+        let (mut wire, end, _) = scram(&broker, "scram-wrong", name, password);
         let connack = connack(end);
         assert_eq!(connack.reason, ReasonCode::NotAuthorized, "{name}");
         assert_eq!(connack.properties.reason_string, None);
@@ -225,9 +247,10 @@ fn scram_with_a_wrong_password_or_an_unknown_name_ends_in_the_same_refusal() {
 
 #[test]
 fn an_unknown_name_gets_the_same_salt_at_each_try_as_a_known_one_does() {
+    let broker = shared();
     let salt = |name: &str| {
         let first = format!("n,,n={name},r=x").into_bytes();
-        let (_wire, challenge) = answer_to(broker(), with_method("salt", METHOD, first));
+        let (_wire, challenge) = answer_to(&broker, with_method("salt", METHOD, first));
         let Packet::Auth(Auth { properties, .. }) = challenge else { panic!("{challenge:?}") };
         let data = String::from_utf8(properties.authentication_data.unwrap().to_vec()).unwrap();
         data.split_once(",s=").unwrap().1.to_owned()
@@ -242,8 +265,9 @@ fn an_unknown_name_gets_the_same_salt_at_each_try_as_a_known_one_does() {
 
 #[test]
 fn methods_that_are_not_known_are_refused_with_their_own_reason() {
+    let broker = shared();
     for method in ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256-PLUS", "scram-sha-256", ""] {
-        let (mut wire, answer) = answer_to(broker(), with_method("method", method, b"n,,n=ann,r=x".to_vec()));
+        let (mut wire, answer) = answer_to(&broker, with_method("method", method, b"n,,n=ann,r=x".to_vec()));
         assert_eq!(connack(answer).reason, ReasonCode::BadAuthenticationMethod, "{method}");
         assert_eq!(wire.next_or_end(), None);
     }
@@ -251,22 +275,24 @@ fn methods_that_are_not_known_are_refused_with_their_own_reason() {
 
 #[test]
 fn messages_that_are_no_scram_are_refused() {
+    let broker = shared();
     for first in [&b""[..], b"n,,n=ann", b"p=tls-exporter,,n=ann,r=x", b"n,a=bob,n=ann,r=x", b"\xff"] {
-        let (mut wire, answer) = answer_to(broker(), with_method("no-scram", METHOD, first.to_vec()));
+        let (mut wire, answer) = answer_to(&broker, with_method("no-scram", METHOD, first.to_vec()));
         assert_eq!(connack(answer).reason, ReasonCode::NotAuthorized, "{first:?}");
         assert_eq!(wire.next_or_end(), None);
     }
     let exchange = ClientExchange::new("ann", "pencil", NONCE);
-    let (mut wire, _challenge) = answer_to(broker(), with_method("no-scram", METHOD, exchange.first()));
+    let (mut wire, _challenge) = answer_to(&broker, with_method("no-scram", METHOD, exchange.first()));
     wire.send(&auth(ReasonCode::ContinueAuthentication, b"c=biws,r=other,p=AAAA".to_vec()));
     assert_eq!(connack(wire.next()).reason, ReasonCode::NotAuthorized);
 }
 
 #[test]
 fn an_exchange_that_the_client_does_not_end_ends_after_the_time_to_connect() {
+    let broker = shared();
     let exchange = ClientExchange::new("ann", "pencil", NONCE);
     let begun = Instant::now();
-    let (mut wire, _challenge) = answer_to(broker(), with_method("slow", METHOD, exchange.first()));
+    let (mut wire, _challenge) = answer_to(&broker, with_method("slow", METHOD, exchange.first()));
     assert_eq!(connack(wire.next()).reason, ReasonCode::NotAuthorized);
     assert_eq!(wire.next_or_end(), None);
     assert!(begun.elapsed() > Duration::from_secs(8), "it had time to answer: {:?}", begun.elapsed());
@@ -274,7 +300,8 @@ fn an_exchange_that_the_client_does_not_end_ends_after_the_time_to_connect() {
 
 #[test]
 fn a_client_authenticates_again_while_messages_go_on_and_ends_when_it_fails() {
-    let (mut wire, end, _) = scram(broker(), "again", "ann", "pencil");
+    let broker = shared();
+    let (mut wire, end, _) = scram(&broker, "again", "ann", "pencil");
     assert_eq!(connack(end).reason, ReasonCode::Success);
     wire.subscribe("again/#", QoS::AtMostOnce);
     for _ in 0..3 {
@@ -293,7 +320,7 @@ fn a_client_authenticates_again_while_messages_go_on_and_ends_when_it_fails() {
     assert!(matches!(wire.next(), Packet::Auth(Auth { reason: ReasonCode::Success, .. })));
 
     for (name, password) in [("ann", "pencil2"), ("bob", "öl, = é"), ("zoe", "pencil")] {
-        let (mut wire, _, _) = scram(broker(), "again", "ann", "pencil");
+        let (mut wire, _, _) = scram(&broker, "again", "ann", "pencil");
         let (end, _) = scram_again(&mut wire, name, password);
         let Packet::Disconnect(told) = end else { panic!("DISCONNECT comes, not {end:?}") };
         assert_eq!(told.reason, ReasonCode::NotAuthorized, "{name}");
@@ -303,8 +330,9 @@ fn a_client_authenticates_again_while_messages_go_on_and_ends_when_it_fails() {
 
 #[test]
 fn auth_on_a_connection_that_named_no_method_is_a_protocol_error() {
+    let broker = shared();
     let connect = with_password(Version::V5, "no-method", "ann", "pencil");
-    let (mut wire, connack) = Wire::connect(broker().mqtt(), connect);
+    let (mut wire, connack) = Wire::connect(broker.mqtt(), connect);
     assert_eq!(connack.properties.authentication_method, None);
     wire.send(&auth(ReasonCode::ReAuthenticate, b"n,,n=ann,r=x".to_vec()));
     wire.assert_ended_with(Some(ReasonCode::ProtocolError), "AUTH without a method");
@@ -312,17 +340,18 @@ fn auth_on_a_connection_that_named_no_method_is_a_protocol_error() {
 
 #[test]
 fn a_session_is_not_another_user_s_to_take() {
+    let broker = shared();
     let persistent = |name: &str, password: &str| {
         let properties = ConnectProperties { session_expiry: Some(60), ..ConnectProperties::default() };
         let connect = with_password(Version::V5, "owned", name, password);
         Connect { clean_start: false, properties, ..connect }
     };
-    let (mut owner, _) = Wire::connect(broker().mqtt(), persistent("ann", "pencil"));
-    let refused = connack(answer_to(broker(), persistent("bob", "öl, = é")).1);
+    let (mut owner, _) = Wire::connect(broker.mqtt(), persistent("ann", "pencil"));
+    let refused = connack(answer_to(&broker, persistent("bob", "öl, = é")).1);
     assert_eq!(refused.reason, ReasonCode::ClientIdentifierNotValid);
     owner.assert_quiet();
     drop(owner);
-    let (_wire, again) = Wire::connect(broker().mqtt(), persistent("ann", "pencil"));
+    let (_wire, again) = Wire::connect(broker.mqtt(), persistent("ann", "pencil"));
     assert!(again.session_present);
 }
 
