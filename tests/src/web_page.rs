@@ -292,6 +292,26 @@ fn the_chart_follows_its_topic_live() {
     });
 }
 
+#[test]
+fn what_is_being_typed_stays_whatever_comes_in() {
+    let hearth = Hearth::start();
+    publish(hearth.mqtt(), V311, &["-t", "attic/load", "-m", "1", "-r", "-q", "1"]);
+    browse("en", nothing, async |page| {
+        open(page, &hearth, "chart").await;
+        page.wait_for_text("[data-testid=chart-latest]", "1").await;
+        page.fill("[data-testid=chart-topic]", "cellar/").await;
+        // A number with a known meaning is offered before others, so this changes the chart and the list of topics.
+        publish(hearth.mqtt(), V311, &["-t", "attic/temperature", "-m", "20", "-r", "-q", "1"]);
+        page.wait_for_text("[data-testid=chart-latest]", "20").await;
+        let typed = "document.querySelector('[data-testid=chart-topic]').value";
+        assert_eq!(page.evaluate(typed).await, "cellar/");
+        publish(hearth.mqtt(), V311, &["-t", "cellar/humidity", "-m", "71", "-r", "-q", "1"]);
+        page.press("humidity\u{E007}").await;
+        page.wait_for_text("[data-testid=chart-latest]", "71").await;
+        assert_eq!(page.evaluate(typed).await, "cellar/humidity");
+    });
+}
+
 /// The test id of the focused element.
 const FOCUSED: &str = "(document.activeElement?.dataset?.testid ?? '')";
 

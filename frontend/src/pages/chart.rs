@@ -100,17 +100,36 @@ fn TopicChooser(props: &TopicChooserProps) -> Html {
     let text = locale.catalogue();
     let known = use_watch((), |hub, ()| hub.topics().sorted().len());
     let suggested = use_memo(known, move |_| numeric_topics(&hub, SUGGESTED_MAX));
-    let onchange = Callback::from(|event: Event| {
-        if let Some(input) = event.target_dyn_into::<HtmlInputElement>() {
-            let topic = Some(input.value()).filter(|topic| !topic.is_empty());
-            go(&Route::Chart(topic, String::new()));
-        }
-    });
+    // Whatever comes in draws the page again: what is being typed must not be replaced by it.
+    let draft = use_state_eq(|| None::<AttrValue>);
+    let oninput = {
+        let draft = draft.setter();
+        Callback::from(move |event: InputEvent| {
+            if let Some(input) = event.target_dyn_into::<HtmlInputElement>() {
+                draft.set(Some(input.value().into()));
+            }
+        })
+    };
+    let onchange = {
+        let draft = draft.setter();
+        Callback::from(move |event: Event| {
+            let Some(input) = event.target_dyn_into::<HtmlInputElement>() else { return };
+            let topic = input.value();
+            if topic.is_empty() {
+                // An emptied field waits for a name; the chart stays.
+                draft.set(Some(AttrValue::default()));
+            } else {
+                draft.set(None);
+                go(&Route::Chart(Some(topic), String::new()));
+            }
+        })
+    };
+    let value = draft.as_ref().unwrap_or(&props.topic).clone();
     html! {
         <div class="field field--grow">
             <label class="field__label" for="chart-topic">{text.chart_choose}</label>
-            <input id="chart-topic" class="input input--code" type="text" list="chart-topics" value={props.topic.clone()}
-                {onchange} spellcheck="false" autocapitalize="off" autocomplete="off" data-testid="chart-topic" />
+            <input id="chart-topic" class="input input--code" type="text" list="chart-topics" {value}
+                placeholder={props.topic.clone()} {oninput} {onchange} spellcheck="false" autocapitalize="off" autocomplete="off" data-testid="chart-topic" />
             <datalist id="chart-topics">
                 {for suggested.iter().map(|topic| html! { <option value={topic.clone()} key={topic.clone()} /> })}
             </datalist>
