@@ -61,11 +61,7 @@ fn main() -> Result<()> {
             let subjects =
                 Subject::ALL.into_iter().filter(|subject| subject.name().contains(&broker)).collect();
             let time = Duration::try_from_secs_f64(seconds)?;
-            println!(
-                "{}",
-                durability::durability(&Plan { programs, folder, rounds, time, scenarios, subjects })?
-            );
+            durability::durability(&Plan { programs, folder, rounds, time, scenarios, subjects })
         }
     }
-    Ok(())
 }

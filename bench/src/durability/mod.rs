@@ -70,9 +70,8 @@ impl Scenario {
     }
 }
 
-/// Measures, tells how far it is on standard error, and gives the tables.
-pub(crate) fn durability(plan: &Plan) -> Result<String> {
-    let mut text = String::new();
+/// Measures, tells how far it is on standard error, and prints each table when it is whole.
+pub(crate) fn durability(plan: &Plan) -> Result<()> {
     for scenario in &plan.scenarios {
         let mut table = Table::new(scenario.title(), scenario.columns());
         for round in 1..=plan.rounds {
@@ -91,10 +90,9 @@ pub(crate) fn durability(plan: &Plan) -> Result<String> {
             (Subject::MOSQUITTO.name(), "of Mosquitto, default"),
         ];
         let bases: Vec<_> = bases.iter().map(|(name, title)| (name.as_str(), *title)).collect();
-        text.push_str(&table.markdown(&bases));
-        text.push('\n');
+        println!("{}", table.markdown(&bases));
     }
-    Ok(text)
+    Ok(())
 }
 
 /// Seconds of processor time for each million.
