@@ -5,6 +5,7 @@ use std::fs;
 
 use anyhow::{Result, bail};
 
+use crate::guard;
 use crate::mosquitto_broker;
 use crate::process::run_openly;
 use crate::server::{self, Profile};
@@ -14,10 +15,14 @@ use crate::workspace::Workspace;
 /// The crate in `bench/`.
 const PACKAGE: &str = "hearth-bench";
 
-/// Runs a benchmark with its arguments. The brokers keep their files in the target folder.
+/// Runs a benchmark with its arguments, or compares counts of instructions. The brokers keep their files in the target folder.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
-    if arguments.is_empty() {
-        bail!("which benchmark? There is `cargo xtask bench durability`");
+    match arguments.split_first() {
+        None => {
+            bail!("which benchmark? There are `cargo xtask bench durability` and `cargo xtask bench --guard`")
+        }
+        Some((first, rest)) if first == "--guard" => return guard::guard(workspace, rest),
+        Some(_) => {}
     }
     let mosquitto = mosquitto_broker::ensure(workspace)?;
     // No benchmark asks for the web app: the server is built around what is there of it.

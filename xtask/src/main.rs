@@ -9,6 +9,7 @@ mod debian;
 mod dev;
 mod distro_rust;
 mod fuzz;
+mod guard;
 mod interop;
 mod measure;
 mod mosquitto_broker;
@@ -53,6 +54,7 @@ Hearth's chores. Each sets up what it needs and is not there yet, in pinned vers
                                      with --check only whether that page is what the run says
     cargo xtask size                 bytes of the web app's first load, and which crate they come from
     cargo xtask bench durability     what it costs to keep messages, beside Mosquitto; `bench --help` tells more
+    cargo xtask bench --guard [NAME] instructions of fixed scenarios against bench/guard.tsv; --write counts that anew
     cargo xtask measure              resident memory and start time of the release program
     cargo xtask clean-tools          remove the tools that xtask installed
 

@@ -30,6 +30,8 @@ const CHROMIUM: Program = program(
     &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"],
     "chromium",
 );
+/// Counts instructions.
+pub(crate) const VALGRIND: Program = program("Valgrind", &["valgrind"], "valgrind");
 /// Drives Chromium for the tests.
 pub(crate) const CHROMEDRIVER: Program = program("chromedriver", &["chromedriver"], "chromium-driver");
 /// Makes the folder that paho-mqtt is installed in.
