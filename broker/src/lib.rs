@@ -37,7 +37,7 @@ pub use authentication::{AuthRequest, AuthStep, Evidence, Exchange};
 pub use connection::{Peer, Transport};
 pub use durable::{Amount, BadRow, Batch, Change, ExactlyOnce, Image, Inventory, Report};
 pub use durable::{SessionReport, ShardImage, SubscriptionReport, Table, WillReport};
-pub use effect::{Assigned, Awaited, DropReason, Effect, EndReason, Event, Forward};
+pub use effect::{Assigned, Awaited, Consignment, DropReason, Effect, EndReason, Event, Forward};
 pub use ids::{ConnectionId, ShardCount, ShardId};
 pub use limits::{Limit, Limits};
 pub use message::Message;
