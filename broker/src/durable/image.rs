@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use hearth_protocol::packet::{PacketId, Publish};
-use hearth_protocol::{Text, Time, TopicFilter};
+use hearth_protocol::{QoS, Text, Time, TopicFilter};
 
 use super::carried::{self, Carried, CarriedRow};
 use super::journal::{Change, Table};
@@ -172,7 +172,7 @@ impl Image {
         for (serial, parts) in std::mem::take(&mut self.sessions) {
             let later = references.split_off(&(serial + 1, 0));
             let own = std::mem::replace(&mut references, later);
-            let Parts { row, subscriptions, received, released } = parts;
+            let Parts { row, subscriptions, received, mut released } = parts;
             let Some(row) = row.filter(|row| newest.get(&row.client_id) == Some(&serial)) else {
                 let key = serial.to_be_bytes().to_vec();
                 orphans.push(Change::Delete(Table::Sessions, key.clone()));
@@ -200,7 +200,15 @@ impl Image {
                         take_reference(&message, row.message);
                         deliveries.push(RestoredDelivery { place, row, message });
                     }
-                    None => orphans.push(Change::Delete(Table::References, key_of(of, &place.to_be_bytes()))),
+                    None => {
+                        orphans.push(Change::Delete(Table::References, key_of(of, &place.to_be_bytes())));
+                        // The client may know it by its identifier, which is not free until PUBCOMP.
+                        if let Some(id) = row.packet_id.filter(|_| row.qos == QoS::ExactlyOnce) {
+                            let key = key_of(of, &id.get().to_be_bytes());
+                            orphans.push(Change::Put(Table::Released, key, Vec::new()));
+                            released.push(id);
+                        }
+                    }
                 }
             }
             restored.push(Restored { serial, row, subscriptions, deliveries, received, released });

@@ -71,6 +71,11 @@ impl Disk {
         image
     }
 
+    /// Loses every row of a table.
+    pub(super) fn lose(&mut self, table: Table) {
+        self.rows.retain(|(other, _), _| *other != table);
+    }
+
     /// How many rows of a table there are.
     pub(super) fn count(&self, table: Table) -> usize {
         self.rows.keys().filter(|(other, _)| *other == table).count()

@@ -414,3 +414,27 @@ fn a_qos_2_message_that_crosses_shards_comes_once_wherever_the_process_dies() {
         }
     }
 }
+
+#[test]
+fn an_identifier_whose_message_is_gone_stays_in_use_until_pubcomp() {
+    let mut broker = Broker::new(2);
+    let wire = broker.connected(resume("s", 10));
+    broker.send(wire, Version::V5, [subscribe(1, &["a"], QoS::ExactlyOnce)]);
+    let publisher = broker.client(options("p"));
+    broker.publish(publisher, message("a", "1", QoS::ExactlyOnce));
+    let received = broker.received(wire, Version::V5);
+    let Some(Packet::Publish(sent)) = received.last() else { panic!("{received:?}") };
+    let id = sent.packet_id.unwrap();
+    // As when the last of its receivers, on another shard, has removed it in a commit before that of this one's PUBREC.
+    broker.disk.as_mut().unwrap().lose(Table::Messages);
+    for _ in 0..2 {
+        broker = broker.crash(NOW);
+        let wire = broker.wire("s");
+        broker.send(wire, Version::V5, [Packet::Connect(Box::new(resume("s", 10)))]);
+        let again = broker.received(wire, Version::V5);
+        assert!(matches!(&again[1..], [Packet::PubRel(ack)] if ack.packet_id == id), "{again:?}");
+    }
+    let wire = broker.connected(resume("s", 10));
+    broker.send(wire, Version::V5, [Packet::PubComp(PublishAck::success(id))]);
+    assert_eq!([Table::References, Table::Released].map(|table| broker.rows(table)), [0; 2]);
+}
