@@ -45,5 +45,5 @@ pub use options::{Options, Redirect};
 pub use output::Output;
 pub use shard::Shard;
 pub use shared::Shared;
-pub use stats::Stats;
+pub use stats::{ReasonCounts, Stats};
 pub use tap::Tap;

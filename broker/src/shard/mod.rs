@@ -358,7 +358,7 @@ impl Shard {
 
     /// A client broke a rule: it is told, where its version has words for it, and its connection ends.
     fn on_violation(&mut self, now: Time, id: ConnectionId, error: &ProtocolError) {
-        self.stats.protocol_errors += 1;
+        self.stats.protocol_errors.add(error.reason);
         let Some(connection) = self.open_connection(id) else { return };
         let (session, limit) = (connection.session, Limit::of_violation(error.reason));
         match (session, limit) {

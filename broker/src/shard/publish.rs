@@ -24,7 +24,7 @@ use crate::system::is_reserved;
 impl Shard {
     pub(super) fn on_publish(&mut self, now: Time, id: ConnectionId, session: u32, publish: &Publish) {
         self.stats.published[publish.qos as usize] += 1;
-        self.stats.payload_bytes_in += publish.payload.len() as u64;
+        self.stats.payload_bytes_in[publish.qos as usize] += publish.payload.len() as u64;
         let outcome = match (publish.qos, publish.packet_id) {
             (QoS::ExactlyOnce, Some(packet_id)) => {
                 let inbound = &mut self.sessions[session].flow_mut().inbound;
