@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::accounting;
+
 /// How long a broker may take until it can be connected to.
 const START_MAX: Duration = Duration::from_secs(60);
 /// How often that is tried.
@@ -132,23 +134,12 @@ impl Broker {
 
     /// Processor time since its start, of all threads, in user and system mode.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        let file = format!("/proc/{}/stat", self.child.id());
-        let stat = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
-        // The name may hold anything, blanks too, and ends with the last bracket; utime and stime are fields 14 and 15.
-        let fields =
-            stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ')).context("a stat without a name")?;
-        let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse().unwrap_or(0)).sum();
-        Ok(Duration::from_secs(1) * u32::try_from(ticks)?
-            / u32::try_from(rustix::param::clock_ticks_per_second())?)
+        accounting::ticked_cpu(self.child.id())
     }
 
     /// Bytes of memory that it has now.
     pub(crate) fn resident_bytes(&self) -> Result<u64> {
-        let file = format!("/proc/{}/status", self.child.id());
-        let status = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
-        let kib: u64 = kib.context("a status without VmRSS")?.parse()?;
-        Ok(kib << 10)
+        accounting::resident_bytes(self.child.id())
     }
 
     /// Bytes of all files in its folder.

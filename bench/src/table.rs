@@ -85,7 +85,7 @@ fn push(text: &mut String, cell: &str) {
 }
 
 /// A figure with blanks between thousands, or a dash where there is none.
-fn shown(figure: f64, digits: usize) -> String {
+pub(crate) fn shown(figure: f64, digits: usize) -> String {
     if !figure.is_finite() {
         return "–".to_owned();
     }

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use hearth_protocol::ReasonCode;
 use hearth_protocol::connection::Token;
 
+use crate::bits::Bits;
+
 /// Bytes at the start of a payload that say which message it is.
 const NUMBER_BYTES: usize = 8;
 
@@ -31,10 +33,6 @@ struct Publisher {
     acknowledged: Bits,
     arrived: Bits,
 }
-
-/// One bit a number.
-#[derive(Debug, Default)]
-struct Bits(Vec<u64>);
 
 impl Tally {
     /// One of so many publishers, that have sent nothing.
@@ -93,24 +91,6 @@ impl Tally {
     /// Messages that were acknowledged and have not arrived.
     pub(crate) fn lost(&self) -> u64 {
         self.publishers.iter().map(|publisher| publisher.acknowledged.count_without(&publisher.arrived)).sum()
-    }
-}
-
-impl Bits {
-    /// Whether it was not there.
-    fn insert(&mut self, number: u32) -> bool {
-        let (word, bit) = (number as usize / 64, 1 << (number % 64));
-        if word >= self.0.len() {
-            self.0.resize(word + 1, 0);
-        }
-        let is_new = self.0[word] & bit == 0;
-        self.0[word] |= bit;
-        is_new
-    }
-
-    fn count_without(&self, other: &Self) -> u64 {
-        let others = other.0.iter().copied().chain(std::iter::repeat(0));
-        self.0.iter().zip(others).map(|(word, other)| u64::from((word & !other).count_ones())).sum()
     }
 }
 

@@ -13,6 +13,7 @@ mod guard;
 mod interop;
 mod measure;
 mod mosquitto_broker;
+mod peers;
 mod pins;
 mod process;
 mod programs;
@@ -53,7 +54,9 @@ Hearth's chores. Each sets up what it needs and is not there yet, in pinned vers
     cargo xtask interop              other clients, and Mosquitto as the broker, into docs/interoperability.md;
                                      with --check only whether that page is what the run says
     cargo xtask size                 bytes of the web app's first load, and which crate they come from
-    cargo xtask bench durability     what it costs to keep messages, beside Mosquitto; `bench --help` tells more
+    cargo xtask bench                Hearth beside every other broker that is installed, into docs/performance.md, in about 20
+                                     minutes; --install-peers installs some, --quick, --only ROW, `bench --help` tells more
+    cargo xtask bench durability     what it costs to keep messages, beside Mosquitto
     cargo xtask bench --guard [NAME] instructions of fixed scenarios against bench/guard.tsv; --write counts that anew
     cargo xtask measure              resident memory and start time of the release program
     cargo xtask clean-tools          remove the tools that xtask installed

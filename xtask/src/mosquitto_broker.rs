@@ -12,19 +12,17 @@ use crate::workspace::{Workspace, find_program};
 
 /// Where Debian has it, which is not on everybody's PATH.
 const USUAL_PLACE: &str = "/usr/sbin/mosquitto";
+/// What starts the unpacked one.
+const STARTER: &str = "start";
 
 /// Finds it, or unpacks Debian's package without installing it: its installation starts a broker on port 1883, where
 /// `cargo xtask run` wants to listen.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
-    let usual = PathBuf::from(USUAL_PLACE);
-    if let Some(path) = find_program("mosquitto").or_else(|| usual.is_file().then_some(usual)) {
+    if let Some(path) = find(workspace) {
         return Ok(path);
     }
-    let folder = workspace.target.join("clients/mosquitto");
-    let starter = folder.join("start");
-    if starter.is_file() {
-        return Ok(starter);
-    }
+    let folder = folder(workspace);
+    let starter = folder.join(STARTER);
     fs::remove_dir_all(&folder).or_else(is_absent_anyway)?;
     let root = folder.join("root");
     step("fetching Mosquitto, unpacked and not installed", || {
@@ -33,6 +31,16 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
     })?;
     write_starter(&starter, &root)?;
     Ok(starter)
+}
+
+/// Where it is, if it is installed or was unpacked.
+pub(crate) fn find(workspace: &Workspace) -> Option<PathBuf> {
+    let places = [PathBuf::from(USUAL_PLACE), folder(workspace).join(STARTER)];
+    find_program("mosquitto").or_else(|| places.into_iter().find(|place| place.is_file()))
+}
+
+fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("clients/mosquitto")
 }
 
 /// A script that starts the unpacked program with the libraries that were unpacked beside it.

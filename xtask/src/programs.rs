@@ -34,6 +34,8 @@ const CHROMIUM: Program = program(
 pub(crate) const VALGRIND: Program = program("Valgrind", &["valgrind"], "valgrind");
 /// Drives Chromium for the tests.
 pub(crate) const CHROMEDRIVER: Program = program("chromedriver", &["chromedriver"], "chromium-driver");
+/// Compiles what rmqttd says to others of its kind.
+pub(crate) const PROTOC: Program = program("protoc", &["protoc"], "protobuf-compiler");
 /// Makes the folder that paho-mqtt is installed in.
 pub(crate) const PYTHON: Program =
     Program { is_whole: has_venv, ..program("Python with venv", &["python3"], "python3-venv") };

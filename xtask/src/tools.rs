@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::pins::{BINARYEN_LOCK, BINARYEN_PACKAGE, BINARYEN_VERSION, CargoTool, WASM_BINDGEN};
+use crate::pins::{BINARYEN_LOCK, BINARYEN_PACKAGE, BINARYEN_VERSION, CargoTool, Speed, WASM_BINDGEN};
 use crate::process::run_silently;
 use crate::programs::{self, NODE, NPM};
 use crate::step::{say, step};
 use crate::workspace::Workspace;
 
-/// What holds while a tool is compiled. Speed of the tools matters less than the wait for them: full optimisation would
+/// What holds while a tool is compiled that is not measured. Speed of the tools matters less than the wait for them: full optimisation would
 /// double it.
 const COMPILE_SETTINGS: &[(&str, &str)] = &[
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
@@ -116,7 +116,8 @@ pub(crate) fn install_once(
     Ok(home)
 }
 
-fn home_of(workspace: &Workspace, name: &str, version: &str) -> PathBuf {
+/// Where an installed tool is.
+pub(crate) fn home_of(workspace: &Workspace, name: &str, version: &str) -> PathBuf {
     workspace.tools.join(format!("{name}-{version}"))
 }
 
@@ -126,8 +127,12 @@ fn compile(workspace: &Workspace, tool: &CargoTool, fresh: &Path) -> Result<()> 
         let mut install = workspace.cargo();
         // Away from the checkout, whose settings are not meant for the tool.
         install.current_dir(fresh);
-        install.args(["install", "--locked", "--version", version, package]).args(tool.flags);
-        install.arg("--root").arg(fresh).envs(COMPILE_SETTINGS.iter().copied());
+        install.args(["install", "--version", version, package]).args(tool.flags);
+        install.args(tool.is_locked.then_some("--locked"));
+        install.arg("--root").arg(fresh);
+        if tool.speed == Speed::Enough {
+            install.envs(COMPILE_SETTINGS.iter().copied());
+        }
         // One folder for all tools: what they share is compiled once.
         install.env("CARGO_TARGET_DIR", compile_folder(workspace));
         run_silently(&mut install)?;

@@ -3,13 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use hearth_broker::{AuthStep, ConnectionId, Peer};
+use hearth_broker::{AuthStep, ConnectionId, Peer, Stats};
 use hearth_protocol::TopicName;
 use tokio::sync::oneshot;
 
 use super::bell::Bell;
 use crate::admission::Presence;
-use crate::figures::ShardFigures;
 use crate::listener::Standing;
 use crate::socket::Detached;
 
@@ -37,7 +36,7 @@ pub(super) enum Command {
     Authenticated(ConnectionId, AuthStep),
     AccessChanged,
     Probe(oneshot::Sender<()>),
-    Figures(oneshot::Sender<ShardFigures>),
+    Stats(oneshot::Sender<Stats>),
     Publish(Vec<(TopicName, Bytes)>),
     Committed(u64),
     CommitFailed,
@@ -75,9 +74,9 @@ impl Inbox {
     }
 
     /// Asks the shard what it has counted.
-    pub(crate) fn figures(&self) -> oneshot::Receiver<ShardFigures> {
+    pub(crate) fn stats(&self) -> oneshot::Receiver<Stats> {
         let (answer, answered) = oneshot::channel();
-        self.push(Command::Figures(answer));
+        self.push(Command::Stats(answer));
         answered
     }
 

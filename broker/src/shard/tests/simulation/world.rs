@@ -73,10 +73,6 @@ impl World {
         let homes = clients.iter().map(|client| shared.shard_of(&client.profile.id).as_index()).collect();
         let honest = clients.iter().map(|client| matches!(client.actor, Actor::Machine(_))).collect();
         let now = Time::from_millis(1000);
-        let mut model = Model::new(now, terms, homes, honest);
-        if store.is_some() {
-            model.turn_store_on();
-        }
         Self {
             random,
             now,
@@ -87,7 +83,7 @@ impl World {
             alive: Vec::new(),
             link_by_id: HashMap::new(),
             clients,
-            model,
+            model: Model::new(now, terms, homes, honest),
             keys: 0,
             log: is_logged.then(String::new),
             begun: Time::ZERO,
@@ -221,8 +217,7 @@ impl World {
 
     fn send_forward(&mut self, from: usize, to: usize, forward: Forward) {
         let number = match &forward {
-            Forward::Message(message, _) => self.model.on_forwarded(message, from, to, false),
-            Forward::Carried(consignment) => self.model.on_forwarded(&consignment.message, from, to, true),
+            Forward::Message(..) => self.model.on_forwarded(&key_of_forward(&forward), to),
             // Whose turn it is in a group is the broker's to choose: the model looks at what comes of it.
             Forward::Shared(_)
             | Forward::Returned(_)

@@ -15,25 +15,12 @@ use super::{Invariant, Model, key_of};
 pub(super) struct Durable {
     collected: BTreeMap<usize, Snapshot>,
     written: BTreeMap<usize, Snapshot>,
-    /// Messages that were taken before this process began.
-    pub(super) messages_before: usize,
-    /// How far messages with a row on their way are, by the shard that they go to, until what came of them is on disk.
-    pub(super) carried: BTreeMap<(usize, usize), Carriage>,
     /// Messages that were taken when the retained store was looked at.
     retained_collected: usize,
     retained_written: usize,
     is_failing: bool,
     may_fail: bool,
     is_on: bool,
-}
-
-/// How far a message is that goes to another shard with a row of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Carriage {
-    UnderWay,
-    Arrived,
-    /// What came of it was collected for the disk.
-    Collected,
 }
 
 /// A shard at the moment when its changes were collected.
@@ -89,17 +76,10 @@ impl Model {
         let sessions = sessions.map(|(client, session)| (*client, session.to_save())).collect();
         let snapshot = Snapshot { messages: self.messages.len(), sessions };
         self.store.collected.insert(shard, snapshot);
-        let here = self.store.carried.iter_mut().filter(|((_, to), _)| *to == shard);
-        here.filter(|(_, carriage)| **carriage == Carriage::Arrived)
-            .for_each(|(_, carriage)| *carriage = Carriage::Collected);
     }
 
     pub(in super::super) fn on_retained_collected(&mut self) {
         self.store.retained_collected = self.messages.len();
-    }
-
-    /// There is a store from the beginning.
-    pub(in super::super) fn turn_store_on(&mut self) {
         self.store.is_on = true;
     }
 
@@ -107,7 +87,6 @@ impl Model {
     pub(in super::super) fn on_written(&mut self) {
         let collected = std::mem::take(&mut self.store.collected);
         self.store.written.extend(collected);
-        self.store.carried.retain(|_, carriage| *carriage != Carriage::Collected);
         self.store.retained_written = self.store.retained_written.max(self.store.retained_collected);
     }
 
@@ -240,11 +219,8 @@ impl Model {
             message.is_unsure |= !message.is_acknowledged;
             message.is_undone |= !is_known && !message.is_acknowledged;
         }
-        let mut carried = self.take_carried();
-        carried.retain(|(number, _)| !self.messages[*number].is_undone);
         let mut saved: BTreeMap<usize, Session> =
             written.into_values().flat_map(|snapshot| snapshot.sessions).collect();
-        self.restore_carried(&carried, &mut saved);
         let live = std::mem::take(&mut self.sessions);
         let kept: BTreeSet<usize> = live
             .iter()
@@ -275,13 +251,7 @@ impl Model {
     fn begin_store(&mut self, mut sessions: BTreeMap<usize, Session>) {
         let messages = self.messages.len();
         let may_fail = self.store.may_fail;
-        self.store = Durable {
-            may_fail,
-            is_on: true,
-            retained_written: messages,
-            messages_before: messages,
-            ..Durable::default()
-        };
+        self.store = Durable { may_fail, is_on: true, retained_written: messages, ..Durable::default() };
         for (client, shard) in self.shards.iter().enumerate() {
             let snapshot = self
                 .store
@@ -292,40 +262,11 @@ impl Model {
         }
     }
 
-    /// A message that is on its way to another shard without a row there has to be there if it was acknowledged.
+    /// A message that is on its way to another shard and was acknowledged has to be there.
     fn arrive_where_promised(&mut self) {
-        let is_plain = |number: &usize, is_on_the_way: bool| is_on_the_way || !self.may_leave_later(*number);
-        let plain: Vec<_> = self
-            .forwards
-            .iter()
-            .filter(|(at, is_on_the_way)| {
-                is_plain(&at.0, **is_on_the_way) && !self.store.carried.contains_key(at)
-            })
-            .map(|(at, _)| *at)
-            .collect();
-        for (number, shard) in plain {
-            self.forwards.remove(&(number, shard));
+        for (number, shard) in std::mem::take(&mut self.forwards).into_keys() {
             if self.messages[number].is_acknowledged {
                 self.deliver(number, shard);
-            }
-        }
-    }
-
-    /// The messages with a row on their way, and the shards that they go to.
-    fn take_carried(&mut self) -> BTreeSet<(usize, usize)> {
-        let yet_to_leave = std::mem::take(&mut self.forwards).into_keys();
-        yet_to_leave.chain(std::mem::take(&mut self.store.carried).into_keys()).collect()
-    }
-
-    /// They come to the sessions of that shard, as those are on disk.
-    fn restore_carried(&self, carried: &BTreeSet<(usize, usize)>, saved: &mut BTreeMap<usize, Session>) {
-        for (number, shard) in carried {
-            for (_, session) in saved.iter_mut().filter(|(client, _)| self.shards[**client] == *shard) {
-                let Some((qos, retain, ids)) = self.wanted_by(session, *number) else { continue };
-                let is_known = session.waiting.iter().any(|entry| entry.message == *number);
-                if qos > QoS::AtMostOnce && !is_known {
-                    session.waiting.push(Entry { message: *number, qos, retain, ids, origin: Origin::Live });
-                }
             }
         }
     }
@@ -350,13 +291,10 @@ impl Model {
         for entry in live.waiting {
             let is_live = entry.origin == Origin::Live && entry.qos > QoS::AtMostOnce;
             let is_new = is_live && !known.contains(&entry.message);
-            let number = entry.message;
-            // What comes with a row of its own comes to subscriptions that are on disk.
-            let is_wanted = self.is_near(number, home) || self.wanted_by(saved, number).is_some();
-            if is_new && is_wanted && self.messages[number].is_acknowledged {
+            if is_new && self.messages[entry.message].is_acknowledged {
                 saved.waiting.push(entry);
-            } else if is_new && self.is_near(number, home) {
-                saved.missing.insert(number);
+            } else if is_new && self.is_near(entry.message, home) {
+                saved.missing.insert(entry.message);
             }
         }
         for (id, flight) in live.flights {
