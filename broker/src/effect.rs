@@ -8,7 +8,7 @@ use hearth_protocol::{ReasonCode, Text, Version};
 use crate::access::Identity;
 use crate::authentication::AuthRequest;
 use crate::connection::Transport;
-use crate::durable::Entry;
+use crate::durable::{Carried, Entry};
 use crate::ids::{ConnectionId, ShardId};
 use crate::message::Message;
 use crate::router::{Choice, Group};
@@ -41,6 +41,8 @@ pub enum Effect {
 pub enum Forward {
     /// A message to deliver to the shard's own sessions.
     Message(Arc<Message>, Option<Awaited>),
+    /// The same with a row in the store, which goes when the message has arrived.
+    Carried(Box<Consignment>),
     /// A message for one of the shard's sessions, whose turn it is in its group.
     Shared(Box<Assigned>),
     /// A message that no member of the shard took, back with the shard that had assigned it and awaits word of it.
@@ -86,6 +88,13 @@ pub struct Awaited {
     pub(crate) number: u64,
 }
 
+/// A message that has a row in the store while it is on its way.
+#[derive(Clone, Debug)]
+pub struct Consignment {
+    pub(crate) message: Arc<Message>,
+    pub(crate) carried: Carried,
+}
+
 /// A message with the member of a group that is to get it.
 #[derive(Clone, Debug)]
 pub struct Assigned {
@@ -95,6 +104,8 @@ pub struct Assigned {
     /// How often it was passed on because a member had no room.
     pub(crate) hops: u8,
     pub(crate) awaited: Option<Awaited>,
+    /// Its row on the way, where it has one.
+    pub(crate) carried: Option<Carried>,
 }
 
 impl Forward {
@@ -107,6 +118,7 @@ impl Forward {
     pub(crate) fn message(&self) -> Option<&Message> {
         match self {
             Self::Message(message, _) => Some(message),
+            Self::Carried(consignment) => Some(&consignment.message),
             Self::Shared(assigned) | Self::Returned(assigned) => Some(&assigned.message),
             Self::Receipt { .. } | Self::Done { .. } | Self::Unkept { .. } | Self::Unneeded(_) => None,
         }

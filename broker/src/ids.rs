@@ -18,6 +18,11 @@ impl ShardCount {
         }
     }
 
+    /// The number, as rows have it.
+    pub(crate) const fn as_u16(self) -> u16 {
+        self.0.get()
+    }
+
     /// The number.
     pub const fn get(self) -> usize {
         self.0.get() as usize

@@ -1,13 +1,11 @@
 //! What the shards of a broker have in common.
 
-use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use foldhash::quality::FixedState;
 use hearth_protocol::Time;
 
 use crate::access::{Access, AllowAll};
-use crate::durable::Change;
+use crate::durable::{Change, Placement};
 use crate::ids::{ShardCount, ShardId};
 use crate::interest::Interest;
 use crate::limits::Limits;
@@ -26,7 +24,7 @@ pub struct Shared {
     /// Of all shards; changes when one comes or goes, never with a message.
     connections: AtomicUsize,
     shard_count: ShardCount,
-    hash: FixedState,
+    hash_key: u64,
     hash_seed: u64,
     store: Option<Store>,
 }
@@ -70,7 +68,7 @@ impl Shared {
             options: Options::default(),
             connections: AtomicUsize::new(0),
             shard_count,
-            hash: FixedState::with_seed(hash_key[0]),
+            hash_key: hash_key[0],
             hash_seed: hash_key[1],
             store: None,
         }
@@ -199,11 +197,12 @@ impl Shared {
 
     /// The shard that the session of a client lives on.
     pub fn shard_of(&self, client_id: &str) -> ShardId {
-        let mut hasher = self.hash.build_hasher();
-        hasher.write(client_id.as_bytes());
-        let shard = hasher.finish() % self.shard_count.get() as u64;
-        // Below the count, which fits.
-        ShardId::new(shard as u16)
+        ShardId::new(self.placement().shard_of(client_id))
+    }
+
+    /// Which shard each session is on.
+    pub(crate) const fn placement(&self) -> Placement {
+        Placement { hash_key: self.hash_key, shards: self.shard_count.as_u16() }
     }
 }
 

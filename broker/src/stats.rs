@@ -1,5 +1,9 @@
 //! What a shard has counted since it began.
 
+use std::collections::BTreeMap;
+
+use hearth_protocol::ReasonCode;
+
 use crate::effect::DropReason;
 use crate::limits::Limit;
 
@@ -36,10 +40,10 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Bytes of the packets put into an output.
     pub bytes_out: u64,
-    /// Bytes of the payloads that came in.
-    pub payload_bytes_in: u64,
-    /// Bytes of the payloads put into an output.
-    pub payload_bytes_out: u64,
+    /// Bytes of the payloads that came in, by QoS.
+    pub payload_bytes_in: [u64; 3],
+    /// Bytes of the payloads put into an output, by QoS.
+    pub payload_bytes_out: [u64; 3],
     /// PUBLISH packets that came in, by QoS.
     pub published: [u64; 3],
     /// Messages put into an output, by QoS.
@@ -50,8 +54,31 @@ pub struct Stats {
     pub dropped: [u64; DropReason::COUNT],
     /// What was refused because of a bound, by [`Limit`].
     pub limited: [u64; Limit::COUNT],
-    /// Connections that a packet against the rules has ended.
-    pub protocol_errors: u64,
-    /// CONNECTs that were refused.
-    pub refused: u64,
+    /// Connections that a packet against the rules has ended, by what the client was told.
+    pub protocol_errors: ReasonCounts,
+    /// CONNECTs that were refused, by what the client was told, or would have been if its version had a word for it.
+    pub refused: ReasonCounts,
+}
+
+/// How often something happened for which reason. There are as many entries as reasons that occurred.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReasonCounts {
+    by_byte: BTreeMap<u8, (ReasonCode, u64)>,
+}
+
+impl ReasonCounts {
+    /// Counts one.
+    pub fn add(&mut self, reason: ReasonCode) {
+        self.by_byte.entry(reason.byte()).or_insert((reason, 0)).1 += 1;
+    }
+
+    /// Those that occurred, in the order of their codes.
+    pub fn iter(&self) -> impl Iterator<Item = (ReasonCode, u64)> {
+        self.by_byte.values().copied()
+    }
+
+    /// All together.
+    pub fn total(&self) -> u64 {
+        self.iter().map(|(_, count)| count).sum()
+    }
 }

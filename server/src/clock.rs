@@ -1,6 +1,6 @@
 //! The one clock of the process, as the sans-IO machines want it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hearth_protocol::Time;
 
@@ -18,7 +18,12 @@ impl Clock {
 
     /// The present.
     pub(crate) fn now(&self) -> Time {
-        Time::ZERO.saturating_add(self.origin.elapsed())
+        Time::ZERO.saturating_add(self.elapsed())
+    }
+
+    /// How long ago its zero was, finer than a [`Time`].
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.origin.elapsed()
     }
 
     /// When the clock will show `time`.
@@ -28,14 +33,12 @@ impl Clock {
         let wait = time.saturating_since(self.now()).as_millis();
         let wait = u64::try_from(wait).unwrap_or(FAR_MILLIS).min(FAR_MILLIS);
         // The clock counts whole milliseconds: one more, so that the time is reached and not almost.
-        Instant::now() + std::time::Duration::from_millis(if wait == 0 { 0 } else { wait + 1 })
+        Instant::now() + Duration::from_millis(if wait == 0 { 0 } else { wait + 1 })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

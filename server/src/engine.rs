@@ -9,9 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hearth_api::StoreState;
-use hearth_broker::{
-    Limits, Options, Peer, Shard, ShardCount, ShardId, ShardImage, Shared, Stats, Transport,
-};
+use hearth_broker::{Limits, Options, Peer, Shard, ShardCount, ShardId, ShardImage, Shared, Transport};
 use hearth_protocol::{Text, TopicName};
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::sync::oneshot;
@@ -21,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::admission::Presence;
 use crate::auth::{Authenticator, Policies};
 use crate::clock::Clock;
+use crate::figures::ShardFigures;
 use crate::history::{History, Recorder};
 use crate::listener::Standing;
 use crate::shard_driver::{self, HandOver, Inbox, Seat, ShardDriver};
@@ -234,14 +233,14 @@ impl Engine {
     }
 
     /// What each shard has counted; `None` when one of them does not answer within `patience`.
-    pub(crate) async fn stats(&self, patience: Duration) -> Option<Vec<Stats>> {
+    pub(crate) async fn figures(&self, patience: Duration) -> Option<Vec<ShardFigures>> {
         let deadline = Instant::now() + patience;
-        let asked: Vec<_> = self.inboxes.iter().map(|inbox| inbox.stats()).collect();
-        let mut stats = Vec::with_capacity(asked.len());
+        let asked: Vec<_> = self.inboxes.iter().map(|inbox| inbox.figures()).collect();
+        let mut figures = Vec::with_capacity(asked.len());
         for answer in asked {
-            stats.push(timeout_at(deadline, answer).await.ok()?.ok()?);
+            figures.push(timeout_at(deadline, answer).await.ok()?.ok()?);
         }
-        Some(stats)
+        Some(figures)
     }
 
     /// Retained messages and their bytes.

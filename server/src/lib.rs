@@ -10,13 +10,17 @@ pub mod config;
 mod demo;
 mod engine;
 mod faults;
+mod figures;
 mod frames;
 #[cfg(test)]
 mod fuzz;
+mod histogram;
 mod history;
 mod http;
 mod inspection_text;
 mod listener;
+mod metrics;
+mod own_process;
 mod run;
 mod server;
 mod shard_driver;

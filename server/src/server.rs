@@ -4,9 +4,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use axum::routing::any;
+use axum::routing::{MethodRouter, any};
 use hearth_api::{ListenerKind, StoreState};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -17,6 +17,7 @@ use crate::auth::{self, Authenticator, Credentials, Passwords, Policies, Policy,
 use crate::config::{AllowedOrigins, Config, Kind, ListenAddress};
 use crate::demo;
 use crate::engine::{Engine, Shards};
+use crate::figures::Instruments;
 use crate::history::{self, History};
 use crate::http::{self, Past, Status};
 use crate::listener::websocket::{self, Gate};
@@ -75,12 +76,12 @@ struct Entrances {
 }
 
 impl Entrances {
-    fn new(door: &Door, status: Status<Engine>, past: Past, config: &Config) -> Self {
+    fn new(door: &Door, status: Status<Engine>, past: Past, metrics: MethodRouter, config: &Config) -> Self {
         let gate = |origins: &AllowedOrigins| Gate::new(door.clone(), origins.clone());
         let mqtt = any(websocket::upgrade).with_state(gate(&config.http_allowed_origins));
         let places = Arc::new(Semaphore::new(config.door.http_connections_max.min(Semaphore::MAX_PERMITS)));
         let service = |router| HttpService::new(router, Arc::clone(&places), door.clone());
-        let app = service(http::router(mqtt, status, past));
+        let app = service(http::router(mqtt, status, past, metrics));
         let websockets = service(websocket::router(gate(&config.ws_allowed_origins)));
         let proxies = Arc::new(config.trusted_proxies.clone());
         let entrance = |kind, service| {
@@ -151,7 +152,10 @@ impl Server {
             stop.clone(),
         );
         let past = Past { history: history.clone(), policies: policies.clone() };
-        let entrances = Entrances::new(&door, status, past, config);
+        let instruments =
+            Instruments { engine: shards.engine().clone(), admission, history, started: Instant::now() };
+        let metrics = http::metrics(instruments.clone(), policies.clone());
+        let entrances = Entrances::new(&door, status, past, metrics, config);
         let _stop_when_dropped = stop.clone().drop_guard();
         let reload = Arc::new(Notify::new());
         let server = Self { listening, shards, history_writer, tasks, stop, reload, _stop_when_dropped };
@@ -161,8 +165,7 @@ impl Server {
         }
         if config.sys_interval_seconds > 0 {
             let period = Duration::from_secs(u64::from(config.sys_interval_seconds));
-            let engine = server.shards.engine().clone();
-            server.tasks.spawn(system_topics::run(engine, admission, history, period, server.stop.clone()));
+            server.tasks.spawn(system_topics::run(instruments, period, server.stop.clone()));
         }
         if config.demo {
             server.start_demo(config, &policies.admit_own("$demo"));

@@ -30,6 +30,7 @@ mod interop;
 mod limits;
 mod lost_connections;
 mod malformed;
+mod metrics;
 mod mosquitto;
 mod one_port;
 mod process;

@@ -19,8 +19,17 @@ pub(crate) const PROFILE: &str = "web";
 /// The program of the web app.
 pub(crate) const APP: &str = "hearth-frontend";
 /// Everything that the web app is made from.
-const SOURCES: &[&str] =
-    &["index.html", "Trunk.toml", "Cargo.toml", "Cargo.lock", ".cargo", "frontend", "protocol", "api"];
+const SOURCES: &[&str] = &[
+    "index.html",
+    "Trunk.toml",
+    "Cargo.toml",
+    "Cargo.lock",
+    ".cargo",
+    "frontend",
+    "client",
+    "protocol",
+    "api",
+];
 
 /// What trunk tells. Its minifier warns that it does not know the `as default` that wasm-bindgen writes; the script is then
 /// served as it was written, 8 kB with brotli.

@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use hearth_protocol::packet::{Packet, PacketId};
 
-use crate::delivery::Delivery;
+use crate::effect::Forward;
 use crate::ids::{ConnectionId, SessionId, ShardId};
 
 /// What things wait in, each behind those of its kind.
@@ -14,8 +14,8 @@ pub(crate) enum Lane {
     Answers,
     /// QoS 2 messages to clients.
     Publishes,
-    /// What other sessions take over.
-    Moves,
+    /// Messages to other shards.
+    Forwards,
     /// Word to a shard.
     Receipts(ShardId),
 }
@@ -27,8 +27,8 @@ pub(crate) enum Release {
     Answer(ConnectionId, Box<Packet>),
     /// A QoS 2 message to a client, under an identifier that has to be known after a crash.
     Publish(ConnectionId, SessionId, PacketId),
-    /// A row of a session is needed no more: what it holds was given to somebody else.
-    LetGo(u64, Box<Delivery>),
+    /// A message to another shard, whose row has to be known after a crash.
+    Forward(ShardId, Box<Forward>),
     /// Nothing: what asked for it is over.
     Nothing,
     /// Word to another shard that all it has sent up to this number is taken care of.
@@ -129,14 +129,14 @@ impl Holds {
         self.held_mut(hold).is_some_and(|held| held.changes > 0 || held.receipts > 0)
     }
 
-    /// Whether word of another shard is awaited.
-    pub(crate) fn awaits_receipts(&mut self, hold: Hold) -> bool {
-        self.held_mut(hold).is_some_and(|held| held.receipts > 0)
-    }
-
     /// Whether there is something to wait for that this shard has changed itself.
     pub(crate) fn has_changes(&mut self, hold: Hold) -> bool {
         self.held_mut(hold).is_some_and(|held| held.changes > 0)
+    }
+
+    /// Whether anything is held in a lane.
+    pub(crate) fn has_held(&self, lane: Lane) -> bool {
+        !self.lanes[lane.as_index()].queue.is_empty()
     }
 
     /// What is held in the lane of a hold, in order.
@@ -151,7 +151,7 @@ impl Holds {
     pub(crate) fn answer(&mut self, hold: Hold) -> Option<(ConnectionId, Packet)> {
         match &self.held_mut(hold)?.release {
             Some(Release::Answer(id, packet)) => Some((*id, (**packet).clone())),
-            Some(Release::Publish(..) | Release::LetGo(..) | Release::Nothing | Release::Receipt(..))
+            Some(Release::Publish(..) | Release::Forward(..) | Release::Nothing | Release::Receipt(..))
             | None => None,
         }
     }
@@ -249,7 +249,7 @@ impl Lane {
         match self {
             Self::Answers => 0,
             Self::Publishes => 1,
-            Self::Moves => 2,
+            Self::Forwards => 2,
             Self::Receipts(shard) => Self::BEFORE_RECEIPTS + shard.as_index(),
         }
     }

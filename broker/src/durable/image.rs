@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use hearth_protocol::packet::{PacketId, Publish};
-use hearth_protocol::{Text, Time, TopicFilter};
+use hearth_protocol::{QoS, Text, Time, TopicFilter};
 
+use super::carried::{self, Carried, CarriedRow};
 use super::journal::{Change, Table};
 use super::row::{self, MessageRow, ReferenceRow, SessionRow, SubscriptionRow};
 use crate::message::Message;
@@ -21,6 +22,7 @@ pub struct Image {
     messages: HashMap<u64, MessageRow>,
     references: BTreeMap<(u64, u64), ReferenceRow>,
     retained: Vec<MessageRow>,
+    carried: BTreeMap<Carried, CarriedRow>,
     serial_max: u64,
     message_max: u64,
 }
@@ -103,6 +105,9 @@ impl Image {
                 self.session(serial).released.push(packet_id(id)?);
             }
             Table::Retained => self.retained.push(MessageRow::decode(value)?),
+            Table::Carried => {
+                self.carried.insert(Carried::of_key(key)?, CarriedRow::decode(value)?);
+            }
         }
         Ok(())
     }
@@ -167,7 +172,8 @@ impl Image {
         for (serial, parts) in std::mem::take(&mut self.sessions) {
             let later = references.split_off(&(serial + 1, 0));
             let own = std::mem::replace(&mut references, later);
-            let Some(row) = parts.row.filter(|row| newest.get(&row.client_id) == Some(&serial)) else {
+            let Parts { row, subscriptions, received, mut released } = parts;
+            let Some(row) = row.filter(|row| newest.get(&row.client_id) == Some(&serial)) else {
                 let key = serial.to_be_bytes().to_vec();
                 orphans.push(Change::Delete(Table::Sessions, key.clone()));
                 let tables = [Table::Subscriptions, Table::Received, Table::Released, Table::References];
@@ -194,12 +200,20 @@ impl Image {
                         take_reference(&message, row.message);
                         deliveries.push(RestoredDelivery { place, row, message });
                     }
-                    None => orphans.push(Change::Delete(Table::References, key_of(of, &place.to_be_bytes()))),
+                    None => {
+                        orphans.push(Change::Delete(Table::References, key_of(of, &place.to_be_bytes())));
+                        // The client may know it by its identifier, which is not free until PUBCOMP.
+                        if let Some(id) = row.packet_id.filter(|_| row.qos == QoS::ExactlyOnce) {
+                            let key = key_of(of, &id.get().to_be_bytes());
+                            orphans.push(Change::Put(Table::Released, key, Vec::new()));
+                            released.push(id);
+                        }
+                    }
                 }
             }
-            let Parts { subscriptions, received, released, .. } = parts;
             restored.push(Restored { serial, row, subscriptions, deliveries, received, released });
         }
+        self.deliver_carried(shared, &mut restored, &mut used, orphans);
         let unused =
             references.into_keys().map(|(of, place)| (Table::References, key_of(of, &place.to_be_bytes())));
         orphans.extend(unused.map(|(table, key)| Change::Delete(table, key)));
@@ -208,6 +222,23 @@ impl Image {
         let unheld = read.filter(|number| !is_held(number));
         orphans.extend(unheld.map(|number| Change::Delete(Table::Messages, number.to_be_bytes().to_vec())));
         restored
+    }
+
+    /// What was on its way from shard to shard goes to whom it was for.
+    fn deliver_carried(
+        &mut self,
+        shared: &Shared,
+        restored: &mut [Restored],
+        used: &mut HashMap<u64, Arc<Message>>,
+        changes: &mut Vec<Change>,
+    ) {
+        let messages = &mut self.messages;
+        carried::deliver(std::mem::take(&mut self.carried), restored, changes, |number| {
+            if let Some(found) = messages.remove(&number) {
+                used.insert(number, Arc::new(message(shared, found)));
+            }
+            used.get(&number).filter(|message| !message.is_expired(Time::ZERO)).map(Arc::clone)
+        });
     }
 }
 
@@ -237,7 +268,7 @@ fn message(shared: &Shared, row: MessageRow) -> Message {
     }
 }
 
-fn take_reference(message: &Message, number: u64) {
+pub(super) fn take_reference(message: &Message, number: u64) {
     let mut kept = message.kept.lock().unwrap_or_else(PoisonError::into_inner);
     kept.number = number;
     kept.references += 1;

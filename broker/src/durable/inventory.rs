@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hearth_protocol::QoS;
 use hearth_protocol::packet::{PacketId, Will};
 
+use super::carried::{Carried, CarriedRow};
 use super::image::{BadRow, number, packet_id, split};
 use super::journal::Table;
 use super::report::{Amount, ExactlyOnce, Report, SessionReport, SubscriptionReport, WillReport};
@@ -20,6 +21,8 @@ pub struct Inventory {
     sessions: BTreeMap<u64, Parts>,
     message_bytes: HashMap<u64, u64>,
     references: Vec<Reference>,
+    /// Messages on their way from shard to shard.
+    carried: HashSet<u64>,
     retained: Amount,
     /// The smallest first.
     largest_retained: BTreeSet<(u64, String)>,
@@ -95,6 +98,10 @@ impl Inventory {
                 let id = packet_id(id)?;
                 self.session(serial).released.insert(id);
             }
+            Table::Carried => {
+                CarriedRow::decode(value)?;
+                self.carried.insert(Carried::of_key(key)?.message()?);
+            }
             Table::Retained => {
                 let topic = MessageRow::decode(value)?.publish.topic.as_str().to_owned();
                 self.retained.add(bytes);
@@ -134,6 +141,12 @@ impl Inventory {
             }
         }
         let mut used = HashSet::new();
+        for number in std::mem::take(&mut self.carried) {
+            if let Some(bytes) = self.message_bytes.get(&number) {
+                used.insert(number);
+                report.messages.add(*bytes);
+            }
+        }
         for reference in std::mem::take(&mut self.references) {
             let bytes = self.message_bytes.get(&reference.message);
             match (sessions.get_mut(&reference.serial), bytes) {

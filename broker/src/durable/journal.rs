@@ -23,11 +23,13 @@ pub enum Table {
     Released = 6,
     /// The retained message of a topic.
     Retained = 7,
+    /// A QoS 2 message on its way from one shard to another, by message, shard and group.
+    Carried = 8,
 }
 
 impl Table {
     /// Every one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Sessions,
         Self::Subscriptions,
         Self::Messages,
@@ -35,6 +37,7 @@ impl Table {
         Self::Received,
         Self::Released,
         Self::Retained,
+        Self::Carried,
     ];
 
     /// The table of a number that stands in a file.

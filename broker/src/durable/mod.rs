@@ -1,5 +1,6 @@
 //! What must survive the process: rows of a store, changes to them, and what waits until they are on disk.
 
+mod carried;
 mod hold;
 mod image;
 mod inventory;
@@ -12,6 +13,7 @@ pub use inventory::Inventory;
 pub use journal::{Batch, Change, Table};
 pub use report::{Amount, ExactlyOnce, Report, SessionReport, SubscriptionReport, WillReport};
 
+pub(crate) use carried::{Carried, CarriedRow, Placement};
 pub(crate) use hold::{Hold, Holds, Lane, Release};
 pub use image::ShardImage;
 pub(crate) use image::{Restored, RestoredDelivery, key_of};

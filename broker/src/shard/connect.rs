@@ -384,7 +384,7 @@ impl Shard {
         told: Option<Text>,
         detail: String,
     ) {
-        self.stats.refused += 1;
+        self.stats.refused.add(reason);
         // A CONNECT of an unknown version is told so in the words of 3.1.1 [MQTT-3.1.2-2].
         let is_v5 = version.is_some_and(Version::is_v5);
         let is_answered = if version.is_none() {

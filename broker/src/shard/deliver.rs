@@ -241,7 +241,7 @@ impl Shard {
         self.stats.delivered[qos as usize] += 1;
         self.stats.packets_out += 1;
         self.stats.bytes_out += len as u64;
-        self.stats.payload_bytes_out += outgoing.payload.len() as u64;
+        self.stats.payload_bytes_out[qos as usize] += outgoing.payload.len() as u64;
         mark_dirty(&mut self.dirty, place, connection);
     }
 

@@ -171,7 +171,7 @@ impl Shard {
     }
 
     /// The number of a message's row, which is written with the first reference to it.
-    fn keep_message(&mut self, message: &Message) -> u64 {
+    pub(super) fn keep_message(&mut self, message: &Message) -> u64 {
         let mut kept = message.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.references == 0 {
             let number = self.shared.next_message_number();
@@ -184,7 +184,7 @@ impl Shard {
         kept.number
     }
 
-    fn let_go_of_message(&mut self, message: &Message) {
+    pub(super) fn let_go_of_message(&mut self, message: &Message) {
         let mut kept = message.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.references -= 1;
         if kept.references > 0 {
@@ -216,7 +216,7 @@ impl Shard {
     }
 
     /// Enters a change, for which what is held now waits.
-    fn append(&mut self, change: Change) -> Entry {
+    pub(super) fn append(&mut self, change: Change) -> Entry {
         if let Some(hold) = self.hold {
             self.holds.add_change(hold, self.journal.open_batch());
         }

@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod authenticate;
+mod carry;
 mod close;
 mod connect;
 mod deliver;
@@ -31,7 +32,7 @@ use slab::Slab;
 
 use crate::connection::{Connection, Peer};
 use crate::durable::{Hold, Holds, Journal};
-use crate::effect::{DropReason, Effect, EndReason, Event, Forward};
+use crate::effect::{Consignment, DropReason, Effect, EndReason, Event, Forward};
 use crate::encoding::Encodings;
 use crate::ids::{ConnectionId, ShardId};
 use crate::limits::{Limit, LimitSet};
@@ -186,10 +187,19 @@ impl Shard {
                 }
                 self.end_receipt(now, awaited);
             }
+            Forward::Carried(consignment) => {
+                let Consignment { message, carried } = *consignment;
+                if !is_expired {
+                    self.deliver_forwarded(now, &message);
+                }
+                self.settle(&carried, &message);
+            }
             Forward::Shared(assigned) => {
                 self.begin_receipt(assigned.awaited);
                 if !is_expired {
                     self.take_assigned(now, &assigned);
+                } else if let Some(carried) = &assigned.carried {
+                    self.settle(carried, &assigned.message);
                 }
                 self.end_receipt(now, assigned.awaited);
             }
@@ -348,7 +358,7 @@ impl Shard {
 
     /// A client broke a rule: it is told, where its version has words for it, and its connection ends.
     fn on_violation(&mut self, now: Time, id: ConnectionId, error: &ProtocolError) {
-        self.stats.protocol_errors += 1;
+        self.stats.protocol_errors.add(error.reason);
         let Some(connection) = self.open_connection(id) else { return };
         let (session, limit) = (connection.session, Limit::of_violation(error.reason));
         match (session, limit) {

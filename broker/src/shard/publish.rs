@@ -9,10 +9,11 @@ use hearth_protocol::property::PayloadFormat;
 use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicName};
 
 use super::Shard;
+use super::carry::Way;
 use crate::access::Decision;
 use crate::delivery::Outgoing;
 use crate::durable::Table;
-use crate::effect::{DropReason, Effect, Event, Forward};
+use crate::effect::{Consignment, DropReason, Effect, Event, Forward};
 use crate::faults::{self, Fault};
 use crate::ids::ConnectionId;
 use crate::limits::Limit;
@@ -23,7 +24,7 @@ use crate::system::is_reserved;
 impl Shard {
     pub(super) fn on_publish(&mut self, now: Time, id: ConnectionId, session: u32, publish: &Publish) {
         self.stats.published[publish.qos as usize] += 1;
-        self.stats.payload_bytes_in += publish.payload.len() as u64;
+        self.stats.payload_bytes_in[publish.qos as usize] += publish.payload.len() as u64;
         let outcome = match (publish.qos, publish.packet_id) {
             (QoS::ExactlyOnce, Some(packet_id)) => {
                 let inbound = &mut self.sessions[session].flow_mut().inbound;
@@ -110,7 +111,8 @@ impl Shard {
             self.limited(session, limit);
             return Err(Refusal::limit(ReasonCode::QuotaExceeded, limit));
         }
-        self.route(now, outgoing).map_err(|limit| {
+        let way = self.way_of(session, publish.qos);
+        self.route(now, outgoing, &way).map_err(|limit| {
             // The subscribers have counted it.
             self.tell_limit(session, limit);
             Refusal::limit(ReasonCode::QuotaExceeded, limit)
@@ -166,7 +168,7 @@ impl Shard {
             }
         }
         // Nobody is there to be told that every subscriber is full; each has counted it.
-        let _told_to_nobody = self.route(now, Outgoing::of_message(message));
+        let _told_to_nobody = self.route(now, Outgoing::of_message(message), &Way::Plain);
     }
 
     /// Puts a message into the retained store, before anybody is looked up: see `interest`.
@@ -180,13 +182,13 @@ impl Shard {
     }
 
     /// Delivers to the sessions here and tells the other shards; or the bound that every session has met.
-    fn route(&mut self, now: Time, outgoing: Outgoing<'_>) -> Result<ReasonCode, Limit> {
+    fn route(&mut self, now: Time, outgoing: Outgoing<'_>, way: &Way) -> Result<ReasonCode, Limit> {
         let route = self.router.route(&self.shared.interest, &self.shared.groups, outgoing.topic);
         let outgoing = outgoing.on_route(&route);
         let mut delivered = self.deliver(now, &route, &outgoing);
         for group in &route.groups {
             // What QoS 0 members miss, the publisher is not to be told, as with other subscriptions.
-            let is_taken = self.dispatch(now, group, &outgoing, 0) || !group.keeps(outgoing.qos);
+            let is_taken = self.dispatch(now, group, &outgoing, 0, way) || !group.keeps(outgoing.qos);
             if !is_taken {
                 self.stats.limited[Limit::QueuedMessages.as_index()] += 1;
             }
@@ -194,6 +196,12 @@ impl Shard {
         }
         for to in route.shards.iter().filter(|_| !faults::has(Fault::NeighboursNotTold)) {
             self.stats.forwarded += 1;
+            if self.needs_row(way, to) {
+                self.carry(to, &outgoing, None, |message, carried| {
+                    Forward::Carried(Box::new(Consignment { message, carried }))
+                });
+                continue;
+            }
             let awaited = if outgoing.qos > QoS::AtMostOnce { self.awaited(to) } else { None };
             let forward = Forward::Message(outgoing.message(), awaited);
             self.effects.push_back(Effect::Forward { to, forward });

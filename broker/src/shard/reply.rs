@@ -179,11 +179,11 @@ impl Shard {
                 }
             }
             Release::Publish(id, session, packet_id) => self.publish_kept(now, id, session, packet_id),
-            Release::LetGo(serial, delivery) => self.let_go(serial, &delivery),
             Release::Receipt(to, up_to) => {
                 let forward = Forward::Receipt { from: self.id, up_to };
                 self.effects.push_back(Effect::Forward { to, forward });
             }
+            Release::Forward(to, forward) => self.send_carried(to, *forward),
             Release::Nothing => {}
         }
     }

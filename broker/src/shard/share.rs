@@ -5,9 +5,9 @@ use std::sync::Arc;
 use hearth_protocol::{QoS, Time, TopicFilter};
 
 use super::Shard;
+use super::carry::Way;
 use crate::connection::Connection;
 use crate::delivery::{Delivery, Outgoing};
-use crate::durable::{Lane, Release};
 use crate::effect::{Assigned, DropReason, Effect, Forward};
 use crate::faults::{self, Fault};
 use crate::ids::SessionId;
@@ -50,31 +50,58 @@ impl Shard {
         group: &Arc<Group>,
         outgoing: &Outgoing<'_>,
         hops: u8,
+        way: &Way,
     ) -> bool {
         // A member that takes nothing is known to be full after it was asked: each is asked once at most.
         for _ in 0..=group.len() {
             let Some(choice) = group.choose(outgoing.qos) else { return false };
             if choice.shard != self.id {
                 self.stats.forwarded += 1;
-                let (message, group) = (outgoing.message(), Arc::clone(group));
-                let awaited = if message.qos > QoS::AtMostOnce { self.awaited(choice.shard) } else { None };
-                let forward = Forward::Shared(Box::new(Assigned { message, group, choice, hops, awaited }));
-                self.effects.push_back(Effect::Forward { to: choice.shard, forward });
+                self.assign(group, choice, outgoing, hops, way);
                 return true;
             }
             if self.give(now, group, choice, outgoing) && !faults::has(Fault::SharedTwice) {
+                if let Way::Carried(carried) = way {
+                    self.settle(carried, &outgoing.message());
+                }
                 return true;
             }
         }
         false
     }
 
+    /// Sends a message to the shard of a member.
+    fn assign(&mut self, group: &Arc<Group>, choice: Choice, outgoing: &Outgoing<'_>, hops: u8, way: &Way) {
+        let (to, of_group) = (choice.shard, Arc::clone(group));
+        let assigned = |message, awaited, carried| {
+            let group = of_group;
+            Forward::Shared(Box::new(Assigned { message, group, choice, hops, awaited, carried }))
+        };
+        if self.needs_row(way, to) {
+            return self
+                .carry(to, outgoing, Some(group), |message, carried| assigned(message, None, Some(carried)));
+        }
+        let message = outgoing.message();
+        let forward = match way {
+            Way::Carried(carried) => assigned(message, None, Some(carried.clone())),
+            Way::Plain | Way::Exact if message.qos > QoS::AtMostOnce => {
+                let awaited = self.awaited(to);
+                assigned(message, awaited, None)
+            }
+            Way::Plain | Way::Exact => assigned(message, None, None),
+        };
+        self.effects.push_back(Effect::Forward { to, forward });
+    }
+
     /// A message for a member that another shard has chosen.
     pub(super) fn take_assigned(&mut self, now: Time, assigned: &Assigned) {
-        let Assigned { message, group, choice, hops: _, awaited } = assigned;
+        let Assigned { message, group, choice, hops: _, awaited, carried } = assigned;
         let outgoing = Outgoing::of_message(message);
         self.encodings.clear();
         if self.give(now, group, *choice, &outgoing) {
+            if let Some(carried) = carried {
+                self.settle(carried, message);
+            }
             return;
         }
         if let Some(awaited) = awaited {
@@ -95,11 +122,15 @@ impl Shard {
     }
 
     fn pass_to_another(&mut self, now: Time, assigned: &Assigned) {
-        let Assigned { message, group, hops, .. } = assigned;
+        let Assigned { message, group, hops, carried, .. } = assigned;
+        let way = carried.clone().map_or(Way::Plain, Way::Carried);
         let outgoing = Outgoing::of_message(message);
         self.encodings.clear();
-        if *hops >= HOPS_MAX || !self.dispatch(now, group, &outgoing, hops + 1) {
+        if *hops >= HOPS_MAX || !self.dispatch(now, group, &outgoing, hops + 1, &way) {
             self.count_drop(DropReason::QueueFull);
+            if let Some(carried) = carried {
+                self.settle(carried, message);
+            }
         }
     }
 
@@ -133,26 +164,15 @@ impl Shard {
         }
         let outer = self.hold.take();
         for delivery in deliveries {
-            // Its row goes when it is on disk that another session has the message.
-            let hold = delivery.kept.as_ref().map(|_| self.holds.begin(Lane::Moves));
-            self.hold = hold;
-            self.pass_on_one(now, &delivery);
-            self.hold = None;
-            let Some(hold) = hold else { continue };
-            if self.holds.awaits_receipts(hold) {
-                if let Some(release) = self.holds.end(hold, Release::LetGo(serial, Box::new(delivery))) {
-                    self.carry_out(now, release);
-                }
-            } else {
-                // It is this shard's: both changes are one.
-                self.holds.cancel(hold);
-                self.let_go(serial, &delivery);
-            }
+            let way = if delivery.kept.is_some() { Way::Exact } else { Way::Plain };
+            self.pass_on_one(now, &delivery, &way);
+            // In the commit that has the message in another place: with a session of this shard, or on its way.
+            self.let_go(serial, &delivery);
         }
         self.hold = outer;
     }
 
-    fn pass_on_one(&mut self, now: Time, delivery: &Delivery) {
+    fn pass_on_one(&mut self, now: Time, delivery: &Delivery, way: &Way) {
         let Some(group) = &delivery.group else { return };
         if delivery.message.is_expired(now) {
             self.count_drop(DropReason::Expired);
@@ -160,7 +180,7 @@ impl Shard {
         }
         self.encodings.clear();
         let outgoing = Outgoing::of_message(&delivery.message);
-        if !self.dispatch(now, group, &outgoing, 0) && group.len() > 0 {
+        if !self.dispatch(now, group, &outgoing, 0, way) && group.len() > 0 {
             self.count_drop(DropReason::QueueFull);
         }
     }

@@ -1,9 +1,8 @@
-//! The page itself: its address, its visibility, its network.
+//! The page itself: its address, its look, its clipboard.
 
-use gloo::events::EventListener;
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Document, HtmlElement, PerformanceResourceTiming, VisibilityState, Window};
+use web_sys::{Document, HtmlElement, PerformanceResourceTiming, Window};
 
 /// The window. The app is started by a page, so there is one.
 ///
@@ -28,34 +27,9 @@ pub fn href() -> String {
     window().location().href().unwrap_or_default()
 }
 
-/// Whether the page can be seen.
-pub fn is_visible() -> bool {
-    document().visibility_state() == VisibilityState::Visible
-}
-
 /// The language that the browser prefers.
 pub fn language() -> String {
     window().navigator().language().unwrap_or_default()
-}
-
-/// Calls `wake` when the page becomes visible, when the network returns and when the page comes back from the
-/// browser's cache.
-pub fn on_wake(wake: impl Fn() + Clone + 'static) -> [EventListener; 3] {
-    let (online, shown) = (wake.clone(), wake.clone());
-    [
-        EventListener::new(&document(), "visibilitychange", move |_| {
-            if is_visible() {
-                wake();
-            }
-        }),
-        EventListener::new(&window(), "online", move |_| online()),
-        EventListener::new(&window(), "pageshow", move |_| shown()),
-    ]
-}
-
-/// Calls `leave` when the page is closed or put aside.
-pub fn on_leave(leave: impl Fn() + 'static) -> EventListener {
-    EventListener::new(&window(), "pagehide", move |_| leave())
 }
 
 /// Moves the keyboard's focus to the element with this id.

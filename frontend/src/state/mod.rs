@@ -1,12 +1,13 @@
 //! What the app knows and how it decides; no web API is in reach here, so that all of it is tested natively.
 
+pub use hearth_client::link;
+
 pub mod address;
 pub mod colour;
 pub mod command;
 pub mod field_series;
 pub mod history;
 pub mod json;
-pub mod link;
 pub mod listing;
 pub mod measure;
 pub mod outcome;

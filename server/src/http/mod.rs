@@ -10,6 +10,7 @@ mod history_query;
 mod info;
 #[cfg(test)]
 mod inline_script;
+mod metrics;
 mod readyz;
 mod security;
 mod status;
@@ -19,17 +20,23 @@ use axum::routing::{MethodRouter, get};
 use axum::{Router, middleware};
 
 pub(crate) use history::Past;
+pub(crate) use metrics::metrics;
 pub(crate) use status::{Shards, Status};
 
 use security::Policy;
 use web_app::WebApp;
 
-/// The router of an `http` listener; `mqtt` answers at `/mqtt`.
+/// The router of an `http` listener; `mqtt` answers at `/mqtt` and `metrics` at `/metrics`.
 ///
 /// Everything lies at fixed places below `/`. A proxy may serve it below another path, since the web app asks by
 /// relative addresses alone.
-pub(crate) fn router<S: Shards>(mqtt: MethodRouter, status: Status<S>, past: Past) -> Router {
-    router_of(WebApp::embedded(), Policy::embedded(), mqtt, status, past)
+pub(crate) fn router<S: Shards>(
+    mqtt: MethodRouter,
+    status: Status<S>,
+    past: Past,
+    metrics: MethodRouter,
+) -> Router {
+    router_of(WebApp::embedded(), Policy::embedded(), mqtt, status, past, metrics)
 }
 
 fn router_of<S: Shards>(
@@ -38,6 +45,7 @@ fn router_of<S: Shards>(
     mqtt: MethodRouter,
     status: Status<S>,
     past: Past,
+    metrics: MethodRouter,
 ) -> Router {
     let past = Router::new()
         .route("/api/v1/history", get(history::show))
@@ -50,6 +58,7 @@ fn router_of<S: Shards>(
         .route("/api/v1/door", get(door::show::<S>))
         .with_state(status)
         .merge(past)
+        .route("/metrics", metrics)
         .route("/mqtt", mqtt)
         .fallback(move |request| async move { web_app.answer(&request) })
         .layer(middleware::from_fn_with_state(policy, security::guard))

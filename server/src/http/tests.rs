@@ -97,7 +97,8 @@ fn site(files: &'static [File], shards: &[bool], stop: CancellationToken) -> Rou
     let mqtt = any(|| ready("the way to MQTT"));
     let policies = Policies::new(auth::Policy { users: None, anonymous: Anonymous::Yes });
     let past = Past { history: None, policies };
-    router_of(WebApp::of(files), Policy::with_scripts(&["'sha256-abc='"]), mqtt, status, past)
+    let metrics = any(|| ready("what was measured"));
+    router_of(WebApp::of(files), Policy::with_scripts(&["'sha256-abc='"]), mqtt, status, past, metrics)
 }
 
 fn sample() -> Router {

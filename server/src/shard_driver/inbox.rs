@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use hearth_broker::{AuthStep, ConnectionId, Peer, Stats};
+use hearth_broker::{AuthStep, ConnectionId, Peer};
 use hearth_protocol::TopicName;
 use tokio::sync::oneshot;
 
 use super::bell::Bell;
 use crate::admission::Presence;
+use crate::figures::ShardFigures;
 use crate::listener::Standing;
 use crate::socket::Detached;
 
@@ -36,7 +37,7 @@ pub(super) enum Command {
     Authenticated(ConnectionId, AuthStep),
     AccessChanged,
     Probe(oneshot::Sender<()>),
-    Stats(oneshot::Sender<Stats>),
+    Figures(oneshot::Sender<ShardFigures>),
     Publish(Vec<(TopicName, Bytes)>),
     Committed(u64),
     CommitFailed,
@@ -74,9 +75,9 @@ impl Inbox {
     }
 
     /// Asks the shard what it has counted.
-    pub(crate) fn stats(&self) -> oneshot::Receiver<Stats> {
+    pub(crate) fn figures(&self) -> oneshot::Receiver<ShardFigures> {
         let (answer, answered) = oneshot::channel();
-        self.push(Command::Stats(answer));
+        self.push(Command::Figures(answer));
         answered
     }
 

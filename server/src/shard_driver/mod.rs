@@ -31,6 +31,7 @@ use self::ready::ReadyList;
 use self::ring::Rings;
 use crate::auth::Authenticator;
 use crate::clock::Clock;
+use crate::figures::{ShardFigures, TurnFigures};
 use crate::socket::Socket;
 use crate::store::CommitQueue;
 
@@ -93,6 +94,7 @@ pub(crate) struct ShardDriver {
     /// Set while the broker stops: when everybody was told.
     stop: Option<Time>,
     more_to_do: bool,
+    counted: TurnFigures,
 }
 
 /// The shard drivers of a broker, connected with each other, and their inboxes.
@@ -161,6 +163,7 @@ impl ShardDriver {
             sleep_until: None,
             stop: None,
             more_to_do: false,
+            counted: TurnFigures::default(),
         }
     }
 
@@ -185,7 +188,8 @@ impl ShardDriver {
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.inbox.bell().listen(context);
         self.more_to_do = false;
-        let now = self.clock.now();
+        let began = self.clock.elapsed();
+        let now = Time::ZERO.saturating_add(began);
         let arrivals = std::mem::take(&mut self.arrivals);
         self.obey_commands(now);
         self.take_forwards(now);
@@ -202,7 +206,9 @@ impl ShardDriver {
         if self.stop.is_some_and(|stop| self.has_stopped(now, stop)) {
             return Poll::Ready(());
         }
-        self.arm_sleep(now, context);
+        let ended = self.clock.elapsed();
+        self.counted.durations.add(ended.saturating_sub(began));
+        self.arm_sleep(now, Time::ZERO.saturating_add(ended), context);
         if self.more_to_do {
             context.waker().wake_by_ref();
         }
@@ -226,7 +232,7 @@ impl ShardDriver {
                 }
                 // Whoever asked may have lost patience.
                 Command::Probe(answer) => drop(answer.send(())),
-                Command::Stats(answer) => drop(answer.send(self.shard.stats())),
+                Command::Figures(answer) => drop(answer.send(self.figures())),
                 Command::Publish(messages) => {
                     for (topic, payload) in messages {
                         self.shard.handle_own_message(now, topic, payload);
@@ -306,8 +312,16 @@ impl ShardDriver {
             is_congested |= !outbox.relieve();
             outbox.end_turn();
         }
+        self.counted.congested += u64::from(is_congested);
         // A congested shard sleeps until the neighbour that made room rings.
         self.more_to_do |= !self.due.is_empty() && !is_congested;
+    }
+
+    /// What the shard and this have counted.
+    fn figures(&self) -> ShardFigures {
+        let ring_waiting = self.rings.outboxes.iter().flatten().map(ring::Outbox::waiting).sum();
+        let turns = TurnFigures { ring_waiting, paused: self.paused.len(), ..self.counted };
+        ShardFigures { stats: self.shard.stats(), turns }
     }
 
     /// Whether a neighbour has no room for what this shard has for it.
@@ -345,7 +359,8 @@ impl ShardDriver {
             || (since >= STOP_LINGER && self.connections.iter().all(is_sent))
     }
 
-    fn arm_sleep(&mut self, now: Time, context: &mut Context<'_>) {
+    /// `now` is when the turn began, and `ended` when it did.
+    fn arm_sleep(&mut self, now: Time, ended: Time, context: &mut Context<'_>) {
         let close = self.close_deadlines.front().map(|(until, _)| *until);
         let stop = self.stop.map(|stop| {
             let lingered = stop.saturating_add(STOP_LINGER);
@@ -357,7 +372,7 @@ impl ShardDriver {
             return;
         };
         // A sleep that ends early costs one empty turn; setting it anew at each change would cost more.
-        if self.sleep_until.is_none_or(|until| until > next || until <= self.clock.now()) {
+        if self.sleep_until.is_none_or(|until| until > next || until <= ended) {
             self.sleep_until = Some(next);
             self.sleep.as_mut().reset(self.clock.instant(next).into());
         }

@@ -158,6 +158,11 @@ impl<T> Outbox<T> {
         !self.overflow.is_empty()
     }
 
+    /// How many entries wait for room.
+    pub(super) fn waiting(&self) -> usize {
+        self.overflow.len()
+    }
+
     /// Wakes the target, once for all entries of the turn.
     pub(super) fn end_turn(&mut self) {
         if std::mem::take(&mut self.rings_bell) {

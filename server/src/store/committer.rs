@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hearth_broker::{Change, Shared, Table};
 use tokio::sync::oneshot;
@@ -15,6 +15,7 @@ use super::commit_queue::{CommitQueue, Work};
 use super::database::Database;
 use super::error::StoreError;
 use crate::faults::{self, Fault};
+use crate::histogram::Histogram;
 use crate::shard_driver::Inbox;
 
 /// How long it waits between two attempts while the disk takes nothing.
@@ -41,6 +42,8 @@ pub(crate) struct Counters {
     commits: AtomicU64,
     changes: AtomicU64,
     failures: AtomicU64,
+    /// Taken by the thread of the store after a commit, and by whoever reads.
+    durations: Mutex<Histogram>,
 }
 
 /// What [`Counters`] say at one moment.
@@ -52,6 +55,8 @@ pub(crate) struct StoreCounts {
     pub(crate) changes: u64,
     /// Attempts that failed.
     pub(crate) failures: u64,
+    /// How long each commit that succeeded took.
+    pub(crate) durations: Histogram,
 }
 
 impl Counters {
@@ -61,7 +66,13 @@ impl Counters {
             commits: self.commits.load(Ordering::Relaxed),
             changes: self.changes.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
+            durations: *self.durations(),
         }
+    }
+
+    fn durations(&self) -> MutexGuard<'_, Histogram> {
+        // Whole after every change, so that a poisoned lock guards nothing broken.
+        self.durations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -167,9 +178,11 @@ impl<D: Disk> Writer<D> {
             self.tell_shards();
         }
         // Nothing is left where an earlier commit took a retained message along.
+        let began = Instant::now();
         let committed = if self.pending.is_empty() { Ok(()) } else { self.disk.commit(&self.pending) };
         match committed {
             Ok(()) => {
+                self.counters.durations().add(began.elapsed());
                 self.counters.commits.fetch_add(1, Ordering::Relaxed);
                 self.counters.changes.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
                 self.pending.clear();

@@ -142,7 +142,7 @@ mod tests {
         let new = DataFolder::new(&temporary.path().join("new"));
         Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let error = restore(&new, &file, false).unwrap_err().to_string();
-        assert!(error.contains("a newer version of Hearth (format 99, this one knows 1)"), "{error}");
+        assert!(error.contains("a newer version of Hearth (format 99, this one knows 2)"), "{error}");
         backup(&folder, &file, true).unwrap();
         let mut bytes = fs::read(&file).unwrap();
         let middle = bytes.len() / 2;

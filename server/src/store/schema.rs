@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction};
 const APPLICATION_ID: u32 = 0x6872_7468;
 
 /// What leads from each version of the format to the next one; a database without tables is version 0.
-pub(super) const STEPS: &[Step] = &[create];
+pub(super) const STEPS: &[Step] = &[create, add_carried];
 
 /// From one version of the format to the next.
 pub(crate) type Step = fn(&Transaction<'_>) -> rusqlite::Result<()>;
@@ -37,6 +37,7 @@ pub(super) const fn name(table: Table) -> &'static str {
         Table::Received => "received",
         Table::Released => "released",
         Table::Retained => "retained",
+        Table::Carried => "carried",
     }
 }
 
@@ -79,8 +80,19 @@ pub(crate) fn upgrade(connection: &mut Connection, steps: &[Step]) -> rusqlite::
     Ok(Format::Current)
 }
 
+/// The tables of version 1.
+const FIRST: [Table; 7] = [
+    Table::Sessions,
+    Table::Subscriptions,
+    Table::Messages,
+    Table::References,
+    Table::Received,
+    Table::Released,
+    Table::Retained,
+];
+
 fn create(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    for table in Table::ALL {
+    for table in FIRST {
         // Keys are found and walked in their order; a message is large and has a number.
         let columns = match table {
             Table::Messages => "(key INTEGER PRIMARY KEY, value BLOB NOT NULL)",
@@ -89,12 +101,19 @@ fn create(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
             | Table::References
             | Table::Received
             | Table::Released
-            | Table::Retained => "(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+            | Table::Retained
+            | Table::Carried => "(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
         };
         transaction.execute_batch(&format!("CREATE TABLE {} {columns}", name(table)))?;
     }
     // Rows that had decayed, for somebody to look at.
     transaction.execute_batch("CREATE TABLE damaged (found_at INTEGER, in_table TEXT, key BLOB, value BLOB)")
+}
+
+/// Version 2: messages on their way from shard to shard.
+fn add_carried(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction
+        .execute_batch("CREATE TABLE carried (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
 }
 
 #[cfg(test)]

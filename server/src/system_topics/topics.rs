@@ -9,27 +9,10 @@ use hearth_broker::{DropReason, Limit, Stats};
 use hearth_protocol::TopicName;
 
 use super::load::{Load, WINDOWS};
+use crate::figures::{Figures, ShardFigures};
 use crate::history::HistoryCounts;
-use crate::store::StoreCounts;
 
-/// What the broker knew of itself at one moment.
-#[derive(Clone, Debug)]
-pub(super) struct Snapshot {
-    pub(super) uptime: Duration,
-    /// One for each shard.
-    pub(super) shards: Vec<Stats>,
-    /// How often each setting of the door has turned somebody away.
-    pub(super) refused: Vec<(&'static str, u64)>,
-    pub(super) retained_messages: usize,
-    pub(super) retained_bytes: usize,
-    pub(super) store: StoreState,
-    /// To the store, if there is one.
-    pub(super) written: StoreCounts,
-    /// What was kept of values, if any are.
-    pub(super) history: Option<HistoryCounts>,
-}
-
-/// Turns snapshots into messages; knows what the ones before said.
+/// Turns figures into messages; knows what the ones before said.
 #[derive(Debug)]
 pub(super) struct Topics {
     uptime: Duration,
@@ -62,8 +45,8 @@ const COUNTERS: [LoadSource; 8] = [
     ("bytes/sent", |stats| stats.bytes_out),
     ("publish/messages/received", |stats| stats.published.iter().sum()),
     ("publish/messages/sent", |stats| stats.delivered.iter().sum()),
-    ("publish/bytes/received", |stats| stats.payload_bytes_in),
-    ("publish/bytes/sent", |stats| stats.payload_bytes_out),
+    ("publish/bytes/received", |stats| stats.payload_bytes_in.iter().sum()),
+    ("publish/bytes/sent", |stats| stats.payload_bytes_out.iter().sum()),
 ];
 
 impl Topics {
@@ -76,51 +59,51 @@ impl Topics {
         }
     }
 
-    /// The messages of a snapshot.
-    pub(super) fn update(&mut self, snapshot: &Snapshot) -> Vec<(TopicName, Bytes)> {
-        let elapsed = snapshot.uptime.saturating_sub(self.uptime);
-        self.uptime = snapshot.uptime;
+    /// The messages of one moment.
+    pub(super) fn update(&mut self, figures: &Figures) -> Vec<(TopicName, Bytes)> {
+        let elapsed = figures.uptime.saturating_sub(self.uptime);
+        self.uptime = figures.uptime;
         for (load, (_, count)) in self.loads.iter_mut().zip(LOADS) {
-            load.update(snapshot.sum(count), elapsed);
+            load.update(figures.sum(count), elapsed);
         }
-        self.add_clients(snapshot);
-        self.add_messages(snapshot);
+        self.add_clients(figures);
+        self.add_messages(figures);
         self.add_loads();
-        self.add_own(snapshot);
+        self.add_own(figures);
         std::mem::take(&mut self.messages)
     }
 
-    fn add_clients(&mut self, snapshot: &Snapshot) {
-        let connected = snapshot.sum_of_sizes(|stats| stats.connected);
-        let total = snapshot.sum_of_sizes(|stats| stats.sessions);
+    fn add_clients(&mut self, figures: &Figures) {
+        let connected = figures.sum_of_sizes(|stats| stats.connected);
+        let total = figures.sum_of_sizes(|stats| stats.sessions);
         self.clients_max = self.clients_max.max(connected);
         let away = total.saturating_sub(connected);
         self.add("broker/version", concat!("hearth version ", env!("CARGO_PKG_VERSION")));
-        self.add("broker/uptime", format!("{} seconds", snapshot.uptime.as_secs()));
+        self.add("broker/uptime", format!("{} seconds", figures.uptime.as_secs()));
         self.add("broker/clients/total", total);
         self.add("broker/clients/connected", connected);
         self.add("broker/clients/active", connected);
         self.add("broker/clients/disconnected", away);
         self.add("broker/clients/inactive", away);
         self.add("broker/clients/maximum", self.clients_max);
-        self.add("broker/clients/expired", snapshot.sum(|stats| stats.sessions_expired));
-        self.add("broker/subscriptions/count", snapshot.sum_of_sizes(|stats| stats.subscriptions));
-        let shared = snapshot.sum_of_sizes(|stats| stats.shared_subscriptions);
+        self.add("broker/clients/expired", figures.sum(|stats| stats.sessions_expired));
+        self.add("broker/subscriptions/count", figures.sum_of_sizes(|stats| stats.subscriptions));
+        let shared = figures.sum_of_sizes(|stats| stats.shared_subscriptions);
         self.add("broker/shared_subscriptions/count", shared);
     }
 
-    fn add_messages(&mut self, snapshot: &Snapshot) {
+    fn add_messages(&mut self, figures: &Figures) {
         for (name, count) in COUNTERS {
-            self.add(&format!("broker/{name}"), snapshot.sum(count));
+            self.add(&format!("broker/{name}"), figures.sum(count));
         }
-        let dropped = snapshot.sum(|stats| stats.dropped.iter().sum());
+        let dropped = figures.sum(|stats| stats.dropped.iter().sum());
         self.add("broker/publish/messages/dropped", dropped);
-        let stored = snapshot.retained_messages + snapshot.sum_of_sizes(|stats| stats.waiting);
+        let stored = figures.retained_messages + figures.sum_of_sizes(|stats| stats.waiting);
         self.add("broker/messages/stored", stored);
         self.add("broker/store/messages/count", stored);
-        let bytes = snapshot.retained_bytes + snapshot.sum_of_sizes(|stats| stats.waiting_bytes);
+        let bytes = figures.retained_bytes + figures.sum_of_sizes(|stats| stats.waiting_bytes);
         self.add("broker/store/messages/bytes", bytes);
-        self.add("broker/retained messages/count", snapshot.retained_messages);
+        self.add("broker/retained messages/count", figures.retained_messages);
     }
 
     fn add_loads(&mut self) {
@@ -131,38 +114,42 @@ impl Topics {
         }
     }
 
-    fn add_own(&mut self, snapshot: &Snapshot) {
-        self.add("hearth/retained/bytes", snapshot.retained_bytes);
-        self.add("hearth/wills", snapshot.sum_of_sizes(|stats| stats.wills));
-        self.add("hearth/refused", snapshot.sum(|stats| stats.refused));
-        self.add("hearth/protocol_errors", snapshot.sum(|stats| stats.protocol_errors));
-        let store = match snapshot.store {
+    fn add_own(&mut self, figures: &Figures) {
+        if let Some(process) = &figures.process {
+            self.add("broker/heap/current", process.resident_bytes);
+            self.add("broker/heap/maximum", process.resident_bytes_peak);
+        }
+        self.add("hearth/retained/bytes", figures.retained_bytes);
+        self.add("hearth/wills", figures.sum_of_sizes(|stats| stats.wills));
+        self.add("hearth/refused", figures.sum(|stats| stats.refused.total()));
+        self.add("hearth/protocol_errors", figures.sum(|stats| stats.protocol_errors.total()));
+        let store = match figures.store {
             StoreState::Off => "off",
             StoreState::Writing => "writing",
             StoreState::Failing => "failing",
         };
         self.add("hearth/store/state", store);
-        self.add("hearth/store/commits", snapshot.written.commits);
-        self.add("hearth/store/changes", snapshot.written.changes);
-        self.add("hearth/store/failures", snapshot.written.failures);
-        if let Some(history) = &snapshot.history {
+        self.add("hearth/store/commits", figures.written.commits);
+        self.add("hearth/store/changes", figures.written.changes);
+        self.add("hearth/store/failures", figures.written.failures);
+        if let Some(history) = &figures.history {
             self.add_history(history);
         }
         for reason in DropReason::ALL {
-            let count = snapshot.sum(|stats| stats.dropped[reason.as_index()]);
+            let count = figures.sum(|stats| stats.dropped[reason.as_index()]);
             self.add(&format!("hearth/dropped/{}", reason.name()), count);
         }
         // A bound may be met at the door and in a shard.
         let mut limited: BTreeMap<&str, u64> = BTreeMap::new();
-        let of_shards = |limit: Limit| snapshot.sum(|stats| stats.limited[limit.as_index()]);
+        let of_shards = |limit: Limit| figures.sum(|stats| stats.limited[limit.as_index()]);
         let of_shards = Limit::ALL.into_iter().map(|limit| (limit.name(), of_shards(limit)));
-        for (setting, count) in of_shards.chain(snapshot.refused.iter().copied()) {
+        for (setting, count) in of_shards.chain(figures.refused.iter().copied()) {
             *limited.entry(setting.trim_start_matches("limits.")).or_default() += count;
         }
         for (name, count) in limited {
             self.add(&format!("hearth/limited/{name}"), count);
         }
-        for (number, stats) in snapshot.shards.iter().enumerate() {
+        for (number, ShardFigures { stats, .. }) in figures.shards.iter().enumerate() {
             self.add(&format!("hearth/shards/{number}/connections"), stats.connections);
             self.add(&format!("hearth/shards/{number}/sessions"), stats.sessions);
             self.add(&format!("hearth/shards/{number}/waiting"), stats.waiting);
@@ -188,22 +175,14 @@ impl Topics {
     }
 }
 
-impl Snapshot {
-    fn sum(&self, count: impl Fn(&Stats) -> u64) -> u64 {
-        self.shards.iter().map(count).sum()
-    }
-
-    fn sum_of_sizes(&self, size: impl Fn(&Stats) -> usize) -> usize {
-        self.shards.iter().map(size).sum()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::own_process::OwnProcess;
+    use crate::store::StoreCounts;
 
-    fn said(topics: &mut Topics, snapshot: &Snapshot) -> BTreeMap<String, String> {
-        let messages = topics.update(snapshot);
+    fn said(topics: &mut Topics, figures: &Figures) -> BTreeMap<String, String> {
+        let messages = topics.update(figures);
         let count = messages.len();
         let text = |payload: Bytes| String::from_utf8(payload.to_vec()).unwrap();
         let said: BTreeMap<_, _> =
@@ -212,8 +191,7 @@ mod tests {
         said
     }
 
-    #[test]
-    fn the_shards_are_added_up_under_the_names_that_dashboards_know() {
+    fn of_two_shards() -> Figures {
         let mut dropped = [0; DropReason::COUNT];
         dropped[DropReason::Expired.as_index()] = 4;
         let one =
@@ -229,23 +207,30 @@ mod tests {
             limited,
             ..Stats::default()
         };
-        let mut snapshot = Snapshot {
+        let shard = |stats| ShardFigures { stats, ..ShardFigures::default() };
+        Figures {
             uptime: Duration::from_secs(60),
-            shards: vec![one, two],
+            shards: vec![shard(one), shard(two)],
             refused: vec![("limits.connect_seconds_max", 3), ("one.listen", 2)],
             retained_messages: 10,
             retained_bytes: 99,
             store: StoreState::Failing,
-            written: StoreCounts { commits: 12, changes: 34, failures: 5 },
+            written: StoreCounts { commits: 12, changes: 34, failures: 5, ..StoreCounts::default() },
             history: Some(HistoryCounts {
                 values: 90,
                 dropped: 8,
                 without_series: 7,
                 ..HistoryCounts::default()
             }),
-        };
+            process: None,
+        }
+    }
+
+    #[test]
+    fn the_shards_are_added_up_under_the_names_that_dashboards_know() {
+        let mut figures = of_two_shards();
         let mut topics = Topics::new();
-        let first = said(&mut topics, &snapshot);
+        let first = said(&mut topics, &figures);
         for (name, value) in [
             ("$SYS/broker/uptime", "60 seconds"),
             ("$SYS/broker/clients/connected", "4"),
@@ -262,7 +247,6 @@ mod tests {
             ("$SYS/hearth/store/failures", "5"),
             ("$SYS/hearth/history/state", "writing"),
             ("$SYS/hearth/history/values", "90"),
-            ("$SYS/hearth/history/dropped/too_fast", "8"),
             ("$SYS/hearth/history/dropped/series_max", "7"),
             ("$SYS/broker/retained messages/count", "10"),
             ("$SYS/broker/load/messages/received/1min", "379.27"),
@@ -274,12 +258,20 @@ mod tests {
         ] {
             assert_eq!(first.get(name).map(String::as_str), Some(value), "{name}");
         }
-        snapshot.shards[0].connected = 0;
-        snapshot.history = None;
-        snapshot.uptime = Duration::from_secs(70);
-        let second = said(&mut topics, &snapshot);
+        figures.shards[0].stats.connected = 0;
+        figures.history = None;
+        figures.uptime = Duration::from_secs(70);
+        figures.process = Some(OwnProcess {
+            resident_bytes: 4096,
+            resident_bytes_peak: 8192,
+            cpu: Duration::ZERO,
+            open_files: 9,
+        });
+        let second = said(&mut topics, &figures);
         assert_eq!(second["$SYS/broker/clients/maximum"], "4");
         assert_eq!(second["$SYS/broker/clients/connected"], "1");
+        assert_eq!(second["$SYS/broker/heap/current"], "4096");
+        assert_eq!(second["$SYS/broker/heap/maximum"], "8192");
         assert!(!second.keys().any(|name| name.starts_with("$SYS/hearth/history/")), "there is none");
     }
 }

@@ -34,7 +34,7 @@ pub struct Broker {
 pub struct Rows(Vec<(&'static str, u32)>);
 
 /// The tables of what is on its way.
-pub const FLOW: &[&str] = &["message", "waiting", "received", "released", "damaged"];
+pub const FLOW: &[&str] = &["message", "waiting", "received", "released", "carried", "damaged"];
 /// All others.
 pub const REST: &[&str] = &["session", "subscription", "retained"];
 

@@ -21,7 +21,7 @@ type Finding = String;
 const ROUNDS: usize = 12;
 
 /// Threads of the broker that serve clients.
-const SHARDS: usize = 1;
+const SHARDS: usize = 2;
 
 /// Rounds within which a broken rule must show.
 const ROUNDS_TO_NOTICE: usize = 60;

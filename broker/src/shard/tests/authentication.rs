@@ -205,7 +205,7 @@ fn a_denial_is_told_in_the_words_of_the_version_and_without_its_reasons() {
             assert!(broker.closed.contains(&wire));
             let told = [Event::Refused { address: None, reason, detail: "it is a secret".to_owned() }];
             assert_eq!(broker.events, told);
-            assert_eq!(broker.count(|stats| stats.refused), 1);
+            assert_eq!(broker.count(|stats| stats.refused.total()), 1);
             assert_eq!(broker.count(|stats| stats.sessions as u64), 0);
         }
     }

@@ -15,6 +15,8 @@ pub(super) struct Disk {
     pub(super) epoch_millis: u64,
     /// Set while it takes nothing.
     pub(super) is_stuck: bool,
+    /// Set where each shard's batch is a commit of its own, and so many of them succeed.
+    pub(super) commits_left: Option<usize>,
     /// Changes that were written.
     pub(super) written: usize,
 }
@@ -24,8 +26,14 @@ impl Disk {
     pub(super) fn commit(&mut self, shared: &Shared, shards: &mut [Shard]) -> Vec<(usize, u64)> {
         let mut committed = Vec::new();
         let mut changes = Vec::new();
-        for (number, shard) in shards.iter_mut().enumerate() {
-            if let Some(batch) = shard.poll_batch() {
+        // The shards take turns at being late.
+        let count = shards.len();
+        for number in (0..count).map(|place| (place + self.written) % count) {
+            if self.commits_left == Some(0) || (self.commits_left.is_some() && !committed.is_empty()) {
+                break;
+            }
+            if let Some(batch) = shards[number].poll_batch() {
+                self.commits_left = self.commits_left.map(|left| left - 1);
                 committed.push((number, batch.number));
                 changes.extend(batch.changes);
             }
@@ -61,6 +69,11 @@ impl Disk {
             image.insert(*table, key, Bytes::from(value.clone())).unwrap();
         }
         image
+    }
+
+    /// Loses every row of a table.
+    pub(super) fn lose(&mut self, table: Table) {
+        self.rows.retain(|(other, _), _| *other != table);
     }
 
     /// How many rows of a table there are.

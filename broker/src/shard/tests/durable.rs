@@ -5,11 +5,17 @@ use crate::Table;
 
 impl Broker {
     /// The process ends without a word and another one begins with what is on the disk, so much later.
-    fn crash(mut self, later: Duration) -> Self {
+    fn crash(self, later: Duration) -> Self {
+        let count = self.shards.len() as u16;
+        self.crash_into(count, later)
+    }
+
+    /// The same, and the next one has so many shards.
+    fn crash_into(mut self, count: u16, later: Duration) -> Self {
         let mut disk = self.disk.take().unwrap();
         disk.is_stuck = false;
+        disk.commits_left = None;
         disk.epoch_millis += self.now.as_millis() + later.as_millis() as u64;
-        let count = self.shards.len() as u16;
         let mut next =
             Self::with_disk(count, self.shared.limits.clone(), Options::default(), AllowAll, Some(disk));
         next.clients = self.clients;
@@ -362,4 +368,73 @@ fn a_message_that_moves_to_another_member_of_a_group_is_never_without_a_row() {
     got.sort();
     assert_eq!(got, ["1", "2", "3", "4", "5", "6", "7", "8"]);
     assert_eq!(broker.rows(Table::Messages), 0);
+}
+
+/// Four subscribers, one of them away, and a publisher whose QoS 2 messages cross shards, while each shard's batch is a
+/// commit of its own and the process dies after so many; what the subscribers got in all.
+fn cross_shards(pattern: &str, commits: usize, shards_after: u16) -> Vec<Vec<Bytes>> {
+    let mut broker = Broker::new(3);
+    let names = ["s 1", "s 2", "s 3", "s 4"];
+    let subscribers = names.map(|id| {
+        let subscriber = broker.client(persistent(id));
+        broker.subscribe(subscriber, filter(pattern, QoS::ExactlyOnce));
+        subscriber
+    });
+    broker.cut(subscribers[3]);
+    let publisher = broker.client(persistent("p"));
+    broker.disk.as_mut().unwrap().commits_left = Some(commits);
+    for payload in ["1", "2"] {
+        let now = broker.now;
+        broker.clients[publisher].publish(now, message("a", payload, QoS::ExactlyOnce)).unwrap();
+        broker.run();
+    }
+    // What one member leaves behind goes to another one.
+    broker.cut(subscribers[0]);
+    let before = subscribers.map(|subscriber| broker.payloads(subscriber));
+    let mut broker = broker.crash_into(shards_after, NOW);
+    for client in subscribers.into_iter().chain([publisher]) {
+        broker.connect(client);
+    }
+    let flow = [Table::Messages, Table::References, Table::Received, Table::Released, Table::Carried];
+    assert_eq!(flow.map(|table| broker.rows(table)), [0; 5], "{commits} commits");
+    let all = before.into_iter().zip(subscribers);
+    all.map(|(before, subscriber)| [before, broker.payloads(subscriber)].concat()).collect()
+}
+
+#[test]
+fn a_qos_2_message_that_crosses_shards_comes_once_wherever_the_process_dies() {
+    for shards_after in [3, 2] {
+        for commits in 0..30 {
+            for got in cross_shards("a", commits, shards_after) {
+                assert_eq!(got, ["1", "2"], "{commits} commits");
+            }
+            let mut of_group = cross_shards("$share/group/a", commits, shards_after).concat();
+            of_group.sort_unstable();
+            assert_eq!(of_group, ["1", "2"], "{commits} commits, a group");
+        }
+    }
+}
+
+#[test]
+fn an_identifier_whose_message_is_gone_stays_in_use_until_pubcomp() {
+    let mut broker = Broker::new(2);
+    let wire = broker.connected(resume("s", 10));
+    broker.send(wire, Version::V5, [subscribe(1, &["a"], QoS::ExactlyOnce)]);
+    let publisher = broker.client(options("p"));
+    broker.publish(publisher, message("a", "1", QoS::ExactlyOnce));
+    let received = broker.received(wire, Version::V5);
+    let Some(Packet::Publish(sent)) = received.last() else { panic!("{received:?}") };
+    let id = sent.packet_id.unwrap();
+    // As when the last of its receivers, on another shard, has removed it in a commit before that of this one's PUBREC.
+    broker.disk.as_mut().unwrap().lose(Table::Messages);
+    for _ in 0..2 {
+        broker = broker.crash(NOW);
+        let wire = broker.wire("s");
+        broker.send(wire, Version::V5, [Packet::Connect(Box::new(resume("s", 10)))]);
+        let again = broker.received(wire, Version::V5);
+        assert!(matches!(&again[1..], [Packet::PubRel(ack)] if ack.packet_id == id), "{again:?}");
+    }
+    let wire = broker.connected(resume("s", 10));
+    broker.send(wire, Version::V5, [Packet::PubComp(PublishAck::success(id))]);
+    assert_eq!([Table::References, Table::Released].map(|table| broker.rows(table)), [0; 2]);
 }

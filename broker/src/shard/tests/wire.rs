@@ -143,7 +143,7 @@ fn whoever_breaks_a_rule_is_told_in_version_5_and_disconnected_in_all() {
             let expected = if version == V5 { vec![reason] } else { Vec::new() };
             assert_eq!(told, expected, "{version} {bytes:02x?}");
             assert!(broker.closed.contains(&wire), "{version} {bytes:02x?}");
-            assert_eq!(broker.count(|stats| stats.protocol_errors), 1);
+            assert_eq!(broker.count(|stats| stats.protocol_errors.total()), 1);
             assert_eq!(broker.count(|stats| stats.sessions as u64), 0);
         }
     }
@@ -176,7 +176,7 @@ fn a_connect_that_is_refused_is_answered_in_the_words_of_its_version() {
         assert_eq!(connack.reason, reason);
         assert_eq!(connack.properties.reason_string.is_some(), version == V5);
         assert!(broker.closed.contains(&wire));
-        assert_eq!(broker.count(|stats| stats.refused), 1);
+        assert_eq!(broker.count(|stats| stats.refused.total()), 1);
         assert_eq!(broker.count(|stats| stats.sessions as u64), 0);
     }
 }

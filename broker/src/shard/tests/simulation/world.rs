@@ -73,6 +73,10 @@ impl World {
         let homes = clients.iter().map(|client| shared.shard_of(&client.profile.id).as_index()).collect();
         let honest = clients.iter().map(|client| matches!(client.actor, Actor::Machine(_))).collect();
         let now = Time::from_millis(1000);
+        let mut model = Model::new(now, terms, homes, honest);
+        if store.is_some() {
+            model.turn_store_on();
+        }
         Self {
             random,
             now,
@@ -83,7 +87,7 @@ impl World {
             alive: Vec::new(),
             link_by_id: HashMap::new(),
             clients,
-            model: Model::new(now, terms, homes, honest),
+            model,
             keys: 0,
             log: is_logged.then(String::new),
             begun: Time::ZERO,
@@ -217,7 +221,8 @@ impl World {
 
     fn send_forward(&mut self, from: usize, to: usize, forward: Forward) {
         let number = match &forward {
-            Forward::Message(..) => self.model.on_forwarded(&key_of_forward(&forward), to),
+            Forward::Message(message, _) => self.model.on_forwarded(message, from, to, false),
+            Forward::Carried(consignment) => self.model.on_forwarded(&consignment.message, from, to, true),
             // Whose turn it is in a group is the broker's to choose: the model looks at what comes of it.
             Forward::Shared(_)
             | Forward::Returned(_)

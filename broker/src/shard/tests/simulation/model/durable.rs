@@ -15,12 +15,25 @@ use super::{Invariant, Model, key_of};
 pub(super) struct Durable {
     collected: BTreeMap<usize, Snapshot>,
     written: BTreeMap<usize, Snapshot>,
+    /// Messages that were taken before this process began.
+    pub(super) messages_before: usize,
+    /// How far messages with a row on their way are, by the shard that they go to, until what came of them is on disk.
+    pub(super) carried: BTreeMap<(usize, usize), Carriage>,
     /// Messages that were taken when the retained store was looked at.
     retained_collected: usize,
     retained_written: usize,
     is_failing: bool,
     may_fail: bool,
     is_on: bool,
+}
+
+/// How far a message is that goes to another shard with a row of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carriage {
+    UnderWay,
+    Arrived,
+    /// What came of it was collected for the disk.
+    Collected,
 }
 
 /// A shard at the moment when its changes were collected.
@@ -76,10 +89,17 @@ impl Model {
         let sessions = sessions.map(|(client, session)| (*client, session.to_save())).collect();
         let snapshot = Snapshot { messages: self.messages.len(), sessions };
         self.store.collected.insert(shard, snapshot);
+        let here = self.store.carried.iter_mut().filter(|((_, to), _)| *to == shard);
+        here.filter(|(_, carriage)| **carriage == Carriage::Arrived)
+            .for_each(|(_, carriage)| *carriage = Carriage::Collected);
     }
 
     pub(in super::super) fn on_retained_collected(&mut self) {
         self.store.retained_collected = self.messages.len();
+    }
+
+    /// There is a store from the beginning.
+    pub(in super::super) fn turn_store_on(&mut self) {
         self.store.is_on = true;
     }
 
@@ -87,6 +107,7 @@ impl Model {
     pub(in super::super) fn on_written(&mut self) {
         let collected = std::mem::take(&mut self.store.collected);
         self.store.written.extend(collected);
+        self.store.carried.retain(|_, carriage| *carriage != Carriage::Collected);
         self.store.retained_written = self.store.retained_written.max(self.store.retained_collected);
     }
 
@@ -219,8 +240,11 @@ impl Model {
             message.is_unsure |= !message.is_acknowledged;
             message.is_undone |= !is_known && !message.is_acknowledged;
         }
+        let mut carried = self.take_carried();
+        carried.retain(|(number, _)| !self.messages[*number].is_undone);
         let mut saved: BTreeMap<usize, Session> =
             written.into_values().flat_map(|snapshot| snapshot.sessions).collect();
+        self.restore_carried(&carried, &mut saved);
         let live = std::mem::take(&mut self.sessions);
         let kept: BTreeSet<usize> = live
             .iter()
@@ -251,7 +275,13 @@ impl Model {
     fn begin_store(&mut self, mut sessions: BTreeMap<usize, Session>) {
         let messages = self.messages.len();
         let may_fail = self.store.may_fail;
-        self.store = Durable { may_fail, is_on: true, retained_written: messages, ..Durable::default() };
+        self.store = Durable {
+            may_fail,
+            is_on: true,
+            retained_written: messages,
+            messages_before: messages,
+            ..Durable::default()
+        };
         for (client, shard) in self.shards.iter().enumerate() {
             let snapshot = self
                 .store
@@ -262,11 +292,40 @@ impl Model {
         }
     }
 
-    /// A message that is on its way to another shard and was acknowledged has to be there.
+    /// A message that is on its way to another shard without a row there has to be there if it was acknowledged.
     fn arrive_where_promised(&mut self) {
-        for (number, shard) in std::mem::take(&mut self.forwards).into_keys() {
+        let is_plain = |number: &usize, is_on_the_way: bool| is_on_the_way || !self.may_leave_later(*number);
+        let plain: Vec<_> = self
+            .forwards
+            .iter()
+            .filter(|(at, is_on_the_way)| {
+                is_plain(&at.0, **is_on_the_way) && !self.store.carried.contains_key(at)
+            })
+            .map(|(at, _)| *at)
+            .collect();
+        for (number, shard) in plain {
+            self.forwards.remove(&(number, shard));
             if self.messages[number].is_acknowledged {
                 self.deliver(number, shard);
+            }
+        }
+    }
+
+    /// The messages with a row on their way, and the shards that they go to.
+    fn take_carried(&mut self) -> BTreeSet<(usize, usize)> {
+        let yet_to_leave = std::mem::take(&mut self.forwards).into_keys();
+        yet_to_leave.chain(std::mem::take(&mut self.store.carried).into_keys()).collect()
+    }
+
+    /// They come to the sessions of that shard, as those are on disk.
+    fn restore_carried(&self, carried: &BTreeSet<(usize, usize)>, saved: &mut BTreeMap<usize, Session>) {
+        for (number, shard) in carried {
+            for (_, session) in saved.iter_mut().filter(|(client, _)| self.shards[**client] == *shard) {
+                let Some((qos, retain, ids)) = self.wanted_by(session, *number) else { continue };
+                let is_known = session.waiting.iter().any(|entry| entry.message == *number);
+                if qos > QoS::AtMostOnce && !is_known {
+                    session.waiting.push(Entry { message: *number, qos, retain, ids, origin: Origin::Live });
+                }
             }
         }
     }
@@ -291,10 +350,13 @@ impl Model {
         for entry in live.waiting {
             let is_live = entry.origin == Origin::Live && entry.qos > QoS::AtMostOnce;
             let is_new = is_live && !known.contains(&entry.message);
-            if is_new && self.messages[entry.message].is_acknowledged {
+            let number = entry.message;
+            // What comes with a row of its own comes to subscriptions that are on disk.
+            let is_wanted = self.is_near(number, home) || self.wanted_by(saved, number).is_some();
+            if is_new && is_wanted && self.messages[number].is_acknowledged {
                 saved.waiting.push(entry);
-            } else if is_new && self.is_near(entry.message, home) {
-                saved.missing.insert(entry.message);
+            } else if is_new && self.is_near(number, home) {
+                saved.missing.insert(number);
             }
         }
         for (id, flight) in live.flights {

@@ -20,7 +20,7 @@ use hearth_protocol::{QoS, Time, TopicName};
 
 use super::invariants::{Failure, Invariant};
 use connection::Connection;
-use durable::Durable;
+use durable::{Carriage, Durable};
 use retained::Value;
 use session::{Entry, Origin, Session};
 use shares::{Group, Share};
@@ -194,8 +194,11 @@ impl Model {
 
     /// QoS, retain flag and identifiers of a message for a client, if one of its subscriptions asks for it.
     fn subscriptions_of(&self, client: usize, number: usize) -> Option<(QoS, bool, Vec<u32>)> {
+        self.wanted_by(self.sessions.get(&client)?, number)
+    }
+
+    fn wanted_by(&self, session: &Session, number: usize) -> Option<(QoS, bool, Vec<u32>)> {
         let message = &self.messages[number];
-        let session = self.sessions.get(&client)?;
         let matching: Vec<_> = session
             .subscriptions
             .values()
@@ -209,19 +212,40 @@ impl Model {
         Some((qos, retain, ids))
     }
 
-    /// A shard has put a message on the way to another one: which of those that were taken in this call. It may tell more
-    /// shards than it has to, but each of them once.
-    pub(super) fn on_forwarded(&mut self, key: &str, to: usize) -> Option<usize> {
+    /// A shard has put a message on the way to another one: which of those that were taken in this call, or before where it
+    /// has a row on its way. It may tell more shards than it has to, but each of them once.
+    pub(super) fn on_forwarded(
+        &mut self,
+        message: &crate::message::Message,
+        from: usize,
+        to: usize,
+        is_carried: bool,
+    ) -> Option<usize> {
+        let key = &key(message.topic.as_str(), &message.payload);
         let Some(known) = self.by_key.get(key) else {
             self.fail(unexpected(key), format!("{key} is on the way to shard {to} and was not published"));
             return None;
         };
-        let is_it = |number: &usize| *number >= self.taken_before && !self.told.contains(&(*number, to));
-        let Some(number) = known.iter().copied().find(is_it) else {
+        let is_it = |number: &usize| {
+            let since = if is_carried { self.store.messages_before } else { self.taken_before };
+            let is_due = *number >= since && (!is_carried || self.may_leave_later(*number));
+            let known = &self.messages[*number];
+            is_due
+                && known.qos == message.qos
+                && self.shards[known.publisher] == from
+                && !self.told.contains(&(*number, to))
+        };
+        // Messages without payload have one key: it is the one that has to come there.
+        let is_owed = |number: &usize| self.forwards.contains_key(&(*number, to));
+        let due = || known.iter().copied().filter(is_it);
+        let Some(number) = due().find(is_owed).or_else(|| due().next()) else {
             self.fail(Invariant::ExactlyOnce, format!("{key} is on the way to shard {to} once more"));
             return None;
         };
         self.told.insert((number, to));
+        if is_carried {
+            self.store.carried.insert((number, to), Carriage::UnderWay);
+        }
         if let Some(is_on_the_way) = self.forwards.get_mut(&(number, to)) {
             *is_on_the_way = true;
         }
@@ -231,6 +255,9 @@ impl Model {
     /// A message arrives at another shard.
     pub(super) fn on_arrived(&mut self, number: usize, shard: usize) {
         self.forwards.remove(&(number, shard));
+        if let Some(carriage) = self.store.carried.get_mut(&(number, shard)) {
+            *carriage = Carriage::Arrived;
+        }
         self.deliver(number, shard);
     }
 
@@ -251,12 +278,21 @@ impl Model {
                 session.waiting.retain(|entry| entry.qos > QoS::AtMostOnce);
             }
         }
-        let late = self.forwards.iter().find(|(_, is_on_the_way)| !**is_on_the_way);
+        // What its publisher was told of is on disk, and so is its row on the way.
+        let may_wait = |number: usize| self.may_leave_later(number) && !self.messages[number].is_acknowledged;
+        let is_late = |number: usize, is_on_the_way: bool| !is_on_the_way && !may_wait(number);
+        let late =
+            self.forwards.iter().find(|((number, _), is_on_the_way)| is_late(*number, **is_on_the_way));
         if let Some(((number, shard), _)) = late {
             let key = &self.messages[*number].key;
             let detail = format!("shard {shard} has subscribers of {key} and was not told");
             self.fail(missing(key), detail);
         }
+    }
+
+    /// Whether a message may leave for another shard after the call that took it: once its row is on disk.
+    fn may_leave_later(&self, number: usize) -> bool {
+        self.has_store() && self.messages[number].qos == QoS::ExactlyOnce
     }
 
     fn is_expired(&self, number: usize) -> bool {

@@ -178,7 +178,9 @@ impl Model {
                     && self.are_in_order(before.message, entry.message)
                     && !self.is_excused(session, before.message)
             });
-            (is_told, !self.is_expired(entry.message), is_first, std::cmp::Reverse(place))
+            // What was taken twice because of a crash may be there once: then as what has to be.
+            let is_owed = !self.is_excused(session, entry.message);
+            (is_told, !self.is_expired(entry.message), is_first, is_owed, std::cmp::Reverse(place))
         };
         let is_it = |place: &usize| {
             let entry = &waiting[*place];

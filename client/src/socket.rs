@@ -59,6 +59,11 @@ impl Socket {
     pub fn send(&self, bytes: &[u8]) -> Result<(), JsValue> {
         self.socket.send_with_u8_array(bytes)
     }
+
+    /// Bytes that the browser has taken over but not sent yet.
+    pub fn buffered_bytes(&self) -> u32 {
+        self.socket.buffered_amount()
+    }
 }
 
 impl Drop for Socket {
