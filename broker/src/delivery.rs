@@ -23,12 +23,21 @@ pub(crate) struct Delivery {
     /// The group of which the session is the member whose turn it was.
     pub(crate) group: Option<Arc<Group>>,
     /// Its row in the store, where it has one.
-    pub(crate) kept: Option<Rc<KeptDelivery>>,
+    pub(crate) kept: Option<KeptDelivery>,
+}
+
+/// Where a delivery stands in the store.
+#[derive(Clone, Debug)]
+pub(crate) enum KeptDelivery {
+    /// In the row of its message, which it was the first to need. Its place in the order of its session.
+    WithMessage(u64),
+    /// In a row of its own.
+    Apart(Rc<KeptApart>),
 }
 
 /// The row of a delivery in the store.
 #[derive(Debug)]
-pub(crate) struct KeptDelivery {
+pub(crate) struct KeptApart {
     /// Its place in the order of its session.
     pub(crate) place: u64,
     /// The number of the message's row.
@@ -39,7 +48,7 @@ pub(crate) struct KeptDelivery {
     pub(crate) is_collected: Cell<bool>,
 }
 
-impl KeptDelivery {
+impl KeptApart {
     pub(crate) const fn new(place: u64, message: u64) -> Self {
         Self { place, message, written: Cell::new(None), is_collected: Cell::new(false) }
     }

@@ -78,6 +78,8 @@ pub struct Unneeded {
     /// Of the row.
     pub(crate) number: u64,
     pub(crate) written: Entry,
+    /// Whether it may be on disk as it was before that.
+    pub(crate) is_collected: bool,
 }
 
 /// Word that a shard awaits of something that it forwards: a [`Forward::Receipt`].

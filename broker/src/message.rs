@@ -37,8 +37,10 @@ pub(crate) struct Kept {
     pub(crate) number: u64,
     /// Rows of sessions that refer to it.
     pub(crate) references: u32,
-    /// The change that writes it, and of which shard: nobody else can take it back.
+    /// The last change that writes it, and of which shard: nobody else can take it back.
     pub(crate) written: Option<(ShardId, Entry)>,
+    /// Whether an earlier change of it was collected, so that it may be on disk.
+    pub(crate) is_collected: bool,
 }
 
 impl Message {

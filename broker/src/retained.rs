@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bytes::Bytes;
 use hearth_protocol::{Time, TopicFilter, TopicName};
 
-use crate::durable::{Change, MessageRow, Table};
+use crate::durable::{Change, Table, Value};
 use crate::faults::{self, Fault};
 use crate::limits::Limit;
 use crate::message::Message;
@@ -86,11 +86,11 @@ impl RetainedStore {
     pub(crate) fn take_changes(&self, day_time: impl Fn(Time) -> u64) -> Vec<Change> {
         let changed = self.write().changed.as_mut().map(std::mem::take).unwrap_or_default();
         let change = |(topic, message): (TopicName, Option<Arc<Message>>)| {
-            let key = topic.as_str().as_bytes().to_vec();
+            let key = topic.as_str().as_bytes().into();
             match message {
                 Some(message) => {
                     let expires_at = message.expires_at.map(&day_time);
-                    Change::Put(Table::Retained, key, MessageRow::encode(&message, expires_at))
+                    Change::Put(Table::Retained, key, Value::message(message, expires_at, None))
                 }
                 None => Change::Delete(Table::Retained, key),
             }

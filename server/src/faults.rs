@@ -61,7 +61,8 @@ pub(crate) fn forget(changes: &mut Vec<Change>) {
         changes.retain(|change| !is_of(change, Table::Retained));
     }
     if has(Fault::WaitingKept) {
-        let is_end = |change: &Change| matches!(change, Change::Delete(Table::References, _));
+        let is_end =
+            |change: &Change| matches!(change, Change::Delete(Table::References | Table::Messages, _));
         changes.retain(|change| !is_end(change));
     }
 }

@@ -100,7 +100,7 @@ pub(super) fn deliver(
     mut find: impl FnMut(u64) -> Option<Arc<Message>>,
 ) {
     for (carried, row) in carried {
-        changes.push(Change::Delete(Table::Carried, carried.key().to_vec()));
+        changes.push(Change::Delete(Table::Carried, carried.key().into()));
         let Ok((number, shard, group)) = carried.parts() else { continue };
         let Some(message) = find(number) else { continue };
         for session in restored.iter_mut() {
@@ -123,9 +123,14 @@ pub(super) fn deliver(
 fn push(session: &mut Restored, row: ReferenceRow, message: &Arc<Message>, changes: &mut Vec<Change>) {
     let place = session.deliveries.iter().map(|delivery| delivery.place).max().unwrap_or(0) + 1;
     let key = key_of(session.serial, &place.to_be_bytes());
-    changes.push(Change::Put(Table::References, key, row.encode()));
+    changes.push(Change::Put(Table::References, key, row.encode().into()));
     take_reference(message, row.message);
-    session.deliveries.push(RestoredDelivery { place, row, message: Arc::clone(message) });
+    session.deliveries.push(RestoredDelivery {
+        place,
+        row,
+        is_with_message: false,
+        message: Arc::clone(message),
+    });
 }
 
 fn of_member(

@@ -11,6 +11,7 @@ use hearth_protocol::{QoS, Text, Time, TopicFilter};
 use super::carried::{self, Carried, CarriedRow};
 use super::journal::{Change, Table};
 use super::row::{self, MessageRow, ReferenceRow, SessionRow, SubscriptionRow};
+use super::value::{RowBytes, Value};
 use crate::message::Message;
 use crate::router::SubscriptionOptions;
 use crate::shared::Shared;
@@ -20,11 +21,19 @@ use crate::shared::Shared;
 pub struct Image {
     sessions: BTreeMap<u64, Parts>,
     messages: HashMap<u64, MessageRow>,
-    references: BTreeMap<(u64, u64), ReferenceRow>,
+    references: BTreeMap<(u64, u64), Waiting>,
     retained: Vec<MessageRow>,
     carried: BTreeMap<Carried, CarriedRow>,
     serial_max: u64,
     message_max: u64,
+}
+
+/// What a session waits for or has not acknowledged.
+#[derive(Debug)]
+struct Waiting {
+    row: ReferenceRow,
+    /// It stands in the row of the message.
+    is_with_message: bool,
 }
 
 /// A row that is not what was written.
@@ -62,6 +71,8 @@ pub(crate) struct RestoredDelivery {
     /// Its place in the session's order.
     pub(crate) place: u64,
     pub(crate) row: ReferenceRow,
+    /// It stands in the row of the message.
+    pub(crate) is_with_message: bool,
     pub(crate) message: Arc<Message>,
 }
 
@@ -90,11 +101,18 @@ impl Image {
             Table::Messages => {
                 let message = number(key)?;
                 self.message_max = self.message_max.max(message);
-                self.messages.insert(message, MessageRow::decode(value)?);
+                let row = MessageRow::decode(value)?;
+                if let Some(reference) = row.reference {
+                    let at = (reference.session, reference.place);
+                    let row = reference.as_row(message);
+                    self.references.insert(at, Waiting { row, is_with_message: true });
+                }
+                self.messages.insert(message, row);
             }
             Table::References => {
                 let (serial, place) = split(key)?;
-                self.references.insert((serial, number(place)?), ReferenceRow::decode(value)?);
+                let row = ReferenceRow::decode(value)?;
+                self.references.insert((serial, number(place)?), Waiting { row, is_with_message: false });
             }
             Table::Received => {
                 let (serial, id) = split(key)?;
@@ -129,7 +147,7 @@ impl Image {
         for row in std::mem::take(&mut self.retained) {
             let message = message(shared, row);
             if message.is_expired(Time::ZERO) {
-                orphans.push(Change::Delete(Table::Retained, message.topic.as_str().as_bytes().to_vec()));
+                orphans.push(Change::Delete(Table::Retained, message.topic.as_str().as_bytes().into()));
             } else {
                 shared.retained.restore(&Arc::new(message));
             }
@@ -149,7 +167,7 @@ impl Image {
     /// to its client counts more, then who has it later.
     fn chosen_members(&self) -> HashMap<(u64, TopicFilter), (bool, (u64, u64))> {
         let mut chosen = HashMap::new();
-        for (at, row) in &self.references {
+        for (at, Waiting { row, .. }) in &self.references {
             let Some(group) = &row.group else { continue };
             let rank = (row.packet_id.is_some(), *at);
             let best = chosen.entry((row.message, group.clone())).or_insert(rank);
@@ -169,19 +187,22 @@ impl Image {
         let mut used: HashMap<u64, Arc<Message>> = HashMap::new();
         let mut restored = Vec::new();
         let mut references = std::mem::take(&mut self.references);
+        let mut dropped = Vec::new();
         for (serial, parts) in std::mem::take(&mut self.sessions) {
             let later = references.split_off(&(serial + 1, 0));
             let own = std::mem::replace(&mut references, later);
             let Parts { row, subscriptions, received, mut released } = parts;
             let Some(row) = row.filter(|row| newest.get(&row.client_id) == Some(&serial)) else {
-                let key = serial.to_be_bytes().to_vec();
+                let key = RowBytes::from(serial.to_be_bytes());
                 orphans.push(Change::Delete(Table::Sessions, key.clone()));
                 let tables = [Table::Subscriptions, Table::Received, Table::Released, Table::References];
                 orphans.extend(tables.map(|table| Change::DeleteAll(table, key.clone())));
+                dropped.extend(own);
                 continue;
             };
             let mut deliveries = Vec::new();
-            for ((of, place), row) in own {
+            for (at, waiting) in own {
+                let Waiting { row, is_with_message } = &waiting;
                 let held = match used.get(&row.message) {
                     Some(held) => Some(Arc::clone(held)),
                     None => self.messages.remove(&row.message).map(|found| {
@@ -191,36 +212,44 @@ impl Image {
                     }),
                 };
                 let is_chosen = row.group.as_ref().is_none_or(|group| {
-                    chosen.get(&(row.message, group.clone())).is_some_and(|(_, at)| *at == (of, place))
+                    chosen.get(&(row.message, group.clone())).is_some_and(|(_, best)| *best == at)
                 });
                 // A client may have what was sent to it, and has to hear the end of that however late it is.
                 let is_over = |held: &Message| held.is_expired(Time::ZERO) && row.packet_id.is_none();
-                match held.filter(|held| is_chosen && of == serial && !is_over(held)) {
+                match held.filter(|held| is_chosen && at.0 == serial && !is_over(held)) {
                     Some(message) => {
                         take_reference(&message, row.message);
-                        deliveries.push(RestoredDelivery { place, row, message });
+                        let (place, is_with_message) = (at.1, *is_with_message);
+                        deliveries.push(RestoredDelivery {
+                            place,
+                            row: waiting.row,
+                            is_with_message,
+                            message,
+                        });
                     }
                     None => {
-                        orphans.push(Change::Delete(Table::References, key_of(of, &place.to_be_bytes())));
                         // The client may know it by its identifier, which is not free until PUBCOMP.
                         if let Some(id) = row.packet_id.filter(|_| row.qos == QoS::ExactlyOnce) {
-                            let key = key_of(of, &id.get().to_be_bytes());
-                            orphans.push(Change::Put(Table::Released, key, Vec::new()));
+                            let key = key_of(at.0, &id.get().to_be_bytes());
+                            orphans.push(Change::Put(Table::Released, key, Vec::new().into()));
                             released.push(id);
                         }
+                        dropped.push((at, waiting));
                     }
                 }
             }
             restored.push(Restored { serial, row, subscriptions, deliveries, received, released });
         }
         self.deliver_carried(shared, &mut restored, &mut used, orphans);
-        let unused =
-            references.into_keys().map(|(of, place)| (Table::References, key_of(of, &place.to_be_bytes())));
-        orphans.extend(unused.map(|(table, key)| Change::Delete(table, key)));
+        dropped.extend(references);
         let is_held = |number: &u64| used.get(number).is_some_and(|message| Arc::strong_count(message) > 1);
         let read = std::mem::take(&mut self.messages).into_keys().chain(used.keys().copied());
         let unheld = read.filter(|number| !is_held(number));
-        orphans.extend(unheld.map(|number| Change::Delete(Table::Messages, number.to_be_bytes().to_vec())));
+        let unheld = unheld.map(|number| Change::Delete(Table::Messages, number.to_be_bytes().into()));
+        let unheld: Vec<_> = unheld.collect();
+        orphans.extend(dropped.into_iter().filter_map(|(at, waiting)| ended(shared, at, &waiting, &used)));
+        // Those are the rows of messages too, which stay for others alone.
+        orphans.extend(unheld);
         restored
     }
 
@@ -240,6 +269,23 @@ impl Image {
             used.get(&number).filter(|message| !message.is_expired(Time::ZERO)).map(Arc::clone)
         });
     }
+}
+
+/// What puts an end to what a session waits for, at this place; `None` where nothing of it is left in any case.
+fn ended(
+    shared: &Shared,
+    (of, place): (u64, u64),
+    waiting: &Waiting,
+    messages: &HashMap<u64, Arc<Message>>,
+) -> Option<Change> {
+    if !waiting.is_with_message {
+        return Some(Change::Delete(Table::References, key_of(of, &place.to_be_bytes())));
+    }
+    let number = waiting.row.message;
+    let message = messages.get(&number)?;
+    let expires_at = message.expires_at.map(|at| shared.day_time(at));
+    let value = Value::message(Arc::clone(message), expires_at, None);
+    Some(Change::Put(Table::Messages, number.to_be_bytes().into(), value))
 }
 
 /// What of an [`Image`] is one shard's.
@@ -272,6 +318,7 @@ pub(super) fn take_reference(message: &Message, number: u64) {
     let mut kept = message.kept.lock().unwrap_or_else(PoisonError::into_inner);
     kept.number = number;
     kept.references += 1;
+    kept.is_collected = true;
 }
 
 /// What was read of a session so far.
@@ -284,8 +331,8 @@ struct Parts {
 }
 
 /// The key of a row that belongs to a session.
-pub(crate) fn key_of(serial: u64, rest: &[u8]) -> Vec<u8> {
-    [&serial.to_be_bytes(), rest].concat()
+pub(crate) fn key_of(serial: u64, rest: &[u8]) -> RowBytes {
+    RowBytes::concat(&[&serial.to_be_bytes(), rest])
 }
 
 pub(super) fn number(key: &[u8]) -> Result<u64, &'static str> {
@@ -300,4 +347,87 @@ pub(super) fn split(key: &[u8]) -> Result<(u64, &[u8]), &'static str> {
 pub(super) fn packet_id(key: &[u8]) -> Result<PacketId, &'static str> {
     let id = key.try_into().map(u16::from_be_bytes).map_err(|_| "its key")?;
     PacketId::new(id).ok_or("its key")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use hearth_protocol::{QoS, TopicName, Version};
+
+    use super::super::row::OwnReference;
+    use super::*;
+    use crate::ids::ShardCount;
+    use crate::limits::Limits;
+
+    const LIVING: u64 = 5;
+    const GONE: u64 = 9;
+
+    fn message_for(session: u64) -> Bytes {
+        let message = Message {
+            topic: TopicName::try_from("a").unwrap(),
+            payload: Bytes::from_static(b"1"),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            properties: None,
+            publisher: 0,
+            expires_at: None,
+            kept: Mutex::default(),
+        };
+        let (qos, retain) = (QoS::AtLeastOnce, false);
+        let reference = OwnReference { session, place: 1, qos, retain, id: 0, packet_id: None };
+        Value::message(Arc::new(message), None, Some(reference)).to_vec().into()
+    }
+
+    fn image() -> Image {
+        let mut image = Image::default();
+        let session = SessionRow {
+            client_id: Text::try_from("lamp").unwrap(),
+            user_name: None,
+            version: Version::V5,
+            expiry_seconds: 60,
+            ended_at: None,
+            will: None,
+            will_due: None,
+        };
+        image.insert(Table::Sessions, &LIVING.to_be_bytes(), session.encode().into()).unwrap();
+        image
+    }
+
+    fn restored(image: Image) -> (usize, BTreeSet<(Table, u64, bool)>) {
+        let shared = Shared::new(ShardCount::new(std::num::NonZeroU16::MIN), Limits::default(), [1, 2]);
+        let (shards, changes) = image.restore(&shared);
+        let deliveries = shards[0].sessions.iter().map(|session| session.deliveries.len()).sum();
+        let changes = changes.into_iter().map(|change| match change {
+            Change::Put(table, key, _) => (table, number(&key).unwrap(), true),
+            Change::Delete(table, key) => (table, number(&key).unwrap(), false),
+            Change::DeleteAll(table, key) => panic!("{table:?}, {key:?}"),
+        });
+        (deliveries, changes.collect())
+    }
+
+    #[test]
+    fn a_message_stays_for_the_session_that_its_row_names() {
+        let mut image = image();
+        image.insert(Table::Messages, &1_u64.to_be_bytes(), message_for(LIVING)).unwrap();
+        image.insert(Table::Messages, &2_u64.to_be_bytes(), message_for(GONE)).unwrap();
+        assert_eq!(restored(image), (1, [(Table::Messages, 2, false)].into()));
+    }
+
+    #[test]
+    fn a_row_that_names_a_session_that_is_gone_is_written_anew_for_others() {
+        let mut image = image();
+        image.insert(Table::Messages, &1_u64.to_be_bytes(), message_for(GONE)).unwrap();
+        let other = ReferenceRow {
+            message: 1,
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            ids: Vec::new(),
+            group: None,
+            packet_id: None,
+        };
+        let key = key_of(LIVING, &7_u64.to_be_bytes());
+        image.insert(Table::References, &key, other.encode().to_vec().into()).unwrap();
+        assert_eq!(restored(image), (1, [(Table::Messages, 1, true)].into()));
+    }
 }

@@ -10,7 +10,7 @@ use super::carried::{Carried, CarriedRow};
 use super::image::{BadRow, number, packet_id, split};
 use super::journal::Table;
 use super::report::{Amount, ExactlyOnce, Report, SessionReport, SubscriptionReport, WillReport};
-use super::row::{self, MessageRow, ReferenceRow, SessionRow, SubscriptionRow};
+use super::row::{self, MessageRow, OwnReference, ReferenceRow, SessionRow, SubscriptionRow};
 
 /// Retained messages that a report names: enough to see what fills the store.
 const LARGEST_MAX: usize = 10;
@@ -51,6 +51,8 @@ struct Reference {
     message: u64,
     qos: QoS,
     packet_id: Option<PacketId>,
+    /// It stands in the row of the message.
+    is_with_message: bool,
 }
 
 impl Inventory {
@@ -79,14 +81,19 @@ impl Inventory {
             }
             Table::Messages => {
                 let number = number(key)?;
-                MessageRow::decode(value)?;
+                if let Some(reference) = MessageRow::decode(value)?.reference {
+                    let OwnReference { session, qos, packet_id, .. } = reference;
+                    let reference =
+                        Reference { serial: session, message: number, qos, packet_id, is_with_message: true };
+                    self.references.push(reference);
+                }
                 self.message_bytes.insert(number, bytes);
             }
             Table::References => {
                 let (serial, place) = split(key)?;
                 number(place)?;
                 let ReferenceRow { message, qos, packet_id, .. } = ReferenceRow::decode(value)?;
-                self.references.push(Reference { serial, message, qos, packet_id });
+                self.references.push(Reference { serial, message, qos, packet_id, is_with_message: false });
             }
             Table::Received => {
                 let (serial, id) = split(key)?;
@@ -156,6 +163,8 @@ impl Inventory {
                     }
                     count(session, released, &reference, *bytes);
                 }
+                // The row is counted as that of the message.
+                (Some(_), None) | (None, _) if reference.is_with_message => {}
                 (Some(_), None) | (None, _) => report.loose_rows += 1,
             }
         }
@@ -212,7 +221,10 @@ mod tests {
     use hearth_protocol::packet::WillProperties;
     use hearth_protocol::{Text, TopicName, Version};
 
+    use std::sync::Arc;
+
     use super::super::image::key_of;
+    use super::super::value::Value;
     use super::*;
     use crate::message::Message;
 
@@ -231,7 +243,12 @@ mod tests {
     }
 
     fn message(topic: &str, payload: &'static [u8]) -> Vec<u8> {
-        MessageRow::encode(&Message::of_will(will(topic, payload), 0, hearth_protocol::Time::ZERO), None)
+        message_for(topic, payload, None)
+    }
+
+    fn message_for(topic: &str, payload: &'static [u8], reference: Option<OwnReference>) -> Vec<u8> {
+        let message = Message::of_will(will(topic, payload), 0, hearth_protocol::Time::ZERO);
+        Value::message(Arc::new(message), None, reference).to_vec()
     }
 
     fn session(client_id: &str) -> Vec<u8> {
@@ -249,7 +266,9 @@ mod tests {
 
     fn reference(message: u64, qos: QoS, packet_id: Option<u16>) -> Vec<u8> {
         let packet_id = packet_id.and_then(PacketId::new);
-        ReferenceRow { message, qos, retain: false, ids: Vec::new(), group: None, packet_id }.encode()
+        ReferenceRow { message, qos, retain: false, ids: Vec::new(), group: None, packet_id }
+            .encode()
+            .to_vec()
     }
 
     fn put(inventory: &mut Inventory, table: Table, key: &[u8], value: Vec<u8>) {
@@ -291,6 +310,23 @@ mod tests {
         );
         let will = session.will.as_ref().unwrap();
         assert_eq!((will.topic.as_str(), will.payload_bytes, will.due_at), ("gone", 3, Some(2_000)));
+    }
+
+    #[test]
+    fn who_is_named_in_the_row_of_a_message_waits_for_it() {
+        let mut inventory = Inventory::default();
+        put(&mut inventory, Table::Sessions, &5_u64.to_be_bytes(), session("lamp"));
+        let mut bytes = 0;
+        for (number, session) in [(1_u64, 5), (2, 9)] {
+            let (qos, retain) = (QoS::AtLeastOnce, false);
+            let reference = OwnReference { session, place: number, qos, retain, id: 0, packet_id: None };
+            let row = message_for("a", b"1", Some(reference));
+            bytes = row.len() as u64;
+            put(&mut inventory, Table::Messages, &number.to_be_bytes(), row);
+        }
+        let report = inventory.finish();
+        assert_eq!(report.sessions[0].waiting, Amount { messages: 1, bytes });
+        assert_eq!((report.messages, report.loose_rows), (Amount { messages: 1, bytes }, 1));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The changes of one shard that are not on disk yet.
 
-use std::mem;
 use std::num::NonZeroU64;
 
 use super::hold::Hold;
+use super::value::{RowBytes, Value};
 
 /// A kind of rows. The keys of each are in the order of their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,11 +50,11 @@ impl Table {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// The row with this key is this from now on.
-    Put(Table, Vec<u8>, Vec<u8>),
+    Put(Table, RowBytes, Value),
     /// The row with this key is gone.
-    Delete(Table, Vec<u8>),
+    Delete(Table, RowBytes),
     /// All rows are gone whose keys begin with this.
-    DeleteAll(Table, Vec<u8>),
+    DeleteAll(Table, RowBytes),
 }
 
 /// Changes that reach the disk together or not at all.
@@ -80,6 +80,9 @@ pub(crate) struct Standing {
     /// What waits for it.
     pub(crate) hold: Option<Hold>,
 }
+
+/// Changes that a journal has room for when it is empty, so that it does not ask for memory at each batch.
+const IDLE_CAPACITY: usize = 1024;
 
 /// Collects changes until somebody writes them. A change that is taken back before that costs the disk nothing.
 #[derive(Debug)]
@@ -135,18 +138,18 @@ impl Journal {
         self.standing += 1;
     }
 
-    /// Puts another change in the place of one that was not collected yet; whether it was. Who waited for that one waits for
-    /// this one.
-    pub(crate) fn replace(&mut self, entry: Entry, change: Change) -> bool {
+    /// Puts another change in the place of one that was not collected yet, or hands it back. Who waited for that one waits
+    /// for this one.
+    pub(crate) fn replace(&mut self, entry: Entry, change: Change) -> Result<(), Change> {
         if entry.batch != self.open {
-            return false;
+            return Err(change);
         }
         match self.changes.get_mut(entry.place as usize) {
             Some(Some(standing)) => {
                 standing.change = change;
-                true
+                Ok(())
             }
-            Some(None) | None => false,
+            Some(None) | None => Err(change),
         }
     }
 
@@ -164,7 +167,7 @@ impl Journal {
     pub(crate) fn take_back_row(&mut self, table: Table, key: &[u8]) -> bool {
         let is_it = |standing: &Option<Standing>| {
             let change = standing.as_ref().map(|standing| &standing.change);
-            matches!(change, Some(Change::Put(other, of, _)) if *other == table && of == key)
+            matches!(change, Some(Change::Put(other, of, _)) if *other == table && **of == *key)
         };
         let Some(change) = self.changes.iter_mut().rfind(|change| is_it(change)) else { return false };
         *change = None;
@@ -178,9 +181,10 @@ impl Journal {
             self.changes.clear();
             return None;
         }
-        let standing = mem::take(&mut self.changes).into_iter().flatten();
-        let batch =
-            Batch { number: self.open.get(), changes: standing.map(|standing| standing.change).collect() };
+        let mut changes = Vec::with_capacity(self.standing);
+        changes.extend(self.changes.drain(..).flatten().map(|standing| standing.change));
+        self.changes.shrink_to(IDLE_CAPACITY);
+        let batch = Batch { number: self.open.get(), changes };
         self.standing = 0;
         self.open = self.open.saturating_add(1);
         Some(batch)
@@ -197,7 +201,7 @@ mod tests {
     use super::*;
 
     fn change(key: u8) -> Change {
-        Change::Delete(Table::Messages, vec![key])
+        Change::Delete(Table::Messages, [key].into())
     }
 
     #[test]
@@ -229,10 +233,10 @@ mod tests {
     fn a_change_is_exchanged_until_somebody_writes_it() {
         let mut journal = Journal::new(true);
         let entry = journal.push(change(1), None);
-        assert!(journal.replace(entry, change(2)));
+        assert_eq!(journal.replace(entry, change(2)), Ok(()));
         journal.mark();
         assert_eq!(journal.collect().unwrap().changes, [change(2)]);
-        assert!(!journal.replace(entry, change(3)));
+        assert_eq!(journal.replace(entry, change(3)), Err(change(3)));
         journal.mark();
         assert_eq!(
             journal.collect(),
@@ -244,7 +248,7 @@ mod tests {
     #[test]
     fn a_row_is_taken_back_until_somebody_writes_it() {
         let mut journal = Journal::new(true);
-        let put = || Change::Put(Table::Received, vec![1], Vec::new());
+        let put = || Change::Put(Table::Received, [1].into(), Vec::new().into());
         journal.push(put(), None);
         assert!(!journal.take_back_row(Table::Released, &[1]));
         assert!(journal.take_back_row(Table::Received, &[1]));

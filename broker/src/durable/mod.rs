@@ -7,6 +7,7 @@ mod inventory;
 mod journal;
 mod report;
 mod row;
+mod value;
 
 pub use image::{BadRow, Image};
 pub use inventory::Inventory;
@@ -18,4 +19,6 @@ pub(crate) use hold::{Hold, Holds, Lane, Release};
 pub use image::ShardImage;
 pub(crate) use image::{Restored, RestoredDelivery, key_of};
 pub(crate) use journal::{Entry, Journal};
-pub(crate) use row::{MessageRow, ReferenceRow, SessionRow, SubscriptionRow};
+pub use value::{RowBytes, Value};
+
+pub(crate) use row::{OwnReference, ReferenceRow, SessionRow, SubscriptionRow};

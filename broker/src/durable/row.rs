@@ -1,10 +1,11 @@
 //! The bytes of rows. A message is kept as the version 5 PUBLISH that it would be.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use hearth_protocol::codec;
+use hearth_protocol::codec::{self, PublishHead, encode_publish_head};
 use hearth_protocol::packet::{Packet, PacketId, Publish, Will, WillProperties};
 use hearth_protocol::{QoS, Text, TopicFilter, Version};
 
+use super::value::RowBytes;
 use crate::message::Message;
 use crate::router::SubscriptionOptions;
 
@@ -37,6 +38,24 @@ pub(crate) struct MessageRow {
     pub(crate) publisher: u64,
     /// In milliseconds since 1970.
     pub(crate) expires_at: Option<u64>,
+    /// Who is the first to wait for it.
+    pub(crate) reference: Option<OwnReference>,
+}
+
+/// What a session is to get, in the row of the message itself: most messages have one that waits for them, whose rows would
+/// be as many again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OwnReference {
+    /// Serial of the session.
+    pub(crate) session: u64,
+    /// In the order of the session.
+    pub(crate) place: u64,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    /// The subscription identifier, or 0.
+    pub(crate) id: u32,
+    /// Given out for it already.
+    pub(crate) packet_id: Option<PacketId>,
 }
 
 /// What a session is to get, or has got and not acknowledged.
@@ -100,42 +119,78 @@ impl SubscriptionRow {
 }
 
 impl MessageRow {
-    /// The row of a message; `expires_at` is the time of day.
-    pub(crate) fn encode(message: &Message, expires_at: Option<u64>) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        bytes.put_u64(message.publisher);
-        put_option(&mut bytes, expires_at);
-        let publish = Publish {
-            dup: false,
-            qos: message.qos,
-            retain: message.retain,
-            topic: message.topic.clone(),
-            packet_id: (message.qos > QoS::AtMostOnce).then_some(PacketId::MIN),
-            payload: message.payload.clone(),
-            properties: message.properties.clone(),
-        };
-        bytes.extend_from_slice(&encode_publish(publish));
-        bytes
+    /// Writes the row of a message behind other bytes; `expires_at` is the time of day.
+    pub(crate) fn encode(
+        message: &Message,
+        expires_at: Option<u64>,
+        reference: Option<&OwnReference>,
+        buffer: &mut BytesMut,
+    ) {
+        buffer.put_u64(message.publisher);
+        buffer.put_u8(u8::from(expires_at.is_some()) | u8::from(reference.is_some()) << 1);
+        if let Some(at) = expires_at {
+            buffer.put_u64(at);
+        }
+        if let Some(reference) = reference {
+            reference.encode(buffer);
+        }
+        encode_publish(message, buffer);
     }
 
     pub(super) fn decode(mut row: Bytes) -> Result<Self, Problem> {
         let publisher = take_u64(&mut row)?;
-        let expires_at = take_option(&mut row)?;
-        Ok(Self { publish: decode_publish(row)?, publisher, expires_at })
+        let flags = take_u8(&mut row)?;
+        if flags > 0b11 {
+            return Err("its kind");
+        }
+        let expires_at = (flags & 0b01 != 0).then(|| take_u64(&mut row)).transpose()?;
+        let reference = (flags & 0b10 != 0).then(|| OwnReference::decode(&mut row)).transpose()?;
+        Ok(Self { publish: decode_publish(row)?, publisher, expires_at, reference })
+    }
+}
+
+impl OwnReference {
+    /// As a row of its own, for the message of this number.
+    pub(super) fn as_row(&self, message: u64) -> ReferenceRow {
+        let Self { qos, retain, id, packet_id, .. } = *self;
+        let ids = if id == 0 { Vec::new() } else { vec![id] };
+        ReferenceRow { message, qos, retain, ids, group: None, packet_id }
+    }
+
+    fn encode(&self, buffer: &mut BytesMut) {
+        buffer.put_u64(self.session);
+        buffer.put_u64(self.place);
+        buffer.put_u8(self.qos.bits() | u8::from(self.retain) << 2);
+        buffer.put_u16(self.packet_id.map_or(0, PacketId::get));
+        buffer.put_u32(self.id);
+    }
+
+    fn decode(row: &mut Bytes) -> Result<Self, Problem> {
+        let session = take_u64(row)?;
+        let place = take_u64(row)?;
+        let flags = take_u8(row)?;
+        let qos = QoS::from_bits(flags & 0b11).ok_or("its QoS")?;
+        let packet_id = PacketId::new(take_u16(row)?);
+        let id = take_u32(row)?;
+        Ok(Self { session, place, qos, retain: flags & 0b100 != 0, id, packet_id })
     }
 }
 
 impl ReferenceRow {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        bytes.put_u64(self.message);
-        bytes.put_u8(self.qos.bits() | u8::from(self.retain) << 2);
-        bytes.put_u16(self.packet_id.map_or(0, PacketId::get));
+    pub(crate) fn encode(&self) -> RowBytes {
+        let flags = self.qos.bits() | u8::from(self.retain) << 2;
+        let packet_id = self.packet_id.map_or(0, PacketId::get).to_be_bytes();
         // Fewer than a packet has bytes.
-        bytes.put_u16(self.ids.len() as u16);
-        self.ids.iter().for_each(|id| bytes.put_u32(*id));
-        put_optional_bytes(&mut bytes, self.group.as_ref().map(|group| group.as_str().as_bytes()));
-        bytes
+        let count = (self.ids.len() as u16).to_be_bytes();
+        // Few have identifiers or a group; the others are to take no memory of their own.
+        let ids: Vec<u8> = self.ids.iter().flat_map(|id| id.to_be_bytes()).collect();
+        let mut group = Vec::new();
+        if let Some(filter) = &self.group {
+            put_bytes(&mut group, filter.as_str().as_bytes());
+        }
+        let has_group = u8::from(self.group.is_some());
+        let message = self.message.to_be_bytes();
+        RowBytes::concat(&[&message, &[flags], &packet_id, &count, &ids, &[has_group], &group])
     }
 
     pub(super) fn decode(mut row: Bytes) -> Result<Self, Problem> {
@@ -163,17 +218,9 @@ fn text(bytes: Bytes) -> Result<Text, Problem> {
 fn encode_will(will: &Will) -> Vec<u8> {
     let mut bytes = Vec::new();
     put_option(&mut bytes, will.properties.delay.map(u64::from));
-    let message = Message::of_will(will.clone(), 0, hearth_protocol::Time::ZERO);
-    let publish = Publish {
-        dup: false,
-        qos: message.qos,
-        retain: message.retain,
-        topic: message.topic,
-        packet_id: (message.qos > QoS::AtMostOnce).then_some(PacketId::MIN),
-        payload: message.payload,
-        properties: message.properties,
-    };
-    bytes.extend_from_slice(&encode_publish(publish));
+    let mut publish = BytesMut::new();
+    encode_publish(&Message::of_will(will.clone(), 0, hearth_protocol::Time::ZERO), &mut publish);
+    bytes.extend_from_slice(&publish);
     bytes
 }
 
@@ -198,11 +245,23 @@ fn decode_will(mut bytes: Bytes) -> Result<Will, Problem> {
     })
 }
 
-fn encode_publish(publish: Publish) -> BytesMut {
-    let mut bytes = BytesMut::new();
+fn encode_publish(message: &Message, buffer: &mut BytesMut) {
+    let properties = message.properties.as_deref();
+    let head = PublishHead {
+        dup: false,
+        qos: message.qos,
+        retain: message.retain,
+        topic: message.topic.as_str(),
+        packet_id: (message.qos > QoS::AtMostOnce).then_some(PacketId::MIN),
+        properties,
+        message_expiry: properties.and_then(|properties| properties.message_expiry),
+        topic_alias: None,
+        subscription_ids: &[],
+        payload_len: message.payload.len(),
+    };
     // It came in a packet, so that it fits one.
-    let _fits = codec::encode(&Packet::Publish(publish), Version::V5, &mut bytes);
-    bytes
+    let _fits = encode_publish_head(&head, Version::V5, buffer);
+    buffer.extend_from_slice(&message.payload);
 }
 
 fn decode_publish(bytes: Bytes) -> Result<Publish, Problem> {

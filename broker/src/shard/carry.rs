@@ -53,7 +53,7 @@ impl Shard {
         let number = self.keep_message(&message);
         let carried = Carried::new(number, to, group.map(|group| group.filter()));
         let row = CarriedRow { placement: self.shared.placement() }.encode();
-        self.append(Change::Put(Table::Carried, carried.key().to_vec(), row));
+        self.append(Change::Put(Table::Carried, carried.key().into(), row.into()));
         let hold = self.holds.begin(Lane::Forwards);
         self.holds.add_change(hold, self.journal.open_batch());
         let forward = Box::new(forward(message, carried));
@@ -67,7 +67,7 @@ impl Shard {
 
     /// The message has arrived, and every row of it here is in this batch: its row on the way goes in the same one.
     pub(super) fn settle(&mut self, carried: &Carried, message: &Message) {
-        self.append(Change::Delete(Table::Carried, carried.key().to_vec()));
+        self.append(Change::Delete(Table::Carried, carried.key().into()));
         self.let_go_of_message(message);
     }
 }

@@ -1,20 +1,25 @@
 //! Rows of the store for what a session must not lose with the process.
 
 use std::rc::Rc;
-use std::sync::PoisonError;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use hearth_protocol::packet::PacketId;
 use hearth_protocol::{QoS, Text, Time, TopicFilter};
 
 use super::Shard;
-use crate::delivery::{Delivery, KeptDelivery};
+use crate::delivery::{Delivery, KeptApart, KeptDelivery};
 use crate::durable::{
-    Batch, Change, Entry, MessageRow, ReferenceRow, SessionRow, SubscriptionRow, Table, key_of,
+    Batch, Change, Entry, OwnReference, ReferenceRow, RowBytes, SessionRow, SubscriptionRow, Table, Value,
+    key_of,
 };
 use crate::effect::{Effect, Forward, Unneeded};
 use crate::message::{Kept, Message};
 use crate::router::SubscriptionOptions;
 use crate::system::is_reserved;
+
+/// Bytes above which a message's row is not written anew for each thing that changes for a session: that stands in a row of
+/// its own then.
+const WITH_MESSAGE_BYTES_MAX: usize = 512;
 
 impl Shard {
     /// Whether there is something for the disk.
@@ -59,13 +64,13 @@ impl Shard {
             will: last.map(|last| last.will.clone()),
             will_due: last.and_then(|last| last.due).map(|at| self.shared.day_time(at)),
         };
-        let key = session.serial.to_be_bytes().to_vec();
-        self.append(Change::Put(Table::Sessions, key, row.encode()));
+        let key = session.serial.to_be_bytes().into();
+        self.append(Change::Put(Table::Sessions, key, row.encode().into()));
     }
 
     /// Removes every row of a session but those of its messages.
     fn delete_session(&mut self, serial: u64) {
-        let key = serial.to_be_bytes().to_vec();
+        let key = RowBytes::from(serial.to_be_bytes());
         self.append(Change::Delete(Table::Sessions, key.clone()));
         for table in [Table::Subscriptions, Table::Received, Table::Released] {
             self.append(Change::DeleteAll(table, key.clone()));
@@ -91,7 +96,7 @@ impl Shard {
         }
         let key = key_of(session.serial, filter.as_str().as_bytes());
         self.append(match options {
-            Some(options) => Change::Put(Table::Subscriptions, key, SubscriptionRow(options).encode()),
+            Some(options) => Change::Put(Table::Subscriptions, key, SubscriptionRow(options).encode().into()),
             None => Change::Delete(Table::Subscriptions, key),
         });
     }
@@ -103,7 +108,11 @@ impl Shard {
             return;
         }
         let key = key_of(session.serial, &packet_id.get().to_be_bytes());
-        self.append(if stands { Change::Put(table, key, Vec::new()) } else { Change::Delete(table, key) });
+        self.append(if stands {
+            Change::Put(table, key, Vec::new().into())
+        } else {
+            Change::Delete(table, key)
+        });
     }
 
     /// Takes back that a QoS 2 message of a client came; whether nothing of that may be on disk.
@@ -130,88 +139,140 @@ impl Shard {
         if !self.sessions[index].is_kept || delivery.qos == QoS::AtMostOnce {
             return;
         }
-        let message = self.keep_message(&delivery.message);
         let session = &mut self.sessions[index];
         session.place_next += 1;
-        delivery.kept = Some(Rc::new(KeptDelivery::new(session.place_next, message)));
+        let place = session.place_next;
+        let message = Arc::clone(&delivery.message);
+        delivery.kept = Some(if self.is_first(delivery) {
+            KeptDelivery::WithMessage(place)
+        } else {
+            KeptDelivery::Apart(Rc::new(KeptApart::new(place, self.keep_message(&message))))
+        });
+    }
+
+    /// Whether nobody needs the message before this session, and it stands in the message's row from now on.
+    fn is_first(&self, delivery: &Delivery) -> bool {
+        let is_plain = delivery.group.is_none() && delivery.ids.as_slice().len() <= 1;
+        let mut kept = lock(&delivery.message);
+        let is_first = kept.references == 0 && is_plain && delivery.message.bytes() <= WITH_MESSAGE_BYTES_MAX;
+        if is_first {
+            *kept = Kept { number: self.shared.next_message_number(), references: 1, ..Kept::default() };
+        }
+        is_first
     }
 
     /// Writes down that a session waits for a message, or under which identifier it went out.
     pub(super) fn write_row(&mut self, index: u32, delivery: &Delivery, packet_id: Option<PacketId>) {
-        let Some(kept) = &delivery.kept else { return };
-        let row = ReferenceRow {
-            message: kept.message,
-            qos: delivery.qos,
-            retain: delivery.retain,
-            ids: delivery.ids.as_slice().to_vec(),
-            group: delivery.group.as_ref().map(|group| group.filter().clone()),
-            packet_id,
-        };
-        let key = key_of(self.sessions[index].serial, &kept.place.to_be_bytes());
-        let change = Change::Put(Table::References, key, row.encode());
-        match kept.written.get() {
-            // Who waited for the row as it was waits for it as it is.
-            Some(written) if self.journal.replace(written, change.clone()) => {}
-            Some(_) => {
-                kept.is_collected.set(true);
-                kept.written.set(Some(self.append(change)));
+        let session = self.sessions[index].serial;
+        let Delivery { qos, retain, .. } = *delivery;
+        match &delivery.kept {
+            None => {}
+            Some(KeptDelivery::WithMessage(place)) => {
+                let id = delivery.ids.as_slice().first().copied().unwrap_or(0);
+                let reference = OwnReference { session, place: *place, qos, retain, id, packet_id };
+                self.write_message(&delivery.message, &mut lock(&delivery.message), Some(reference));
             }
-            None => kept.written.set(Some(self.append(change))),
+            Some(KeptDelivery::Apart(kept)) => {
+                let ids = delivery.ids.as_slice().to_vec();
+                let group = delivery.group.as_ref().map(|group| group.filter().clone());
+                let row = ReferenceRow { message: kept.message, qos, retain, ids, group, packet_id };
+                let key = key_of(session, &kept.place.to_be_bytes());
+                let change = Change::Put(Table::References, key, row.encode().into());
+                let (written, is_collected) = self.rewrite(kept.written.get(), change);
+                kept.written.set(Some(written));
+                kept.is_collected.set(kept.is_collected.get() || is_collected);
+            }
         }
     }
 
     /// The session needs the message no more.
     pub(super) fn let_go(&mut self, serial: u64, delivery: &Delivery) {
-        let Some(kept) = &delivery.kept else { return };
-        let is_taken_back = kept.written.take().is_some_and(|written| self.take_back(written));
-        if !is_taken_back || kept.is_collected.get() {
-            self.append(Change::Delete(Table::References, key_of(serial, &kept.place.to_be_bytes())));
+        match &delivery.kept {
+            None => {}
+            Some(KeptDelivery::WithMessage(_)) => {
+                let mut kept = lock(&delivery.message);
+                kept.references -= 1;
+                if kept.references == 0 {
+                    self.end_message(&mut kept);
+                } else {
+                    self.write_message(&delivery.message, &mut kept, None);
+                }
+            }
+            Some(KeptDelivery::Apart(kept)) => {
+                let is_taken_back = kept.written.take().is_some_and(|written| self.take_back(written));
+                if !is_taken_back || kept.is_collected.get() {
+                    self.append(Change::Delete(Table::References, key_of(serial, &kept.place.to_be_bytes())));
+                }
+                self.let_go_of_message(&delivery.message);
+            }
         }
-        self.let_go_of_message(&delivery.message);
     }
 
     /// The number of a message's row, which is written with the first reference to it.
-    pub(super) fn keep_message(&mut self, message: &Message) -> u64 {
-        let mut kept = message.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn keep_message(&mut self, message: &Arc<Message>) -> u64 {
+        let mut kept = lock(message);
         if kept.references == 0 {
-            let number = self.shared.next_message_number();
-            let expires_at = message.expires_at.map(|at| self.shared.day_time(at));
-            let row = MessageRow::encode(message, expires_at);
-            let written = self.append(Change::Put(Table::Messages, number.to_be_bytes().to_vec(), row));
-            *kept = Kept { number, references: 0, written: Some((self.id, written)) };
+            *kept = Kept { number: self.shared.next_message_number(), ..Kept::default() };
+            self.write_message(message, &mut kept, None);
         }
         kept.references += 1;
         kept.number
     }
 
+    /// Writes the row of a message down as it is now, with the session that stands in it.
+    fn write_message(&mut self, message: &Arc<Message>, kept: &mut Kept, reference: Option<OwnReference>) {
+        let expires_at = message.expires_at.map(|at| self.shared.day_time(at));
+        let value = Value::message(Arc::clone(message), expires_at, reference);
+        let change = Change::Put(Table::Messages, kept.number.to_be_bytes().into(), value);
+        // Whoever stands in it is of the shard that writes it.
+        let before = kept.written.filter(|(shard, _)| *shard == self.id).map(|(_, written)| written);
+        let (written, is_collected) = self.rewrite(before, change);
+        kept.written = Some((self.id, written));
+        kept.is_collected |= is_collected;
+    }
+
     pub(super) fn let_go_of_message(&mut self, message: &Message) {
-        let mut kept = message.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(message);
         kept.references -= 1;
-        if kept.references > 0 {
-            return;
+        if kept.references == 0 {
+            self.end_message(&mut kept);
         }
-        let number = kept.number;
+    }
+
+    /// Nobody needs a message any more.
+    fn end_message(&mut self, kept: &mut Kept) {
+        let (number, is_collected) = (kept.number, kept.is_collected);
         match kept.written.take() {
             Some((to, written)) if to != self.id => {
                 // That shard's journal may still hold the row: a deletion from here could come to the disk before it.
-                let forward = Forward::Unneeded(Unneeded { number, written });
+                let forward = Forward::Unneeded(Unneeded { number, written, is_collected });
                 self.effects.push_back(Effect::Forward { to, forward });
             }
-            Some((_, written)) => self.delete_message(number, Some(written)),
-            None => self.delete_message(number, None),
+            Some((_, written)) => self.delete_message(number, Some(written), is_collected),
+            None => self.delete_message(number, None, is_collected),
         }
     }
 
     /// Another shard was the last one to need a message whose row is written here.
     pub(super) fn handle_unneeded(&mut self, unneeded: Unneeded) {
-        let Unneeded { number, written } = unneeded;
-        self.delete_message(number, Some(written));
+        let Unneeded { number, written, is_collected } = unneeded;
+        self.delete_message(number, Some(written), is_collected);
     }
 
-    fn delete_message(&mut self, number: u64, written: Option<Entry>) {
+    fn delete_message(&mut self, number: u64, written: Option<Entry>, is_collected: bool) {
         let is_taken_back = written.is_some_and(|written| self.take_back(written));
-        if !is_taken_back {
-            self.append(Change::Delete(Table::Messages, number.to_be_bytes().to_vec()));
+        if !is_taken_back || is_collected {
+            self.append(Change::Delete(Table::Messages, number.to_be_bytes().into()));
+        }
+    }
+
+    /// Enters a change in the place of the one before of the same row, if that was not collected; and whether it was. Who
+    /// waited for the row as it was waits for it as it is.
+    fn rewrite(&mut self, before: Option<Entry>, change: Change) -> (Entry, bool) {
+        let Some(before) = before else { return (self.append(change), false) };
+        match self.journal.replace(before, change) {
+            Ok(()) => (before, false),
+            Err(change) => (self.append(change), true),
         }
     }
 
@@ -232,4 +293,8 @@ impl Shard {
         }
         true
     }
+}
+
+fn lock(message: &Message) -> MutexGuard<'_, Kept> {
+    message.kept.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,7 @@ use hearth_protocol::session::Outbound;
 use super::Shard;
 use super::connect::life;
 use crate::access::Identity;
-use crate::delivery::{Delivery, KeptDelivery};
+use crate::delivery::{Delivery, KeptApart, KeptDelivery};
 use crate::durable::{Restored, RestoredDelivery, SessionRow, ShardImage};
 use crate::session::{LastWill, Session};
 
@@ -94,7 +94,7 @@ impl Shard {
     }
 
     fn delivery(&self, index: u32, restored: RestoredDelivery) -> Delivery {
-        let RestoredDelivery { place, row, message } = restored;
+        let RestoredDelivery { place, row, is_with_message, message } = restored;
         let shares = self.sessions[index].shares.as_ref();
         // A group that the session is not a member of any more has no say in what it got.
         let group = row.group.as_ref().and_then(|filter| {
@@ -107,7 +107,11 @@ impl Shard {
             retain: row.retain,
             ids: row.ids.as_slice().into(),
             group,
-            kept: Some(Rc::new(KeptDelivery::restored(place, row.message))),
+            kept: Some(if is_with_message {
+                KeptDelivery::WithMessage(place)
+            } else {
+                KeptDelivery::Apart(Rc::new(KeptApart::restored(place, row.message)))
+            }),
         }
     }
 }

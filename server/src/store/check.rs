@@ -7,14 +7,19 @@ const LEN: usize = 4;
 pub(crate) fn seal(table: u8, key: &[u8], value: &[u8]) -> Vec<u8> {
     let mut sealed = Vec::with_capacity(value.len() + LEN);
     sealed.extend_from_slice(value);
-    sealed.extend_from_slice(&checksum(table, key, value).to_le_bytes());
+    sealed.extend_from_slice(&check(table, key, value));
     sealed
+}
+
+/// What stands behind a row.
+pub(crate) fn check(table: u8, key: &[u8], value: &[u8]) -> [u8; LEN] {
+    checksum(table, key, value).to_le_bytes()
 }
 
 /// The row without its check; `None` when it is not what was written.
 pub(crate) fn unseal<'a>(table: u8, key: &[u8], sealed: &'a [u8]) -> Option<&'a [u8]> {
     let (value, check) = sealed.split_last_chunk::<LEN>()?;
-    (checksum(table, key, value).to_le_bytes() == *check).then_some(value)
+    (self::check(table, key, value) == *check).then_some(value)
 }
 
 fn checksum(table: u8, key: &[u8], value: &[u8]) -> u32 {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use hearth_broker::{Change, Shared, Table};
+use hearth_broker::{Change, RowBytes, Shared, Table, Value};
 use tokio::sync::oneshot;
 
 use super::commit_queue::{CommitQueue, Work};
@@ -224,14 +224,14 @@ impl<D: Disk> Writer<D> {
 
 /// The changes without those that later ones make needless. Whole sessions go first: nothing of them comes later.
 pub(super) fn compacted(changes: Vec<Change>) -> Vec<Change> {
-    let mut gone: Vec<(Table, Vec<u8>)> = Vec::new();
-    let mut rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>> = BTreeMap::new();
+    let mut gone: Vec<(Table, RowBytes)> = Vec::new();
+    let mut rows: BTreeMap<(Table, RowBytes), Option<Value>> = BTreeMap::new();
     for change in changes {
         match change {
             Change::Put(table, key, value) => drop(rows.insert((table, key), Some(value))),
             Change::Delete(table, key) => drop(rows.insert((table, key), None)),
             Change::DeleteAll(table, prefix) => {
-                let is_of_it = |(_, key): &(Table, Vec<u8>)| key.starts_with(&prefix);
+                let is_of_it = |(_, key): &(Table, RowBytes)| key.starts_with(&prefix);
                 let begin = (table, prefix.clone());
                 let keys: Vec<_> = rows
                     .range(begin..)
@@ -261,8 +261,8 @@ mod tests {
 
     #[test]
     fn of_many_changes_those_stay_that_count_in_the_end() {
-        let put = |key: &[u8], value: &[u8]| Change::Put(Table::Sessions, key.to_vec(), value.to_vec());
-        let delete = |key: &[u8]| Change::Delete(Table::Sessions, key.to_vec());
+        let put = |key: &[u8], value: &[u8]| Change::Put(Table::Sessions, key.into(), value.to_vec().into());
+        let delete = |key: &[u8]| Change::Delete(Table::Sessions, key.into());
         let changes = vec![
             put(b"a", b"1"),
             put(b"a", b"2"),
@@ -271,18 +271,18 @@ mod tests {
             put(b"c", b"4"),
             delete(b"c"),
             put(b"d1", b"5"),
-            Change::DeleteAll(Table::Sessions, b"d".to_vec()),
-            Change::DeleteAll(Table::Sessions, b"d".to_vec()),
-            Change::Delete(Table::Retained, b"d1".to_vec()),
+            Change::DeleteAll(Table::Sessions, b"d"[..].into()),
+            Change::DeleteAll(Table::Sessions, b"d"[..].into()),
+            Change::Delete(Table::Retained, b"d1"[..].into()),
         ];
         assert_eq!(
             compacted(changes),
             [
-                Change::DeleteAll(Table::Sessions, b"d".to_vec()),
+                Change::DeleteAll(Table::Sessions, b"d"[..].into()),
                 put(b"a", b"2"),
                 put(b"b", b"3"),
                 delete(b"c"),
-                Change::Delete(Table::Retained, b"d1".to_vec()),
+                Change::Delete(Table::Retained, b"d1"[..].into()),
             ]
         );
     }

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hearth_broker::{Change, Table};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, Row, Transaction, params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, Row, Transaction, params};
 
-use super::check::{seal, unseal};
+use super::check::{check, unseal};
 use super::durability::Durability;
 use super::error::StoreError;
 use super::schema::{self, Format, STEPS, name};
@@ -29,8 +29,11 @@ const PAGES_GIVEN_BACK: u32 = 256;
 /// Commits between two looks at the free pages.
 const COMMITS_BETWEEN_LOOKS: u32 = 64;
 
+/// How many [`Verb`]s there are.
+const VERBS: usize = 3;
+
 /// The statements of all tables.
-const STATEMENTS: usize = 3 * Table::ALL.len();
+const STATEMENTS: usize = VERBS * Table::ALL.len();
 
 /// An open database.
 #[derive(Debug)]
@@ -178,9 +181,11 @@ fn use_log(connection: &Connection) -> rusqlite::Result<()> {
 
 fn write(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
+    let mut writer = Writer::new(&transaction);
     for change in changes {
-        apply(&transaction, change)?;
+        writer.apply(change)?;
     }
+    drop(writer);
     transaction.commit()
 }
 
@@ -198,31 +203,75 @@ fn give_back(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn apply(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
-    match change {
-        Change::Put(table, key, value) => {
-            let sql = format!("INSERT OR REPLACE INTO {} VALUES (?1, ?2)", name(*table));
-            let mut statement = transaction.prepare_cached(&sql)?;
-            let sealed = seal(*table as u8, key, value);
-            match number(*table, key) {
-                Some(number) => statement.execute(params![number, sealed])?,
-                None => statement.execute(params![key, sealed])?,
-            };
-        }
-        Change::Delete(table, key) => {
-            let sql = format!("DELETE FROM {} WHERE key = ?1", name(*table));
-            let mut statement = transaction.prepare_cached(&sql)?;
-            match number(*table, key) {
-                Some(number) => statement.execute(params![number])?,
-                None => statement.execute(params![key])?,
-            };
-        }
-        Change::DeleteAll(table, prefix) => {
-            let sql = format!("DELETE FROM {} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)", name(*table));
-            transaction.prepare_cached(&sql)?.execute(params![prefix, behind(prefix)])?;
-        }
+/// Writes changes into a transaction. A statement is looked up once, however many changes it is for.
+struct Writer<'a> {
+    transaction: &'a Transaction<'a>,
+    statements: [Option<CachedStatement<'a>>; STATEMENTS],
+    /// The row that is written, with its check.
+    row: BytesMut,
+}
+
+/// What is done to a table.
+#[derive(Clone, Copy, Debug)]
+enum Verb {
+    Put,
+    Delete,
+    DeleteAll,
+}
+
+impl<'a> Writer<'a> {
+    fn new(transaction: &'a Transaction<'a>) -> Self {
+        Self { transaction, statements: [const { None }; STATEMENTS], row: BytesMut::new() }
     }
-    Ok(())
+
+    fn apply(&mut self, change: &Change) -> rusqlite::Result<()> {
+        match change {
+            Change::Put(table, key, value) => {
+                let mut row = std::mem::take(&mut self.row);
+                row.clear();
+                value.append_to(&mut row);
+                let check = check(*table as u8, key, &row);
+                row.extend_from_slice(&check);
+                let statement = self.statement(*table, Verb::Put)?;
+                match number(*table, key) {
+                    Some(number) => statement.execute(params![number, &row[..]])?,
+                    None => statement.execute(params![&key[..], &row[..]])?,
+                };
+                self.row = row;
+            }
+            Change::Delete(table, key) => {
+                let statement = self.statement(*table, Verb::Delete)?;
+                match number(*table, key) {
+                    Some(number) => statement.execute(params![number])?,
+                    None => statement.execute(params![&key[..]])?,
+                };
+            }
+            Change::DeleteAll(table, prefix) => {
+                let statement = self.statement(*table, Verb::DeleteAll)?;
+                statement.execute(params![&prefix[..], behind(prefix)])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn statement(&mut self, table: Table, verb: Verb) -> rusqlite::Result<&mut CachedStatement<'a>> {
+        // Tables have numbers from 1.
+        let place = &mut self.statements[(table as usize - 1) * VERBS + verb as usize];
+        let statement = match place.take() {
+            Some(statement) => statement,
+            None => {
+                let name = name(table);
+                self.transaction.prepare_cached(&match verb {
+                    Verb::Put => format!("INSERT OR REPLACE INTO {name} VALUES (?1, ?2)"),
+                    Verb::Delete => format!("DELETE FROM {name} WHERE key = ?1"),
+                    Verb::DeleteAll => {
+                        format!("DELETE FROM {name} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)")
+                    }
+                })?
+            }
+        };
+        Ok(place.insert(statement))
+    }
 }
 
 /// The key of a message is a number.
@@ -307,13 +356,15 @@ pub(super) fn set_aside(connection: &mut Connection, damaged: &[Damaged]) -> rus
         let sql = "INSERT INTO damaged VALUES (?1, ?2, ?3, ?4)";
         // Seconds since 1970 fit.
         transaction.prepare_cached(sql)?.execute(params![now as i64, name(*table), key, value])?;
-        apply(&transaction, &Change::Delete(*table, key.clone()))?;
+        Writer::new(&transaction).apply(&Change::Delete(*table, key[..].into()))?;
     }
     transaction.commit()
 }
 
 #[cfg(test)]
 mod tests {
+    use hearth_broker::RowBytes;
+
     use super::*;
 
     fn rows(database: &mut Database) -> Vec<(Table, Vec<u8>, Bytes)> {
@@ -323,7 +374,7 @@ mod tests {
     }
 
     fn put(table: Table, key: &[u8], value: &[u8]) -> Change {
-        Change::Put(table, key.to_vec(), value.to_vec())
+        Change::Put(table, key.into(), value.to_vec().into())
     }
 
     #[test]
@@ -335,7 +386,7 @@ mod tests {
         let put_all: Vec<_> = Table::ALL.map(|table| put(table, &number, b"x")).into();
         database.commit(&put_all).unwrap();
         database.commit(&[put(Table::Retained, b"a", b"old"), put(Table::Retained, b"a", b"")]).unwrap();
-        database.commit(&[Change::Delete(Table::Messages, number.to_vec())]).unwrap();
+        database.commit(&[Change::Delete(Table::Messages, number.into())]).unwrap();
         // As after a kill: what the process had open is left as it is.
         let copy = folder.path().join("copy.db");
         std::fs::copy(&file, &copy).unwrap();
@@ -383,13 +434,13 @@ mod tests {
         let keys: [&[u8]; 5] = [&[1, 255], &[1, 255, 0], &[1, 255, 255], &[2], &[1, 254]];
         let changes: Vec<_> = keys.iter().map(|key| put(Table::Received, key, b"")).collect();
         database.commit(&changes).unwrap();
-        database.commit(&[Change::DeleteAll(Table::Received, vec![1, 255])]).unwrap();
+        database.commit(&[Change::DeleteAll(Table::Received, [1, 255].into())]).unwrap();
         let left: Vec<_> = rows(&mut database).into_iter().map(|(_, key, _)| key).collect();
         assert_eq!(left, [vec![1, 254], vec![2]]);
         database
             .commit(&[put(Table::Received, &[255, 255, 1], b""), put(Table::Received, &[255, 254], b"")])
             .unwrap();
-        database.commit(&[Change::DeleteAll(Table::Received, vec![255, 255])]).unwrap();
+        database.commit(&[Change::DeleteAll(Table::Received, [255, 255].into())]).unwrap();
         assert_eq!(rows(&mut database).len(), 3);
     }
 
@@ -426,10 +477,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("hearth.db");
         let mut database = Database::open(&file, Durability::Os).unwrap();
-        let key = |number: u32| number.to_be_bytes().to_vec();
+        let key = |number: u32| RowBytes::from(number.to_be_bytes());
         let numbers = 0..40_000;
-        let filling: Vec<_> =
-            numbers.clone().map(|number| Change::Put(Table::Retained, key(number), vec![7; 400])).collect();
+        let filling: Vec<_> = numbers
+            .clone()
+            .map(|number| Change::Put(Table::Retained, key(number), vec![7; 400].into()))
+            .collect();
         database.commit(&filling).unwrap();
         let pages = |database: &Database| -> u32 {
             database

@@ -236,7 +236,7 @@ fn readable(connection: &Connection, table: Table) -> Vec<Change> {
 fn change(table: Table, row: &rusqlite::Row<'_>) -> Option<Change> {
     let key = key(row).ok()?;
     let value = unseal(table as u8, &key, row.get_ref(1).ok()?.as_blob().ok()?)?.to_vec();
-    Some(Change::Put(table, key, value))
+    Some(Change::Put(table, key.into(), value.into()))
 }
 
 /// Whether it was there.
@@ -266,7 +266,7 @@ mod tests {
         row.extend([0x30, topic.len() as u8 + 4, 0, topic.len() as u8]);
         row.extend(topic.as_bytes());
         row.extend([0, b'x']);
-        Change::Put(Table::Retained, topic.as_bytes().to_vec(), row)
+        Change::Put(Table::Retained, topic.as_bytes().into(), row.into())
     }
 
     fn filled(rows: usize) -> (tempfile::TempDir, DataFolder) {

@@ -90,7 +90,7 @@ mod tests {
         row.extend([0x30, topic.len() as u8 + 4, 0, topic.len() as u8]);
         row.extend(topic.as_bytes());
         row.extend([0, b'x']);
-        Change::Put(Table::Retained, topic.as_bytes().to_vec(), row)
+        Change::Put(Table::Retained, topic.as_bytes().into(), row.into())
     }
 
     /// A folder with these retained topics.
@@ -142,7 +142,7 @@ mod tests {
         let new = DataFolder::new(&temporary.path().join("new"));
         Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let error = restore(&new, &file, false).unwrap_err().to_string();
-        assert!(error.contains("a newer version of Hearth (format 99, this one knows 2)"), "{error}");
+        assert!(error.contains("a newer version of Hearth (format 99, this one knows 3)"), "{error}");
         backup(&folder, &file, true).unwrap();
         let mut bytes = fs::read(&file).unwrap();
         let middle = bytes.len() / 2;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction};
 const APPLICATION_ID: u32 = 0x6872_7468;
 
 /// What leads from each version of the format to the next one; a database without tables is version 0.
-pub(super) const STEPS: &[Step] = &[create, add_carried];
+pub(super) const STEPS: &[Step] = &[create, add_carried, allow_references_in_messages];
 
 /// From one version of the format to the next.
 pub(crate) type Step = fn(&Transaction<'_>) -> rusqlite::Result<()>;
@@ -114,6 +114,12 @@ fn create(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 fn add_carried(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction
         .execute_batch("CREATE TABLE carried (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
+}
+
+/// Version 3: who is the first to wait for a message may stand in its row. Rows that are there stay as they are.
+#[expect(clippy::unnecessary_wraps, reason = "a step may fail")]
+fn allow_references_in_messages(_: &Transaction<'_>) -> rusqlite::Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]

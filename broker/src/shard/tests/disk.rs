@@ -46,10 +46,10 @@ impl Disk {
 
     pub(super) fn apply(&mut self, change: Change) {
         match change {
-            Change::Put(table, key, value) => drop(self.rows.insert((table, key), value)),
-            Change::Delete(table, key) => drop(self.rows.remove(&(table, key))),
+            Change::Put(table, key, value) => drop(self.rows.insert((table, key.to_vec()), value.to_vec())),
+            Change::Delete(table, key) => drop(self.rows.remove(&(table, key.to_vec()))),
             Change::DeleteAll(table, prefix) => {
-                self.rows.retain(|(other, key), _| *other != table || !key.starts_with(&prefix));
+                self.rows.retain(|(other, key), _| *other != table || !key.starts_with(&prefix[..]));
             }
         }
     }

@@ -66,7 +66,8 @@ fn a_message_is_acknowledged_once_it_is_on_disk_and_then_outlives_the_process() 
         assert_eq!(broker.published(publisher, token), None, "nothing is on disk");
         broker.unstick();
         assert_eq!(broker.published(publisher, token), Some(ReasonCode::Success));
-        assert_eq!((broker.rows(Table::Messages), broker.rows(Table::References)), (1, 4));
+        // Whoever was the first to need it stands in its row.
+        assert_eq!((broker.rows(Table::Messages), broker.rows(Table::References)), (1, 3));
         let mut broker = broker.crash(NOW);
         for subscriber in subscribers {
             broker.connect(subscriber);
@@ -75,6 +76,62 @@ fn a_message_is_acknowledged_once_it_is_on_disk_and_then_outlives_the_process() 
         let left = [Table::Messages, Table::References, Table::Received, Table::Released];
         assert_eq!(left.map(|table| broker.rows(table)), [0; 4]);
     }
+}
+
+#[test]
+fn whoever_stands_in_the_row_of_a_message_goes_and_comes_without_the_others() {
+    for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        for crashes in [false, true] {
+            let mut broker = Broker::new(2);
+            let subscribers = ["s 1", "s 2", "s 3"].map(|id| away(&mut broker, id, "a", qos));
+            let publisher = broker.client(options("p"));
+            broker.publish(publisher, message("a", "1", qos));
+            for (place, subscriber) in subscribers.into_iter().enumerate() {
+                if crashes {
+                    broker = broker.crash(NOW);
+                }
+                assert_eq!(broker.rows(Table::Messages), 1);
+                broker.connect(subscriber);
+                assert_eq!(broker.payloads(subscriber), ["1"], "{qos:?}, {place}");
+                broker = broker.crash(NOW);
+                broker.connect(subscriber);
+                assert_eq!(broker.payloads(subscriber), [""; 0], "{qos:?}, {place}");
+            }
+            assert_eq!((broker.rows(Table::Messages), broker.rows(Table::References)), (0, 0));
+        }
+    }
+}
+
+#[test]
+fn a_session_that_is_over_leaves_the_row_of_a_message_to_the_others() {
+    let mut broker = Broker::new(1);
+    let [first, second] = ["s 1", "s 2"].map(|id| away(&mut broker, id, "a", QoS::AtLeastOnce));
+    let publisher = broker.client(options("p"));
+    broker.publish(publisher, message("a", "1", QoS::AtLeastOnce));
+    for (id, left) in [("s 1", 1), ("s 2", 0)] {
+        let wire = broker.wire(id);
+        broker.send(wire, Version::V5, [Packet::Connect(Box::new(connect(id, Version::V5)))]);
+        broker = broker.crash(NOW);
+        assert_eq!(broker.rows(Table::Messages), left, "{id}");
+    }
+    for subscriber in [first, second] {
+        broker.connect(subscriber);
+        assert_eq!(broker.payloads(subscriber), [""; 0]);
+    }
+}
+
+#[test]
+fn a_large_message_is_not_written_anew_for_each_session() {
+    let mut broker = Broker::new(1);
+    let subscriber = away(&mut broker, "s", "a", QoS::AtLeastOnce);
+    let publisher = broker.client(options("p"));
+    let large: &'static str = "x".repeat(1000).leak();
+    broker.publish(publisher, message("a", large, QoS::AtLeastOnce));
+    assert_eq!((broker.rows(Table::Messages), broker.rows(Table::References)), (1, 1));
+    let mut broker = broker.crash(NOW);
+    broker.connect(subscriber);
+    assert_eq!(broker.payloads(subscriber), [large]);
+    assert_eq!((broker.rows(Table::Messages), broker.rows(Table::References)), (0, 0));
 }
 
 #[test]
@@ -421,7 +478,9 @@ fn an_identifier_whose_message_is_gone_stays_in_use_until_pubcomp() {
     let wire = broker.connected(resume("s", 10));
     broker.send(wire, Version::V5, [subscribe(1, &["a"], QoS::ExactlyOnce)]);
     let publisher = broker.client(options("p"));
-    broker.publish(publisher, message("a", "1", QoS::ExactlyOnce));
+    // Large, so that it does not go with the row of its message.
+    let large: &'static str = "x".repeat(1000).leak();
+    broker.publish(publisher, message("a", large, QoS::ExactlyOnce));
     let received = broker.received(wire, Version::V5);
     let Some(Packet::Publish(sent)) = received.last() else { panic!("{received:?}") };
     let id = sent.packet_id.unwrap();

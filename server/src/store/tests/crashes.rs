@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hearth_broker::{Change, Table};
+use hearth_broker::{Change, RowBytes, Table};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rusqlite::Connection;
 
@@ -204,16 +204,16 @@ impl Round {
     fn change(&mut self) -> Change {
         let random = &mut self.random;
         let table = Table::ALL[random.random_range(0..Table::ALL.len())];
-        let key = u64::from(random.random_range(0..12_u8) * 23).to_be_bytes().to_vec();
+        let key = RowBytes::from(u64::from(random.random_range(0..12_u8) * 23).to_be_bytes());
         match random.random_range(0..10) {
             0..6 => {
                 let len = if random.random_ratio(1, 8) { 9000 } else { 60 };
                 let byte = random.random();
-                Change::Put(table, key, vec![byte; random.random_range(0..len)])
+                Change::Put(table, key, vec![byte; random.random_range(0..len)].into())
             }
             6..9 => Change::Delete(table, key),
             _ if table == Table::Messages => Change::Delete(table, key),
-            _ => Change::DeleteAll(table, key[..random.random_range(6..8)].to_vec()),
+            _ => Change::DeleteAll(table, key[..random.random_range(6..8)].into()),
         }
     }
 
@@ -238,10 +238,10 @@ impl Drop for Round {
 
 fn apply(content: &mut Content, change: &Change) {
     match change {
-        Change::Put(table, key, value) => drop(content.insert((*table, key.clone()), value.clone())),
-        Change::Delete(table, key) => drop(content.remove(&(*table, key.clone()))),
+        Change::Put(table, key, value) => drop(content.insert((*table, key.to_vec()), value.to_vec())),
+        Change::Delete(table, key) => drop(content.remove(&(*table, key.to_vec()))),
         Change::DeleteAll(table, prefix) => {
-            content.retain(|(of, key), _| of != table || !key.starts_with(prefix));
+            content.retain(|(of, key), _| of != table || !key.starts_with(&prefix[..]));
         }
     }
 }
