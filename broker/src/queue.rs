@@ -57,6 +57,11 @@ impl Queue {
         self.deliveries.iter()
     }
 
+    /// To change what is held of them beside the messages.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Delivery> {
+        self.deliveries.iter_mut()
+    }
+
     pub(crate) fn front(&self) -> Option<&Delivery> {
         self.deliveries.front()
     }

@@ -178,6 +178,11 @@ impl Session {
         taken
     }
 
+    /// Takes the rows of what waits; see [`Flow::take_rows`].
+    pub(crate) fn take_rows(&mut self) -> Vec<Delivery> {
+        self.flow.as_deref_mut().map_or_else(Vec::new, Flow::take_rows)
+    }
+
     /// Whether a QoS 1 or 2 message may go out now, with no other to let pass first.
     pub(crate) fn is_clear(&self) -> bool {
         self.flow.as_ref().is_none_or(|flow| {
@@ -239,6 +244,19 @@ impl Flow {
     /// Messages that wait for room or for an acknowledgement.
     pub(crate) fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
         self.outbound.messages().chain(self.queue.iter())
+    }
+
+    /// Takes the rows of all of them, each with its message: they wait on without.
+    fn take_rows(&mut self) -> Vec<Delivery> {
+        let deliveries = self.outbound.messages_mut().chain(self.queue.iter_mut());
+        let with_rows = deliveries.filter(|delivery| delivery.kept.is_some());
+        with_rows
+            .map(|delivery| {
+                let row = delivery.clone();
+                delivery.kept = None;
+                row
+            })
+            .collect()
     }
 
     /// Sends the retained messages of a subscription, in place of what is left of an earlier time.

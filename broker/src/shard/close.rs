@@ -199,7 +199,6 @@ impl Shard {
         if session.is_kept {
             self.let_go_of_session(session.serial);
         }
-        // Some have rows from a time when the session had some.
         for delivery in session.flow().into_iter().flat_map(Flow::deliveries) {
             self.let_go(session.serial, delivery);
         }

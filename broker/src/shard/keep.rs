@@ -42,9 +42,18 @@ impl Shard {
             self.shared.count_kept(self.id, is_kept);
         }
         if is_kept {
+            let session = &self.sessions[index];
+            let is_new = session.flow().is_none() && session.subscriptions_len() == 0;
+            debug_assert!(was_kept || is_new, "what was not kept has ended with its connection");
             self.write_session(now, index);
         } else if was_kept {
-            self.delete_session(self.sessions[index].serial);
+            let session = &mut self.sessions[index];
+            let serial = session.serial;
+            let rows = session.take_rows();
+            self.delete_session(serial);
+            for delivery in rows {
+                self.let_go(serial, &delivery);
+            }
         }
     }
 

@@ -259,6 +259,14 @@ impl<M> Outbound<M> {
         })
     }
 
+    /// The same, to change what is held of them.
+    pub fn messages_mut(&mut self) -> impl Iterator<Item = &mut M> {
+        self.flights.iter_mut().filter_map(|flight| match flight {
+            Flight::Sent { message, .. } => Some(message),
+            Flight::Released | Flight::Request | Flight::Done => None,
+        })
+    }
+
     /// A new connection resumes the session: all that is under way goes out again through `poll_redelivery`, before
     /// anything new and within the window of the new connection.
     pub fn handle_resume(&mut self, window: u16) {

@@ -40,6 +40,10 @@ impl Broker {
         self.run();
     }
 
+    fn all_rows(&self) -> usize {
+        Table::ALL.iter().map(|table| self.rows(*table)).sum()
+    }
+
     fn rows(&self, table: Table) -> usize {
         self.disk.as_ref().unwrap().count(table)
     }
@@ -301,6 +305,89 @@ fn a_clean_start_leaves_nothing_of_the_session_on_disk() {
     let mut broker = broker.crash(NOW);
     broker.connect(subscriber);
     assert_eq!(broker.payloads(subscriber), [""; 0]);
+}
+
+/// A session with a subscription, and of each kind one message: QoS 1 and 2 under way, released, waiting, and one of the
+/// client whose PUBREL has not come. Its connection takes three at once.
+fn with_messages_under_way(broker: &mut Broker, connect: Connect) -> Wire {
+    let publisher = broker.client(options("p"));
+    let wire = broker.connected(connect);
+    broker.send(wire, Version::V5, [subscribe(1, &["a"], QoS::ExactlyOnce)]);
+    broker.received(wire, Version::V5);
+    for (payload, qos) in
+        [("1", QoS::ExactlyOnce), ("2", QoS::AtLeastOnce), ("3", QoS::ExactlyOnce), ("4", QoS::ExactlyOnce)]
+    {
+        broker.publish(publisher, message("a", payload, qos));
+    }
+    let ids: Vec<_> = broker.received(wire, Version::V5).iter().filter_map(id_of_publish).collect();
+    assert_eq!(ids.len(), 3);
+    let received = Packet::PubRec(PublishAck::success(ids[0]));
+    broker.send(wire, Version::V5, [received, publish(7, "b", "5", QoS::ExactlyOnce)]);
+    wire
+}
+
+fn window(receive_maximum: u16) -> ConnectProperties {
+    ConnectProperties { receive_maximum: Some(receive_maximum), ..ConnectProperties::default() }
+}
+
+fn id_of_publish(packet: &Packet) -> Option<PacketId> {
+    if let Packet::Publish(publish) = packet { publish.packet_id } else { None }
+}
+
+#[test]
+fn a_session_that_was_not_kept_is_not_taken_over_by_one_that_is() {
+    let mut broker = Broker::new(2);
+    with_messages_under_way(&mut broker, Connect { properties: window(3), ..connect("s", Version::V5) });
+    assert_eq!(broker.all_rows(), 0);
+    let wire = broker.wire("s");
+    broker.send(wire, Version::V5, [Packet::Connect(Box::new(resume("s", 10)))]);
+    let answer = broker.received(wire, Version::V5);
+    assert!(matches!(&answer[..], [Packet::ConnAck(connack)] if !connack.session_present), "{answer:?}");
+    broker.send(wire, Version::V5, [subscribe(1, &["c"], QoS::ExactlyOnce)]);
+    broker.hang_up(wire);
+    let mut broker = broker.crash(NOW);
+    assert_eq!([Table::Sessions, Table::Subscriptions].map(|table| broker.rows(table)), [1, 1]);
+    let publisher = broker.client(options("q"));
+    broker.publish(publisher, message("a", "6", QoS::ExactlyOnce));
+    broker.publish(publisher, message("c", "7", QoS::ExactlyOnce));
+    let subscriber = broker.client(persistent("s"));
+    assert_eq!(broker.payloads(subscriber), ["7"]);
+}
+
+#[test]
+fn a_session_that_is_to_end_with_its_connection_has_no_rows_any_more_and_goes_on() {
+    let mut broker = Broker::new(2);
+    with_messages_under_way(&mut broker, Connect { clean_start: true, ..resume("s", 3) });
+    let tables = [Table::References, Table::Messages, Table::Received, Table::Released];
+    assert_eq!(tables.map(|table| broker.rows(table)), [3, 3, 1, 1]);
+    let wire = broker.wire("s");
+    broker.stick();
+    let over_with_it = Connect { clean_start: false, ..connect("s", Version::V5) };
+    broker.send(wire, Version::V5, [Packet::Connect(Box::new(over_with_it))]);
+    assert_eq!(broker.received(wire, Version::V5), [], "that it is to end is not on disk");
+    let publisher = broker.client(options("q"));
+    broker.publish(publisher, message("a", "6", QoS::ExactlyOnce));
+    broker.unstick();
+    assert_eq!(broker.all_rows(), 0);
+    let got = broker.received(wire, Version::V5);
+    assert!(matches!(&got[0], Packet::ConnAck(connack) if connack.session_present), "{got:?}");
+    let ids: Vec<_> = got.iter().filter_map(id_of_publish).collect();
+    let payload = |packet: &Packet| {
+        if let Packet::Publish(publish) = packet { Some(publish.payload.clone()) } else { None }
+    };
+    let payloads: Vec<_> = got.iter().filter_map(payload).collect();
+    assert_eq!(payloads, ["2", "3", "4", "6"], "what came before goes before");
+    broker.stick();
+    let received = |id: &PacketId| Packet::PubRec(PublishAck::success(*id));
+    broker.send(wire, Version::V5, [received(&ids[1]), publish(7, "b", "5", QoS::ExactlyOnce)]);
+    let got = broker.received(wire, Version::V5);
+    assert_eq!(got.len(), 2, "nothing of it waits for the disk: {got:?}");
+    broker.unstick();
+    assert_eq!(broker.all_rows(), 0);
+    let mut broker = broker.crash(NOW);
+    let wire = broker.connected(resume("s", 10));
+    assert_eq!(broker.received(wire, Version::V5), []);
+    assert_eq!(broker.rows(Table::Subscriptions), 0);
 }
 
 #[test]
