@@ -30,7 +30,10 @@ fn config() -> Config {
 }
 
 async fn start() -> Server {
-    let mut config = config();
+    start_with(config()).await
+}
+
+async fn start_with(mut config: Config) -> Server {
     let free_port = vec![ListenAddress::from(SocketAddr::from(([127, 0, 0, 1], 0)))];
     (config.mqtt, config.http, config.ws) = (free_port.clone(), free_port.clone(), free_port);
     Server::start(&config).await.unwrap()
@@ -373,6 +376,54 @@ async fn a_stop_tells_every_client_and_frees_the_ports() {
     let (stopped, ()) = tokio::join!(stop, clients);
     stopped.unwrap();
     Bound::bind(Kind::Mqtt, &address.into(), &config()).await.unwrap();
+}
+
+#[tokio::test]
+async fn wills_of_a_stop_reach_sessions_of_every_shard_and_outlive_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let stored = || {
+        let data = folder.path().to_owned();
+        start_with(Config { durability: Durability::Os, data, shards: 4, ..config() })
+    };
+    let connect = |flags, id: &str, rest: &[u8]| {
+        packet(0x10, &[b"\x00\x04MQTT\x04", &[flags, 0, 0x3c][..], &text(id), rest].concat())
+    };
+    let server = stored().await;
+    for number in 0..8 {
+        let mut keeper = Client::open(&server).await;
+        keeper.send(&connect(0, &format!("keeper-{number}"), &[])).await;
+        keeper.expect(CONNACK_V4).await;
+        keeper.send(&packet(0x82, &[&[0, 1][..], &text("w"), &[1]].concat())).await;
+        keeper.expect(&[0x90, 3, 0, 1, 1]).await;
+        keeper.send(&[0xe0, 0]).await;
+        assert!(keeper.rest().await.is_empty());
+    }
+    timeout(PATIENCE, server.stop()).await.unwrap();
+    for number in 0..4 {
+        // Other shards than the one of this client have nobody to wait for.
+        let server = stored().await;
+        let mut mortal = Client::open(&server).await;
+        // With a clean session and a will of QoS 1.
+        let will = [text("w"), text(&number.to_string())].concat();
+        mortal.send(&connect(0x0e, &format!("mortal-{number}"), &will)).await;
+        mortal.expect(CONNACK_V4).await;
+        timeout(PATIENCE, server.stop()).await.unwrap();
+    }
+    let server = stored().await;
+    for number in 0..8 {
+        let mut keeper = Client::open(&server).await;
+        keeper.send(&connect(0, &format!("keeper-{number}"), &[])).await;
+        keeper.expect(&[0x20, 2, 1, 0]).await;
+        keeper.send(PINGREQ).await;
+        let mut got = Vec::new();
+        while !got.ends_with(PINGRESP) {
+            let read = timeout(PATIENCE, keeper.0.read_buf(&mut got)).await.unwrap().unwrap();
+            assert!(read > 0, "the server has left");
+        }
+        let wills: Vec<u8> = got.chunks_exact(8).map(|publish| publish[7]).collect();
+        assert_eq!(wills, b"0123", "{got:?}");
+    }
+    server.stop().await;
 }
 
 #[tokio::test]

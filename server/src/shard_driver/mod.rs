@@ -7,6 +7,7 @@
 mod bell;
 mod connection;
 mod events;
+mod farewell;
 mod inbox;
 mod ready;
 mod ring;
@@ -25,6 +26,7 @@ use slab::Slab;
 use tokio::time::Sleep;
 
 use self::connection::{Connection, Phase};
+use self::farewell::Farewell;
 use self::inbox::Command;
 pub(crate) use self::inbox::{HandOver, Inbox};
 use self::ready::ReadyList;
@@ -41,6 +43,9 @@ const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 /// How long the connections together may take to go when the broker stops.
 const STOP_MAX: Duration = Duration::from_secs(2);
+
+/// How long, after that, what the shards have for each other may take to arrive.
+const ARRIVAL_MAX: Duration = Duration::from_secs(2);
 
 /// How long a stop waits for peers that were sent everything and do not close their side.
 const STOP_LINGER: Duration = Duration::from_millis(500);
@@ -63,6 +68,10 @@ pub(crate) struct ShardDriver {
     number: usize,
     inbox: Arc<Inbox>,
     rings: Rings<Forward>,
+    /// Entries that were put into the rings, and that were taken out of them, since the beginning.
+    sent: u64,
+    received: u64,
+    farewell: Arc<Farewell>,
     connections: Slab<Connection>,
     /// The slot of a connection, by the index of its id in the shard.
     slots: Vec<usize>,
@@ -101,12 +110,16 @@ pub(crate) struct ShardDriver {
 pub(crate) fn connect(shard_count: usize) -> (Vec<Arc<Inbox>>, Vec<Seat>) {
     let inboxes: Vec<Arc<Inbox>> = (0..shard_count).map(|_| Arc::default()).collect();
     let bells: Vec<_> = inboxes.iter().map(|inbox| Arc::clone(inbox.bell())).collect();
-    let seats = ring::connect(&bells)
-        .into_iter()
-        .zip(&inboxes)
-        .enumerate()
-        .map(|(number, (rings, inbox))| Seat { number, rings, inbox: Arc::clone(inbox), commit_queue: None })
-        .collect();
+    let rings = ring::connect(&bells);
+    let farewell = Arc::new(Farewell::new(bells));
+    let seat = |(number, (rings, inbox)): (usize, (Rings<Forward>, &Arc<Inbox>))| Seat {
+        number,
+        rings,
+        farewell: Arc::clone(&farewell),
+        inbox: Arc::clone(inbox),
+        commit_queue: None,
+    };
+    let seats = rings.into_iter().zip(&inboxes).enumerate().map(seat).collect();
     (inboxes, seats)
 }
 
@@ -114,6 +127,7 @@ pub(crate) fn connect(shard_count: usize) -> (Vec<Arc<Inbox>>, Vec<Seat>) {
 pub(crate) struct Seat {
     number: usize,
     rings: Rings<Forward>,
+    farewell: Arc<Farewell>,
     inbox: Arc<Inbox>,
     commit_queue: Option<Arc<CommitQueue>>,
 }
@@ -146,6 +160,9 @@ impl ShardDriver {
             number: seat.number,
             inbox: seat.inbox,
             rings: seat.rings,
+            sent: 0,
+            received: 0,
+            farewell: seat.farewell,
             connections: Slab::new(),
             slots: Vec::new(),
             arrivals: Vec::new(),
@@ -293,10 +310,13 @@ impl ShardDriver {
     }
 
     fn take_forwards(&mut self, now: Time) {
-        let shard = &mut self.shard;
+        let (shard, received) = (&mut self.shard, &mut self.received);
         let share = self.turn_bytes / self.rings.inboxes.len().max(1);
         for inbox in &mut self.rings.inboxes {
-            inbox.drain(share, |forward| shard.handle_forward(now, forward));
+            inbox.drain(share, |forward| {
+                *received += 1;
+                shard.handle_forward(now, forward);
+            });
             self.more_to_do |= !inbox.is_empty();
         }
         self.carry_out_effects(now);
@@ -330,7 +350,7 @@ impl ShardDriver {
     }
 
     fn run_timers(&mut self, now: Time) {
-        if self.shard.poll_timeout().is_some_and(|due| due <= now) {
+        if self.poll_timeout().is_some_and(|due| due <= now) {
             self.shard.handle_timeout(now);
             self.carry_out_effects(now);
         }
@@ -349,8 +369,24 @@ impl ShardDriver {
         }
     }
 
-    /// Whether nobody is left, or nobody who is worth waiting for.
+    /// When the shard has something to do. While the broker stops nothing begins any more: what comes due is for the next
+    /// one, since others may be gone that would have to hear of it.
+    fn poll_timeout(&self) -> Option<Time> {
+        if self.stop.is_some() { None } else { self.shard.poll_timeout() }
+    }
+
+    /// Whether nobody is left here, and nothing is on the way between the shards: wills are, of clients that were told to
+    /// go.
     fn has_stopped(&self, now: Time, stop: Time) -> bool {
+        if now.saturating_since(stop) >= STOP_MAX + ARRIVAL_MAX {
+            tracing::warn!(shard = self.number, "stopped while messages were on the way to other shards");
+            return true;
+        }
+        self.are_connections_gone(now, stop) && self.farewell.tell(self.number, self.sent, self.received)
+    }
+
+    /// Whether nobody is left, or nobody who is worth waiting for.
+    fn are_connections_gone(&self, now: Time, stop: Time) -> bool {
         let since = now.saturating_since(stop);
         let is_sent =
             |(_, connection): (usize, &Connection)| matches!(connection.phase, Phase::Lingering { .. });
@@ -363,10 +399,10 @@ impl ShardDriver {
     fn arm_sleep(&mut self, now: Time, ended: Time, context: &mut Context<'_>) {
         let close = self.close_deadlines.front().map(|(until, _)| *until);
         let stop = self.stop.map(|stop| {
-            let lingered = stop.saturating_add(STOP_LINGER);
-            if lingered > now { lingered } else { stop.saturating_add(STOP_MAX) }
+            let steps = [STOP_LINGER, STOP_MAX, STOP_MAX + ARRIVAL_MAX].map(|step| stop.saturating_add(step));
+            steps.into_iter().find(|step| *step > now).unwrap_or(now)
         });
-        let next = [self.shard.poll_timeout(), close, stop].into_iter().flatten().min();
+        let next = [self.poll_timeout(), close, stop].into_iter().flatten().min();
         let Some(next) = next else {
             self.sleep_until = None;
             return;
@@ -388,6 +424,7 @@ impl ShardDriver {
             match effect {
                 Effect::Forward { to, forward } => {
                     if let Some(outbox) = &mut self.rings.outboxes[to.as_index()] {
+                        self.sent += 1;
                         outbox.push(forward);
                     }
                 }
