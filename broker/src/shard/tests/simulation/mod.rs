@@ -1,8 +1,8 @@
 //! Simulations: a broker of three shards, clients of every kind, a network that fails and a clock, all from one number.
 //!
 //! A failure prints its seed. `HEARTH_SIM_SEED=17 cargo test -p hearth-broker simulation` plays that seed again,
-//! leaves out the steps that do not matter and prints what happens in the others; `HEARTH_SIM_SEEDS=20000` plays
-//! more seeds than usual.
+//! leaves out the steps that do not matter and prints what happens in the others; `HEARTH_SIM_SEEDS=20000` or
+//! `HEARTH_SIM_SEEDS=1000..20000` plays more seeds than usual, or others, and prints all that fail.
 //!
 //! - `world` holds all of it. It alone makes shards, drives them and carries out their effects.
 //! - `network` and `traffic` are the bytes between clients and shards: late, in pieces, cut or half closed.
@@ -26,6 +26,7 @@ mod traffic;
 mod world;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -128,48 +129,70 @@ fn explain(finding: &Finding) -> String {
     )
 }
 
-/// Plays seeds until one breaks a promise in the way that is wanted; the smallest that was found. A rule may be broken
-/// for it.
-fn search(seeds: u64, fault: Option<Fault>, is_wanted: impl Fn(&Failure) -> bool + Sync) -> Option<Finding> {
-    let next = AtomicU64::new(0);
-    let found = Mutex::new(None::<Finding>);
+/// Plays seeds; a finding with each that breaks a promise in the way that is wanted, the smallest seed first. A rule may
+/// be broken for it. After `enough` of them it plays no more.
+fn search(
+    seeds: Range<u64>,
+    enough: usize,
+    fault: Option<Fault>,
+    is_wanted: impl Fn(&Failure) -> bool + Sync,
+) -> Vec<Finding> {
+    let next = AtomicU64::new(seeds.start);
+    let found = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 set_fault(fault);
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds {
+                    if seed >= seeds.end {
                         return;
                     }
                     let finding = play(seed, &BTreeSet::new(), false).0;
                     if let Some(finding) = finding.filter(|finding| is_wanted(&finding.failure)) {
-                        next.store(seeds, Ordering::Relaxed);
                         let mut found = found.lock().unwrap();
-                        if found.as_ref().is_none_or(|other| finding.seed < other.seed) {
-                            *found = Some(finding);
+                        found.push(finding);
+                        if found.len() >= enough {
+                            next.store(seeds.end, Ordering::Relaxed);
                         }
                     }
                 }
             });
         }
     });
-    found.into_inner().unwrap()
+    let mut found = found.into_inner().unwrap();
+    found.sort_by_key(|finding: &Finding| finding.seed);
+    found
 }
 
-fn number_of(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text}, and should be a number")))
+/// The seeds that a variable asks for: one, those below a number, or a range.
+fn asked_seeds() -> Option<Range<u64>> {
+    let asked = |variable: &str| {
+        let text = std::env::var(variable).ok()?;
+        let number = |text: &str| {
+            let number = text.parse::<u64>();
+            number.unwrap_or_else(|_| panic!("{variable} is {text}, and should be a number or a range"))
+        };
+        Some(match text.split_once("..") {
+            Some((start, end)) => number(start)..number(end),
+            None => 0..number(&text),
+        })
+    };
+    let single = asked("HEARTH_SIM_SEED").map(|seeds| seeds.end..seeds.end + 1);
+    single.or_else(|| asked("HEARTH_SIM_SEEDS"))
 }
 
 #[test]
 fn a_thousand_seeds_break_no_promise() {
-    let finding = match number_of("HEARTH_SIM_SEED") {
-        Some(seed) => play(seed, &BTreeSet::new(), false).0,
-        None => search(number_of("HEARTH_SIM_SEEDS").unwrap_or(SEEDS), None, |_| true),
+    let findings = match asked_seeds() {
+        Some(seeds) => search(seeds, usize::MAX, None, |_| true),
+        None => search(0..SEEDS, 1, None, |_| true),
     };
-    if let Some(finding) = finding {
-        panic!("{}", explain(&finding));
+    if let [first, ..] = &findings[..] {
+        for Finding { seed, step, failure } in &findings {
+            eprintln!("seed {seed}, step {step}: {failure}");
+        }
+        panic!("{}", explain(first));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Retained messages: what each topic has had since when, and what a SUBSCRIBE has to bring.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use hearth_protocol::packet::{Publish, Subscription};
 use hearth_protocol::{QoS, Time, TopicFilter, TopicName};
@@ -26,9 +26,17 @@ pub(super) struct Replay {
     /// Messages that were taken before.
     since: usize,
     begun: Time,
-    sent: BTreeSet<TopicName>,
+    sent: BTreeMap<TopicName, Sent>,
     /// The broker has ended since: what was on its way may come.
     pub(super) is_over: bool,
+}
+
+/// What can be seen of a retained message that was sent.
+#[derive(Clone, Debug)]
+struct Sent {
+    key: String,
+    qos: QoS,
+    ids: Vec<u32>,
 }
 
 impl Model {
@@ -50,7 +58,7 @@ impl Model {
             id,
             since,
             begun,
-            sent: BTreeSet::new(),
+            sent: BTreeMap::new(),
             is_over: false,
         });
     }
@@ -78,59 +86,89 @@ impl Model {
         value.since < replay.since && value.message.is_some_and(|number| !is_old(number))
     }
 
-    /// The message that a PUBLISH with the retain flag brings in answer to a SUBSCRIBE: one that found the topic
-    /// retained, before one that may have, and rather one that found this very message.
+    /// The message that it is if it was sent in answer to a SUBSCRIBE, and how well it fits that: rather one that found the
+    /// topic retained than one that may have, and rather one that found this very message.
+    fn fits(&self, replay: &Replay, topic: &TopicName, sent: &Sent) -> Option<((bool, bool, bool), usize)> {
+        if !replay.filter.matches(topic) || Vec::from_iter(replay.id) != sent.ids {
+            return None;
+        }
+        let is_it = |number: &usize| {
+            let message = &self.messages[*number];
+            message.key == sent.key && message.qos.min(replay.qos) == sent.qos
+        };
+        let values = self.values_since(topic, replay.since);
+        let was_there = values.first().is_some_and(|value| self.was_there(value, replay));
+        let number = values.iter().filter_map(|value| value.message).find(is_it)?;
+        let is_first = values.first().is_some_and(|value| value.message == Some(number));
+        Some(((!replay.is_over, was_there, is_first), number))
+    }
+
+    /// The message that a PUBLISH with the retain flag brings in answer to a SUBSCRIBE: the best of those that have not got
+    /// one for the topic.
     pub(super) fn take_replayed(
         &self,
         session: &mut Session,
         publish: &Publish,
         ids: &[u32],
     ) -> Option<usize> {
-        let (key, topic) = (key_of(publish), &publish.topic);
-        let mut best: Option<((bool, bool, bool), usize, &mut Replay)> = None;
-        for replay in &mut session.replays {
-            let is_open = replay.filter.matches(topic) && !replay.sent.contains(topic);
-            if !is_open || Vec::from_iter(replay.id) != ids {
-                continue;
-            }
-            let is_it = |number: &usize| {
-                let message = &self.messages[*number];
-                message.key == key && message.qos.min(replay.qos) == publish.qos
-            };
-            let values = self.values_since(topic, replay.since);
-            let was_there = values.first().is_some_and(|value| self.was_there(value, replay));
-            let found = values.iter().filter_map(|value| value.message).find(is_it);
-            if let Some(number) = found {
-                let is_first = values.first().is_some_and(|value| value.message == Some(number));
-                let rank = (!replay.is_over, was_there, is_first);
-                if best.as_ref().is_none_or(|(other, ..)| rank > *other) {
-                    best = Some((rank, number, replay));
-                }
+        let topic = &publish.topic;
+        let sent = Sent { key: key_of(publish), qos: publish.qos, ids: ids.to_vec() };
+        let replays = &mut session.replays;
+        let is_open = |replay: &Replay| !replay.sent.contains_key(topic);
+        let best_open = |replays: &[Replay], sent: &Sent| {
+            let open = replays.iter().enumerate().filter(|(_, replay)| is_open(replay));
+            let fitting = open.filter_map(|(at, replay)| {
+                let (rank, number) = self.fits(replay, topic, sent)?;
+                Some((rank, std::cmp::Reverse(at), number))
+            });
+            fitting.max().map(|(_, std::cmp::Reverse(at), number)| (at, number))
+        };
+        if let Some((at, number)) = best_open(replays, &sent) {
+            replays[at].sent.insert(topic.clone(), sent);
+            return Some(number);
+        }
+        // What came before may have been the answer to another SUBSCRIBE than it seemed.
+        for at in 0..replays.len() {
+            let Some((_, number)) = self.fits(&replays[at], topic, &sent) else { continue };
+            let Some(before) = replays[at].sent.get(topic).cloned() else { continue };
+            if let Some((other, _)) = best_open(replays, &before) {
+                replays[other].sent.insert(topic.clone(), before);
+                replays[at].sent.insert(topic.clone(), sent);
+                return Some(number);
             }
         }
-        let (_, number, replay) = best?;
-        replay.sent.insert(topic.clone());
-        Some(number)
+        None
     }
 
     /// A retained message that a session should have been sent.
     pub(super) fn missing_replay(&self, session: &Session) -> Option<String> {
-        for replay in session.replays.iter().filter(|replay| !replay.is_over) {
-            let topics = self.retained.keys().filter(|topic| replay.filter.matches(topic));
-            for topic in topics.filter(|topic| !replay.sent.contains(*topic)) {
-                let values = self.values_since(topic, replay.since);
-                let must_come = |value: &Value| {
-                    value.message.is_some_and(|number| {
-                        self.messages[number].qos.min(replay.qos) > QoS::AtMostOnce
-                            && !self.is_excused(session, number)
-                    })
+        for replay in session.replays.iter() {
+            let topics = self.retained.keys().filter(|topic| !replay.sent.contains_key(*topic));
+            for topic in topics.filter(|topic| self.is_owed(session, replay, topic)) {
+                // It may have been what seemed to be another one's, which need not have got anything.
+                let is_it = |other: &Replay| {
+                    let sent = other.sent.get(topic);
+                    sent.is_some_and(|sent| self.fits(replay, topic, sent).is_some())
+                        && !self.is_owed(session, other, topic)
                 };
-                let was_there = values.first().is_some_and(|value| self.was_there(value, replay));
-                if was_there && values.iter().all(must_come) {
+                if !session.replays.iter().any(is_it) {
                     return Some(format!("{topic} for {}", replay.filter.as_str()));
                 }
             }
         }
         None
+    }
+
+    /// Whether a SUBSCRIBE must bring something of a topic: not when there was nothing for a while, which it may have seen.
+    fn is_owed(&self, session: &Session, replay: &Replay, topic: &TopicName) -> bool {
+        let values = self.values_since(topic, replay.since);
+        let must_come = |value: &Value| {
+            value.message.is_some_and(|number| {
+                self.messages[number].qos.min(replay.qos) > QoS::AtMostOnce
+                    && !self.is_excused(session, number)
+            })
+        };
+        let was_there = values.first().is_some_and(|value| self.was_there(value, replay));
+        !replay.is_over && replay.filter.matches(topic) && was_there && values.iter().all(must_come)
     }
 }
