@@ -129,7 +129,7 @@ fn main() -> Result<()> {
 impl Peers {
     fn measure(self, programs: &BTreeMap<String, PathBuf>, folder: PathBuf) -> Result<()> {
         // A run of some rows, or a quick one, is no page.
-        let is_whole = !self.quick && self.only.is_empty() && self.broker.is_empty() && self.peers.is_empty();
+        let is_whole = !self.quick && self.only.is_empty() && self.broker.is_empty();
         let file = folder.join(if is_whole { "peers.json" } else { "some-peers.json" });
         let write_page = || self.docs.as_ref().map_or(Ok(()), |docs| compare::write_page(&file, docs));
         if self.page {
