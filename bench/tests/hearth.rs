@@ -14,7 +14,8 @@ fn hearth() -> PathBuf {
     let generator = Path::new(env!("CARGO_BIN_EXE_hearth-bench"));
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--quiet", "--package", "hearth", "--bin", "hearth"]);
-    assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
+    let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    assert!(built.is_ok_and(|status| status.success()), "Hearth cannot be built");
     generator.with_file_name(format!("hearth{}", std::env::consts::EXE_SUFFIX))
 }
 
@@ -26,7 +27,7 @@ fn nothing_is_lost_or_doubled_on_its_way_through_hearth() {
     bench.args(["peers", "--quick", "--broker", "nobody"]);
     let rows =
         ["fan-in 50 to 1, QoS 0, 20k/s", "50 pairs, QoS 2", "QoS 1, MQTT 5", "QoS 1, WebSocket", "storm"];
-    rows.iter().for_each(|row| drop(bench.args(["--only", row])));
+    bench.args(rows.iter().flat_map(|row| ["--only", row]));
     let output = bench.output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}");
