@@ -13,15 +13,21 @@ pub(crate) fn text(inspection: &Inspection) -> String {
         files.iter().map(|file| format!("{} {}", printable(&file.name), size(file.bytes))).collect();
     let mut text = format!("database   {}, format {format}; {user}\n", printable(database));
     text.push_str(&format!("files      {}\n", files.join(", ")));
-    text.push_str(&format!("sessions   {}, with {} subscriptions\n", totals.sessions, totals.subscriptions));
+    text.push_str(&format!(
+        "sessions   {}, with {}\n",
+        totals.sessions,
+        count(totals.subscriptions, "subscription")
+    ));
     text.push_str(&format!("messages   {} for them\n", amount(totals.messages)));
     text.push_str(&format!("retained   {}\n", amount(totals.retained)));
     for topic in &inspection.largest_retained {
         text.push_str(&format!("           {} {}\n", printable(&topic.topic), size(topic.bytes)));
     }
     text.push_str(&format!(
-        "damaged    {} rows; {} were set aside at earlier starts; {} belong to nothing\n",
-        totals.damaged_rows, totals.set_aside_rows, totals.loose_rows
+        "damaged    {}; set aside at earlier starts: {}; belonging to nothing: {}\n",
+        count(totals.damaged_rows, "row"),
+        totals.set_aside_rows,
+        totals.loose_rows
     ));
     if !sessions.is_empty() {
         text.push('\n');
@@ -100,6 +106,11 @@ fn duration(millis: u64) -> String {
     }
 }
 
+/// So many of a thing, with the ending that the number asks for.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Bytes for a person.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
@@ -170,11 +181,11 @@ mod tests {
         let expected = "\
 database   d/hearth.db, format 1; no Hearth uses it
 files      hearth.db 4.1 kB
-sessions   1, with 1 subscriptions
+sessions   1, with 1 subscription
 messages   3 (1.2 kB) for them
 retained   1 (50 B)
            state 50 B
-damaged    0 rows; 2 were set aside at earlier starts; 0 belong to nothing
+damaged    0 rows; set aside at earlier starts: 2; belonging to nothing: 0
 
 CLIENT    USER  MQTT  STATE     EXPIRES  SUBSCRIPTIONS  WAITING     UNDER WAY  QOS 2                    WILL
 lamp\u{FFFD}[2J  ann   5.0   away 2 d  in 5 d   1              3 (1.2 kB)  0          1 in, 2 out, 3 released  gone

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::auth::UsersFile;
-use crate::inspection_text::{self, size};
+use crate::inspection_text::{self, count, size};
 use crate::store::{self, BackedUp, DataFolder, Restoration, SnapshotError};
 
 /// What is to be done with the broker's folder.
@@ -49,8 +49,8 @@ pub(crate) fn run(
                 format!("backed up {} to {}, {}\n", contents(&backup), file.display(), size(backup.bytes));
             if backup.damaged > 0 {
                 text.push_str(&format!(
-                    "{} rows of the database are not what was written; the backup has them in its table `damaged`\n",
-                    backup.damaged
+                    "not what was written: {} of the database; the backup has such rows in its table `damaged`\n",
+                    count(backup.damaged as u64, "row")
                 ));
             }
             if users.path.exists() {
@@ -66,7 +66,10 @@ pub(crate) fn run(
             let place = data.database();
             let mut text = format!("restored {} to {}\n", contents(&backup), place.display());
             if backup.damaged > 0 {
-                text.push_str(&format!("{} rows that had decayed are missing\n", backup.damaged));
+                text.push_str(&format!(
+                    "missing, for they had decayed: {}\n",
+                    count(backup.damaged as u64, "row")
+                ));
             }
             if let Some(aside) = set_aside {
                 text.push_str(&format!("the database that was there is {} now\n", aside.display()));
@@ -86,5 +89,25 @@ pub(crate) fn run(
 
 fn contents(backup: &BackedUp) -> String {
     let BackedUp { sessions, messages, retained, .. } = backup;
-    format!("{sessions} sessions, {messages} messages that they wait for and {retained} retained messages")
+    format!(
+        "{}, {} that {} for and {}",
+        count(*sessions as u64, "session"),
+        count(*messages, "message"),
+        if *sessions == 1 { "it waits" } else { "they wait" },
+        count(*retained, "retained message")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_a_thing_is_not_called_many() {
+        let text = |sessions, messages, retained| {
+            contents(&BackedUp { sessions, messages, retained, damaged: 0, bytes: 0 })
+        };
+        assert_eq!(text(1, 1, 1), "1 session, 1 message that it waits for and 1 retained message");
+        assert_eq!(text(0, 2, 3), "0 sessions, 2 messages that they wait for and 3 retained messages");
+    }
 }

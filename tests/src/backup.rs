@@ -136,7 +136,7 @@ fn a_restore_sets_the_database_aside_and_refuses_while_a_broker_runs() {
     let file = folder.path().join("backup.db");
     let data = hearth.data().to_owned();
     let said = run(["backup", text(&file), "--data", text(&data)]);
-    assert!(said.starts_with("backed up 1 sessions, 1 messages"), "{said}");
+    assert!(said.starts_with("backed up 1 session, 1 message that it waits for"), "{said}");
     publisher.publish_acknowledged("a", b"2");
     let said = refusal(["restore", text(&file), "--data", text(&data)]);
     assert!(said.contains("another Hearth uses the folder"), "{said}");

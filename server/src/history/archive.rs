@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::block::{BLOCK_POINTS, Point, decode, encode};
-use crate::store::{Format, Step, StoreError, seal, unseal, upgrade};
+use crate::store::{Format, Kind, Owner, Step, StoreError, seal, unseal, upgrade};
 
 /// What leads from each version of the format to the next one.
 const STEPS: &[Step] = &[create];
@@ -81,14 +81,15 @@ impl Archive {
     pub(super) fn open(file: &Path, bounds: Bounds) -> Result<Self, StoreError> {
         let database = |source| StoreError::Database { file: file.to_owned(), source };
         let mut connection = Connection::open(file).and_then(configure).map_err(database)?;
-        match upgrade(&mut connection, STEPS).map_err(database)? {
+        match upgrade(&mut connection, Kind::History, STEPS).map_err(database)? {
             Format::Current => {}
             Format::Newer { found, known } => {
                 return Err(StoreError::Newer { file: file.to_owned(), found, known });
             }
+            Format::Foreign(owner) => return Err(StoreError::Foreign { file: file.to_owned(), owner }),
             // After an upgrade no database is older or empty.
-            Format::Older | Format::Empty | Format::Foreign => {
-                return Err(StoreError::Foreign(file.to_owned()));
+            Format::Older | Format::Empty => {
+                return Err(StoreError::Foreign { file: file.to_owned(), owner: Owner::Other });
             }
         }
         let mut archive = Self {

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::archive::{JOURNAL_POINTS_MAX, Sample};
 use super::block::Point;
 use super::*;
+use crate::store::{DataFolder, Durability, restore};
 
 const DAY_MILLIS: i64 = 86_400_000;
 
@@ -196,6 +197,24 @@ async fn a_broken_file_is_set_aside_and_one_of_another_program_is_not_touched() 
     other.execute_batch("CREATE TABLE bookmark (address)").unwrap();
     let error = History::start(folder.path(), &HistoryConfig::default(), 1).unwrap_err().to_string();
     assert!(error.contains("another program"), "{error}");
+}
+
+#[test]
+fn the_history_is_not_taken_for_a_backup_nor_the_store_for_the_history() {
+    let files = files();
+    drop(Archive::open(&files.file, BOUNDS).unwrap());
+    let other = tempfile::tempdir().unwrap();
+    let data = DataFolder::new(&other.path().join("data"));
+    let error = restore(&data, &files.file, true).unwrap_err().to_string();
+    let says = "history.db is Hearth's history of topics (history.db) and no backup; copy it to its place";
+    assert!(error.contains(says), "{error}");
+    assert!(!data.database().parent().unwrap().exists(), "nothing was touched");
+    drop(data.open(Durability::Os).unwrap());
+    let error = Archive::open(&data.database(), BOUNDS).unwrap_err().to_string();
+    assert!(error.contains("hearth.db is Hearth's database of sessions and messages"), "{error}");
+    std::fs::copy(&files.file, data.database()).unwrap();
+    let error = data.open(Durability::Os).unwrap_err().to_string();
+    assert!(error.contains("history.db); move it away, or choose another folder with --data"), "{error}");
 }
 
 #[tokio::test]

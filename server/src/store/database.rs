@@ -11,7 +11,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, Row, Transaction, params}
 use super::check::{check, unseal};
 use super::durability::Durability;
 use super::error::StoreError;
-use super::schema::{self, Format, STEPS, name};
+use super::schema::{self, Format, Kind, Owner, STEPS, name};
 use super::way::{Way, log_of};
 
 /// How long somebody else who reads, for a backup, may hold up a write.
@@ -117,7 +117,7 @@ pub(crate) fn is_corrupt(error: &rusqlite::Error) -> bool {
 fn connect(way: Way, file: &Path, durability: Durability) -> Result<Connection, StoreError> {
     let database = |source| StoreError::Database { file: file.to_owned(), source };
     let mut connection = open(way, file, durability).map_err(database)?;
-    match schema::upgrade(&mut connection, STEPS).map_err(database)? {
+    match schema::upgrade(&mut connection, Kind::Store, STEPS).map_err(database)? {
         Format::Current => {
             if durability == Durability::Fsync {
                 (way.sync_names)(file).map_err(|error| database(not_synced(&error, "its folder")))?;
@@ -125,8 +125,11 @@ fn connect(way: Way, file: &Path, durability: Durability) -> Result<Connection, 
             Ok(connection)
         }
         Format::Newer { found, known } => Err(StoreError::Newer { file: file.to_owned(), found, known }),
+        Format::Foreign(owner) => Err(StoreError::Foreign { file: file.to_owned(), owner }),
         // An upgrade leaves nothing older behind.
-        Format::Older | Format::Empty | Format::Foreign => Err(StoreError::Foreign(file.to_owned())),
+        Format::Older | Format::Empty => {
+            Err(StoreError::Foreign { file: file.to_owned(), owner: Owner::Other })
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::schema::Owner;
+
 /// Why a broker has no store to begin with.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -36,8 +38,13 @@ pub enum StoreError {
         known: u32,
     },
     /// It is not Hearth's.
-    #[error("{} is a database of another program; move it away, or choose another folder with --data", .0.display())]
-    Foreign(PathBuf),
+    #[error("{} is {owner}; move it away, or choose another folder with --data", .file.display())]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// Whose it is.
+        owner: Owner,
+    },
     /// The database cannot be opened, read or written.
     #[error("cannot use {}: {source}", .file.display())]
     Database {

@@ -119,7 +119,7 @@ mod tests {
         decay(&file, "61");
         let new = DataFolder::new(&temporary.path().join("new"));
         let error = restore(&new, &file, false).unwrap_err().to_string();
-        assert!(error.contains("1 rows of") && error.contains("--incomplete"), "{error}");
+        assert!(error.contains(": 1 row; take another") && error.contains("--incomplete"), "{error}");
         assert!(!new.database().parent().unwrap().exists(), "nothing was touched");
         let restored = restore(&new, &file, true).unwrap();
         assert_eq!((restored.backup.retained, restored.backup.damaged), (2, 1));

@@ -1,16 +1,56 @@
-//! The tables of the database, and how an older one becomes a newer one.
+//! The tables of the database, how an older one becomes a newer one, and whose a database is.
+
+use std::fmt;
 
 use hearth_broker::Table;
 use rusqlite::{Connection, Transaction};
-
-/// `hrth`, by which a database is known to be Hearth's.
-const APPLICATION_ID: u32 = 0x6872_7468;
 
 /// What leads from each version of the format to the next one; a database without tables is version 0.
 pub(super) const STEPS: &[Step] = &[create, add_carried, allow_references_in_messages];
 
 /// From one version of the format to the next.
 pub(crate) type Step = fn(&Transaction<'_>) -> rusqlite::Result<()>;
+
+/// The databases that Hearth has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Sessions, messages, retained messages.
+    Store,
+    /// The past of topics.
+    History,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Store, Self::History];
+
+    /// By which a database is known to be one of these.
+    const fn application_id(self) -> u32 {
+        // `hrth` and `hrhi`.
+        match self {
+            Self::Store => 0x6872_7468,
+            Self::History => 0x6872_6869,
+        }
+    }
+}
+
+/// Whose a database is, where it is not the one that was looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Another of Hearth's.
+    Hearth(Kind),
+    /// Of somebody else.
+    Other,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hearth(Kind::Store) => "Hearth's database of sessions and messages (hearth.db)",
+            Self::Hearth(Kind::History) => "Hearth's history of topics (history.db)",
+            Self::Other => "a database of another program",
+        })
+    }
+}
 
 /// What a database turned out to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,8 +63,8 @@ pub(crate) enum Format {
     Empty,
     /// Of a newer version than is known.
     Newer { found: u32, known: u32 },
-    /// Of another program.
-    Foreign,
+    /// Not of this kind.
+    Foreign(Owner),
 }
 
 /// The name of a table.
@@ -47,34 +87,37 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
 }
 
 /// Says what a database is, and changes nothing.
-pub(super) fn look(connection: &Connection, steps: &[Step]) -> rusqlite::Result<Format> {
+pub(super) fn look(connection: &Connection, kind: Kind, steps: &[Step]) -> rusqlite::Result<Format> {
     let application: u32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let found = version(connection)?;
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     // There are a handful.
     let known = steps.len() as u32;
     Ok(match found {
-        _ if tables > 0 && application != APPLICATION_ID => Format::Foreign,
+        _ if tables > 0 && application != kind.application_id() => {
+            let other = Kind::ALL.into_iter().find(|kind| kind.application_id() == application);
+            Format::Foreign(other.map_or(Owner::Other, Owner::Hearth))
+        }
         _ if found > known => Format::Newer { found, known },
-        _ if application != APPLICATION_ID => Format::Empty,
+        _ if application != kind.application_id() => Format::Empty,
         _ if found < known => Format::Older,
         _ => Format::Current,
     })
 }
 
 /// Brings a database to the newest version, all steps or none.
-pub(crate) fn upgrade(connection: &mut Connection, steps: &[Step]) -> rusqlite::Result<Format> {
-    let format = look(connection, steps)?;
+pub(crate) fn upgrade(connection: &mut Connection, kind: Kind, steps: &[Step]) -> rusqlite::Result<Format> {
+    let format = look(connection, kind, steps)?;
     match format {
         Format::Older | Format::Empty => {}
-        Format::Current | Format::Newer { .. } | Format::Foreign => return Ok(format),
+        Format::Current | Format::Newer { .. } | Format::Foreign(_) => return Ok(format),
     }
     let found = version(connection)?;
     let transaction = connection.transaction()?;
     for step in steps.iter().skip(found as usize) {
         step(&transaction)?;
     }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "application_id", kind.application_id())?;
     transaction.pragma_update(None, "user_version", steps.len() as u32)?;
     transaction.commit()?;
     Ok(Format::Current)
@@ -138,28 +181,46 @@ mod tests {
     #[test]
     fn an_older_database_becomes_a_newer_one_with_all_that_is_in_it() {
         let mut connection = Connection::open_in_memory().unwrap();
-        assert_eq!(upgrade(&mut connection, &[create]).unwrap(), Format::Current);
+        assert_eq!(upgrade(&mut connection, Kind::Store, &[create]).unwrap(), Format::Current);
         connection.execute("INSERT INTO retained VALUES (x'61', x'62')", []).unwrap();
-        assert_eq!(upgrade(&mut connection, &[create, add_column]).unwrap(), Format::Current);
+        assert_eq!(upgrade(&mut connection, Kind::Store, &[create, add_column]).unwrap(), Format::Current);
         let note: Option<String> = connection
             .query_row("SELECT note FROM retained WHERE key = x'61'", [], |row| row.get(0))
             .unwrap();
         assert_eq!(note, None);
-        assert_eq!(upgrade(&mut connection, &[create]).unwrap(), Format::Newer { found: 2, known: 1 });
+        assert_eq!(
+            upgrade(&mut connection, Kind::Store, &[create]).unwrap(),
+            Format::Newer { found: 2, known: 1 }
+        );
     }
 
     #[test]
     fn a_step_that_fails_leaves_the_database_as_it_was() {
         let mut connection = Connection::open_in_memory().unwrap();
-        upgrade(&mut connection, &[create]).unwrap();
-        upgrade(&mut connection, &[create, add_column, fail]).unwrap_err();
-        assert_eq!(upgrade(&mut connection, &[create]).unwrap(), Format::Current, "not even the first step");
+        upgrade(&mut connection, Kind::Store, &[create]).unwrap();
+        upgrade(&mut connection, Kind::Store, &[create, add_column, fail]).unwrap_err();
+        assert_eq!(
+            upgrade(&mut connection, Kind::Store, &[create]).unwrap(),
+            Format::Current,
+            "not even the first step"
+        );
     }
 
     #[test]
     fn a_database_of_another_program_is_left_alone() {
         let mut connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE bookmark (address)").unwrap();
-        assert_eq!(upgrade(&mut connection, STEPS).unwrap(), Format::Foreign);
+        assert_eq!(upgrade(&mut connection, Kind::Store, STEPS).unwrap(), Format::Foreign(Owner::Other));
+    }
+
+    #[test]
+    fn the_history_and_the_store_are_not_taken_for_each_other() {
+        for (kind, other) in [(Kind::Store, Kind::History), (Kind::History, Kind::Store)] {
+            let mut connection = Connection::open_in_memory().unwrap();
+            upgrade(&mut connection, kind, STEPS).unwrap();
+            let found = upgrade(&mut connection, other, STEPS).unwrap();
+            assert_eq!(found, Format::Foreign(Owner::Hearth(kind)));
+            assert_eq!(look(&connection, kind, STEPS).unwrap(), Format::Current);
+        }
     }
 }

@@ -9,7 +9,7 @@ use hearth_broker::{Inventory, Report, Table};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::database::{BUSY_MAX, Reading, is_corrupt, read_rows, set_aside};
-use super::schema::{self, Format, STEPS};
+use super::schema::{self, Format, Kind, Owner, STEPS};
 use super::snapshot_error::SnapshotError;
 
 /// A database that somebody else may write.
@@ -48,7 +48,7 @@ impl Source {
         let opened = Connection::open_with_flags(absolute(file)?, OpenFlags::SQLITE_OPEN_READ_ONLY);
         let looked = opened.and_then(|connection| {
             connection.busy_timeout(BUSY_MAX)?;
-            Ok((schema::look(&connection, STEPS)?, connection))
+            Ok((schema::look(&connection, Kind::Store, STEPS)?, connection))
         });
         let (format, connection) = match looked {
             Ok(looked) => looked,
@@ -62,7 +62,10 @@ impl Source {
             Format::Newer { found, known } => {
                 Err(SnapshotError::Newer { file: file.to_owned(), found, known })
             }
-            Format::Foreign | Format::Empty => Err(SnapshotError::Foreign(file.to_owned())),
+            Format::Foreign(owner @ Owner::Hearth(_)) => {
+                Err(SnapshotError::OtherKind { file: file.to_owned(), owner })
+            }
+            Format::Foreign(Owner::Other) | Format::Empty => Err(SnapshotError::Foreign(file.to_owned())),
         }
     }
 

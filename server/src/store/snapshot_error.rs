@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use super::error::StoreError;
+use super::schema::Owner;
+use crate::inspection_text::count;
 
 /// Why it was not done. Nothing was changed then.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +52,17 @@ pub enum SnapshotError {
     /// It is not Hearth's.
     #[error("{} is no database or backup of Hearth", .0.display())]
     Foreign(PathBuf),
+    /// It is Hearth's, and something else.
+    #[error(
+        "{} is {owner} and no backup; copy it to its place in the folder of the broker while that is stopped",
+        .file.display()
+    )]
+    OtherKind {
+        /// The file.
+        file: PathBuf,
+        /// What it is.
+        owner: Owner,
+    },
     /// It was written by a version that this one does not know.
     #[error(
         "{} was written by a newer version of Hearth (format {found}, this one knows {known}): use that one",
@@ -78,8 +91,8 @@ pub enum SnapshotError {
     },
     /// Rows of the backup have decayed.
     #[error(
-        "{rows} rows of {} are not what was written; take another backup, or restore the others with --incomplete",
-        .file.display()
+        "not what was written in {}: {}; take another backup, or restore the others with --incomplete",
+        .file.display(), count(*.rows as u64, "row")
     )]
     Damaged {
         /// The file.
