@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use hearth_broker::{Change, Table};
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::Wal;
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, ErrorCode, Row, Transaction, params};
 
@@ -31,6 +33,9 @@ const COMMITS_BETWEEN_LOOKS: u32 = 64;
 
 /// How many [`Verb`]s there are.
 const VERBS: usize = 3;
+
+/// What SQLite calls giving back free pages when it is asked to.
+const INCREMENTAL: u8 = 2;
 
 /// The statements of all tables.
 const STATEMENTS: usize = VERBS * Table::ALL.len();
@@ -90,22 +95,24 @@ impl Database {
         })
     }
 
-    /// The connection; after a failure a new one, which first writes everything that is in the log to its place once
-    /// more. That it reads back as if it were there says nothing about the disk.
+    /// The connection; after a failure a new one, to what is really on the disk.
     fn reconnect(&mut self) -> rusqlite::Result<&mut Connection> {
         if self.connection.is_none() {
-            let connection = open(self.way, &self.file, self.durability)?;
-            let is_busy: bool =
-                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-            if is_busy {
-                return Err(rusqlite::Error::SqliteFailure(
-                    rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
-                    Some("somebody reads it".to_owned()),
-                ));
-            }
-            self.connection = Some(connection);
+            settle(self.way, &self.file, self.durability)?;
+            self.connection = Some(open(self.way, &self.file, self.durability)?);
         }
         self.connection.as_mut().ok_or(rusqlite::Error::InvalidQuery)
+    }
+}
+
+impl Drop for Database {
+    /// Moves the log into the file, as nothing has failed.
+    fn drop(&mut self) {
+        if let Some(connection) = &self.connection
+            && let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+        {
+            tracing::debug!(%error, "the log stays beside the database until the next start");
+        }
     }
 }
 
@@ -116,9 +123,23 @@ pub(crate) fn is_corrupt(error: &rusqlite::Error) -> bool {
 
 fn connect(way: Way, file: &Path, durability: Durability) -> Result<Connection, StoreError> {
     let database = |source| StoreError::Database { file: file.to_owned(), source };
+    let is_settled = match settle(way, file, durability) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            tracing::warn!(
+                file = %file.display(),
+                "somebody else has the database open: it is taken as it reads. Should the disk have failed before \
+                 this start, end them and start again"
+            );
+            false
+        }
+        settled => settled.map_err(database)?,
+    };
     let mut connection = open(way, file, durability).map_err(database)?;
     match schema::upgrade(&mut connection, Kind::Store, STEPS).map_err(database)? {
         Format::Current => {
+            if !is_settled {
+                write_over(&connection).map_err(database)?;
+            }
             if durability == Durability::Fsync {
                 (way.sync_names)(file).map_err(|error| database(not_synced(&error, "its folder")))?;
             }
@@ -133,13 +154,41 @@ fn connect(way: Way, file: &Path, durability: Durability) -> Result<Connection, 
     }
 }
 
-/// Opens a database whose log is on the disk as it reads: an earlier attempt, or the process before this one, may have
-/// met a sync that failed, after which SQLite would read a commit from the cache of the system that the disk does not have.
-fn open(way: Way, file: &Path, durability: Durability) -> rusqlite::Result<Connection> {
-    if durability == Durability::Fsync {
-        (way.rewrite)(&log_of(file)).map_err(|error| not_synced(&error, "its log"))?;
+/// Puts on the disk what a log has, all of it, as an earlier attempt or the process before this one may have met a sync
+/// that failed. After that the system shows what the disk does not have, and calls it clean: in the log, which is therefore
+/// written as it reads before it is believed; and in the database, into which the whole log goes anew. For that nobody else may
+/// have it open, since what they share with SQLite says how much of the log need not be moved any more.
+///
+/// The log is not cut but used up, and removed: a file system may give back the end of a file that is cut before its
+/// beginning, and the rows of a log's beginning would then be written over newer ones.
+///
+/// `false`: there may still be something in the log.
+fn settle(way: Way, file: &Path, durability: Durability) -> rusqlite::Result<bool> {
+    if durability != Durability::Fsync {
+        return Ok(false);
     }
-    configure((way.connect)(file)?, durability)
+    if !(way.rewrite)(&log_of(file)).map_err(|error| not_synced(&error, "its log"))? {
+        return Ok(true);
+    }
+    let connection = (way.connect)(file)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.busy_timeout(BUSY_MAX)?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let is_busy = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get(0))?;
+    if is_busy {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        return Err(rusqlite::Error::SqliteFailure(code, Some("somebody else has it open".to_owned())));
+    }
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    connection.close().map_err(|(_, error)| error)?;
+    Ok(true)
+}
+
+/// Writes something behind the last commit in the log. A process that was killed may have left a whole one there of which those who
+/// had the database open know nothing: it would count after the next crash.
+fn write_over(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "user_version", schema::version(connection)?)
 }
 
 fn not_synced(error: &std::io::Error, what: &str) -> rusqlite::Error {
@@ -147,10 +196,17 @@ fn not_synced(error: &std::io::Error, what: &str) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(code, Some(format!("{what} cannot be written: {error}")))
 }
 
-fn configure(connection: Connection, durability: Durability) -> rusqlite::Result<Connection> {
+/// A connection that keeps the log beside the database when it goes: only one that has not failed may move it.
+fn open(way: Way, file: &Path, durability: Durability) -> rusqlite::Result<Connection> {
+    let mut connection = (way.connect)(file)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(BUSY_MAX)?;
-    // Means something only before the first table is made.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "cache_size", way.cache)?;
+    let vacuum: u8 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+    if vacuum != INCREMENTAL {
+        // Means something only before the first table is made.
+        connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+    }
     use_log(&connection)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
     connection.pragma_update(
@@ -161,6 +217,17 @@ fn configure(connection: Connection, durability: Durability) -> rusqlite::Result
             Durability::Os | Durability::None => "OFF",
         },
     )?;
+    // SQLite's own way of moving the log into the database keeps a sync of it that has failed for itself.
+    connection.wal_hook(Some(move |log: &mut Wal, pages| {
+        if pages < way.log_pages_max {
+            return Ok(());
+        }
+        match log.checkpoint() {
+            // The next one moves more.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+            moved => moved,
+        }
+    }))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
@@ -406,13 +473,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for version in 1..STEPS.len() {
             let file = folder.path().join(format!("{version}.db"));
-            let mut old = configure(Connection::open(&file).unwrap(), Durability::Os).unwrap();
-            assert_eq!(schema::upgrade(&mut old, &STEPS[..version]).unwrap(), Format::Current);
+            let mut old = open(Way::SYSTEM, &file, Durability::Os).unwrap();
+            assert_eq!(schema::upgrade(&mut old, Kind::Store, &STEPS[..version]).unwrap(), Format::Current);
             let tables: Vec<Table> = Table::ALL
                 .into_iter()
                 .filter(|table| old.prepare(&format!("SELECT key FROM {}", name(*table))).is_ok())
                 .collect();
-            assert!(tables.len() >= 7 && tables.len() < Table::ALL.len(), "{tables:?}");
+            assert!((7..=Table::ALL.len()).contains(&tables.len()), "{tables:?}");
             let number = 7_u64.to_be_bytes();
             let changes: Vec<Change> = tables.iter().map(|table| put(*table, &number, b"x")).collect();
             write(&mut old, &changes).unwrap();

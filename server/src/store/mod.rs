@@ -29,6 +29,5 @@ pub(crate) use error::StoreError;
 pub(crate) use folder::{DataFolder, OpenedStore, set_aside};
 pub(crate) use inspection::inspect;
 pub(crate) use restoration::{Restoration, restore};
-pub(crate) use schema::{Format, Step, upgrade};
-pub use schema::{Kind, Owner};
+pub(crate) use schema::{Format, Kind, Owner, Step, upgrade};
 pub use snapshot_error::SnapshotError;

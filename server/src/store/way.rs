@@ -1,5 +1,6 @@
 //! The way from a database to its files: that of the system, or, in tests, one that leads to a hostile disk.
 
+use std::ffi::c_int;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -14,18 +15,27 @@ const BLOCK: u64 = 1 << 20;
 pub(super) struct Way {
     /// Opens a database by its path.
     pub(super) connect: fn(&Path) -> rusqlite::Result<Connection>,
-    /// Writes a file anew as it reads, and syncs it and its name; a file that is not there is not made. After a sync that has failed
-    /// the system may show what is not on the disk, call it clean, and leave it out of every sync that follows.
-    pub(super) rewrite: fn(&Path) -> io::Result<()>,
+    /// Writes a file anew as it reads, and syncs it and its name; a file that is not there is not made: `false`. After a sync that
+    /// has failed the system may show what is not on the disk, call it clean, and leave it out of every sync that follows.
+    pub(super) rewrite: fn(&Path) -> io::Result<bool>,
     /// Puts on the disk which files there are beside a database: SQLite removes the journal by which it makes a new one, and
     /// one that came back with a power cut would undo everything since.
     pub(super) sync_names: fn(&Path) -> io::Result<()>,
+    /// Pages in the log above which they are moved into the database.
+    pub(super) log_pages_max: c_int,
+    /// What SQLite has in memory, as it counts: pages, or, below 0, KiB.
+    pub(super) cache: c_int,
 }
 
 impl Way {
     /// That of the system.
-    pub(super) const SYSTEM: Self =
-        Self { connect: |path| Connection::open(path), rewrite, sync_names: sync_folder };
+    pub(super) const SYSTEM: Self = Self {
+        connect: |path| Connection::open(path),
+        rewrite,
+        sync_names: sync_folder,
+        log_pages_max: 1000,
+        cache: -2000,
+    };
 }
 
 /// The log beside a database.
@@ -35,9 +45,9 @@ pub(super) fn log_of(database: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn rewrite(path: &Path) -> io::Result<()> {
+fn rewrite(path: &Path) -> io::Result<bool> {
     let mut file = match File::options().read(true).write(true).open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         opened => opened?,
     };
     let mut block = Vec::new();
@@ -47,7 +57,8 @@ fn rewrite(path: &Path) -> io::Result<()> {
         (&file).take(BLOCK).read_to_end(&mut block)?;
         if block.is_empty() {
             file.sync_all()?;
-            return sync_folder(path);
+            sync_folder(path)?;
+            return Ok(true);
         }
         file.seek(SeekFrom::Start(offset))?;
         file.write_all(&block)?;
@@ -75,11 +86,10 @@ mod tests {
     fn a_file_that_is_written_anew_stays_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        (Way::SYSTEM.rewrite)(&path).unwrap();
-        assert!(!path.exists());
+        assert!(!(Way::SYSTEM.rewrite)(&path).unwrap() && !path.exists());
         let bytes: Vec<u8> = (0..2 * BLOCK + 7).map(|number| (number % 251) as u8).collect();
         std::fs::write(&path, &bytes).unwrap();
-        (Way::SYSTEM.rewrite)(&path).unwrap();
+        assert!((Way::SYSTEM.rewrite)(&path).unwrap());
         assert!(std::fs::read(&path).unwrap() == bytes);
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hearth_broker::{Change, RowBytes, Table};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::hostile_disk::{End, Fault, Faults, HostileDisk};
 use super::vfs::{self, SharedDisk};
@@ -31,27 +32,34 @@ struct Rules {
     way: Way,
 }
 
-const KEPT: Rules = Rules { durability: Durability::Fsync, way: Way { connect, rewrite, sync_names } };
+/// Log and cache are short, so that a short round sees the log go into the database and begin anew, and pages leave the memory
+/// early.
+const KEPT: Rules = Rules {
+    durability: Durability::Fsync,
+    way: Way { connect: vfs::connect, rewrite, sync_names, log_pages_max: 12, cache: 8 },
+};
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = vfs::connect(path)?;
-    // Small, so that a short round sees the log go into the database and begin anew, and pages leave the memory early.
-    connection.execute_batch("PRAGMA wal_autocheckpoint = 12; PRAGMA cache_size = 8")?;
+    // It could not write, were it a process of its own.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.execute_batch("PRAGMA query_only = 1; BEGIN; SELECT count(*) FROM retained")?;
     Ok(connection)
 }
 
-fn rewrite(path: &Path) -> io::Result<()> {
+fn rewrite(path: &Path) -> io::Result<bool> {
     let failed = |fault: Fault| io::Error::other(format!("{fault:?}"));
     let name = path.to_str().unwrap();
-    let Some(disk) = vfs::disk_of(name) else { return Ok(()) };
+    let Some(disk) = vfs::disk_of(name) else { return Ok(false) };
     let mut disk = disk.lock().unwrap();
-    let Some(file) = disk.find(name) else { return Ok(()) };
+    let Some(file) = disk.find(name) else { return Ok(false) };
     for offset in (0..disk.len(file)).step_by(BLOCK) {
         let mut block = vec![0; BLOCK.min(disk.len(file) - offset)];
         disk.read(file, offset, &mut block).map_err(failed)?;
         disk.write(file, offset, &block).map_err(failed)?;
     }
-    disk.sync(file, true).map_err(failed)
+    disk.sync(file, true).map_err(failed)?;
+    Ok(true)
 }
 
 fn sync_names(path: &Path) -> io::Result<()> {
@@ -60,12 +68,13 @@ fn sync_names(path: &Path) -> io::Result<()> {
 }
 
 /// Syncs again, and takes the answer for the truth.
-fn believe(path: &Path) -> io::Result<()> {
+fn believe(path: &Path) -> io::Result<bool> {
     let name = path.to_str().unwrap();
-    let Some(disk) = vfs::disk_of(name) else { return Ok(()) };
+    let Some(disk) = vfs::disk_of(name) else { return Ok(false) };
     let mut disk = disk.lock().unwrap();
-    let Some(file) = disk.find(name) else { return Ok(()) };
-    disk.sync(file, true).map_err(|fault| io::Error::other(format!("{fault:?}")))
+    let Some(file) = disk.find(name) else { return Ok(false) };
+    disk.sync(file, true).map_err(|fault| io::Error::other(format!("{fault:?}")))?;
+    Ok(true)
 }
 
 struct Round {
@@ -75,6 +84,8 @@ struct Round {
     disk: SharedDisk,
     faults: Faults,
     database: Option<Database>,
+    /// Somebody else who looks at one moment of it, as a backup does, and may outlive who writes.
+    reader: Option<Connection>,
     pending: Vec<Change>,
     /// What may be there: what was confirmed, and then what each attempt since would have left.
     allowed: Vec<Content>,
@@ -90,7 +101,7 @@ impl Round {
         let disk = vfs::mount(&name, HostileDisk::new(seed));
         let file = PathBuf::from(format!("/{name}/hearth.db"));
         let allowed = vec![Content::new()];
-        Self { random, rules, file, disk, faults, database: None, pending: Vec::new(), allowed }
+        Self { random, rules, file, disk, faults, database: None, reader: None, pending: Vec::new(), allowed }
     }
 
     fn run(&mut self) -> Result<(), String> {
@@ -102,6 +113,7 @@ impl Round {
             }
             self.disk.lock().unwrap().faults.is_full =
                 self.faults.write > 0 && self.random.random_ratio(1, 8);
+            self.look();
             self.commit();
             let is_dead = self.disk.lock().unwrap().is_dead;
             if is_dead || self.random.random_ratio(1, 12) {
@@ -111,6 +123,19 @@ impl Round {
         }
         self.end();
         self.open()
+    }
+
+    /// Lets a reader come or go.
+    fn look(&mut self) {
+        let ratio = if self.reader.is_some() { 3 } else { 8 };
+        if !self.random.random_ratio(1, ratio) {
+            return;
+        }
+        self.reader = match self.reader.take() {
+            Some(_) => None,
+            // One that meets a fault is not there.
+            None => reader(&self.file).ok(),
+        };
     }
 
     fn commit(&mut self) {
@@ -134,7 +159,15 @@ impl Round {
             self.disk.lock().unwrap().is_dead = true;
         }
         self.database = None;
-        let end = if self.random.random() { End::Kill } else { End::PowerCut };
+        let end = match self.random.random_range(0..4) {
+            0 | 1 => End::PowerCut,
+            // Where syncs fail too, a reader may have taken from the cache what the disk does not have.
+            2 if self.reader.is_some() && self.faults.sync == 0 => End::KillOfOne,
+            _ => End::Kill,
+        };
+        if end != End::KillOfOne {
+            self.reader = None;
+        }
         self.disk.lock().unwrap().end(end);
     }
 
@@ -231,7 +264,7 @@ impl Round {
 
 impl Drop for Round {
     fn drop(&mut self) {
-        self.database = None;
+        (self.database, self.reader) = (None, None);
         vfs::unmount(self.file.to_str().unwrap().split('/').nth(1).unwrap());
     }
 }

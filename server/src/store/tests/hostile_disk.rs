@@ -45,8 +45,10 @@ pub(super) struct Faults {
 /// What ends everything that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// Of the process: the system goes on with its cache.
+    /// Of all processes: the system goes on with its cache.
     Kill,
+    /// Of one process, while another one goes on.
+    KillOfOne,
     /// Of the system.
     PowerCut,
 }
@@ -217,7 +219,7 @@ impl HostileDisk {
 
     /// Everything that was open is closed. What is there afterwards is what the next one finds.
     pub(super) fn end(&mut self, end: End) {
-        for inode in &mut self.files {
+        for inode in self.files.iter_mut().filter(|_| end != End::KillOfOne) {
             inode.locks.clear();
             inode.shared.clear();
             inode.shared_locks.clear();
