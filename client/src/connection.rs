@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::BytesMut;
 use gloo::events::EventListener;
 use gloo::timers::callback::{Interval, Timeout};
-use hearth_protocol::connection::Backoff;
 use hearth_protocol::connection::client::{Client, ClientEvent, ClientOptions};
+use hearth_protocol::connection::{Backoff, ProtocolError};
 use hearth_protocol::packet::Disconnect;
 use hearth_protocol::{ReasonCode, Time};
 use js_sys::ArrayBuffer;
@@ -75,6 +75,7 @@ struct Inner {
     said: RefCell<Option<Said>>,
     link: RefCell<Link>,
     is_wanted: Cell<bool>,
+    is_paused: Cell<bool>,
     on_event: Box<Listener>,
     // Kept for as long as the connection is.
     page: RefCell<Vec<EventListener>>,
@@ -116,6 +117,7 @@ impl Connection {
             said: RefCell::default(),
             link: RefCell::default(),
             is_wanted: Cell::new(false),
+            is_paused: Cell::new(false),
             on_event: Box::new(on_event),
             page: RefCell::default(),
             ping: RefCell::default(),
@@ -136,6 +138,19 @@ impl Connection {
         self.inner.is_wanted.set(false);
         self.inner.drop_socket();
         self.inner.retry.replace(None);
+    }
+
+    /// Tells no more events of the client until [`Connection::resume`], so that whoever waits for the connection can begin
+    /// to listen before the first message is told.
+    pub fn pause(&self) {
+        self.inner.is_paused.set(true);
+    }
+
+    /// Tells what has waited, and goes on.
+    pub fn resume(&self) {
+        if self.inner.is_paused.replace(false) {
+            self.inner.on_handled(Ok(()));
+        }
     }
 
     /// Gives the connection up as if the server had refused it, and plans the next.
@@ -249,6 +264,11 @@ impl Inner {
             (address, self.client.borrow_mut().handle_input(self.received_at.get(), &mut input))
         };
         self.tell(Event::Frame { buffer, address });
+        self.on_handled(result);
+    }
+
+    /// The client has handled what came, and may have something to tell and to say.
+    fn on_handled(self: &Rc<Self>, result: Result<(), ProtocolError>) {
         self.drain_events();
         self.tell(Event::Handled);
         self.flush();
@@ -336,7 +356,7 @@ impl Inner {
     }
 
     fn drain_events(self: &Rc<Self>) {
-        loop {
+        while !self.is_paused.get() {
             // Not held while the event is handled: a listener may publish.
             let event = self.client.borrow_mut().poll_event();
             let Some(event) = event else { return };
@@ -398,6 +418,7 @@ impl Inner {
             return;
         }
         self.drop_socket();
+        self.is_paused.set(false);
         self.drain_events();
         let now = self.clock.now();
         let wait = self.backoff.borrow_mut().next(js_sys::Math::random()).min(self.settings.retry_max);

@@ -2,6 +2,7 @@
 //! for other pages is made of it.
 
 pub mod link;
+pub mod package;
 
 #[cfg(target_arch = "wasm32")]
 pub mod clock;

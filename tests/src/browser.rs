@@ -110,6 +110,23 @@ impl Page {
         value.unwrap_or_else(|error| panic!("cannot evaluate {expression}: {error}"))
     }
 
+    /// Runs the body of an asynchronous JavaScript function to its end, and gives what it returns.
+    #[track_caller]
+    pub fn run(&self, body: &str) -> impl Future<Output = Value> {
+        let caller = std::panic::Location::caller();
+        let script = format!(
+            "const done = arguments[0];
+             (async () => {{ {body} }})().then((value) => done({{ value }}), (error) => done({{ error: `${{error.stack ?? error}}` }}));"
+        );
+        async move {
+            let ended = self.client.execute_async(&script, Vec::new()).await;
+            let mut ended =
+                ended.unwrap_or_else(|error| panic!("{caller}: the script does not end: {error}"));
+            assert!(ended["error"].is_null(), "{caller}: the script failed: {}", ended["error"]);
+            ended["value"].take()
+        }
+    }
+
     /// Waits until a JavaScript expression is neither false, null, zero nor empty, and gives its value.
     pub async fn wait_for(&self, what: &str, expression: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;

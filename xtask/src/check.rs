@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::conformance;
+use crate::package;
 use crate::pins::{CARGO_DENY, WASM_TARGET};
 use crate::process::{run_limited, run_openly};
 use crate::step::{say, step};
@@ -36,6 +37,11 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
         let mut cargo = web.toolchain.cargo(workspace)?;
         cargo.args(["clippy", "--locked", "--package", APP, "--target", WASM_TARGET]);
         run_openly(cargo.args(["--", "--deny", "warnings"]))
+    });
+    lane("lints, client package", &|| {
+        let mut cargo = web.toolchain.cargo(workspace)?;
+        cargo.args(["clippy", "--locked", "--package", package::CRATE, "--features", "package"]);
+        run_openly(cargo.args(["--target", WASM_TARGET, "--", "--deny", "warnings"]))
     });
     lane("documentation", &|| {
         let mut cargo = workspace.cargo();

@@ -13,6 +13,7 @@ mod guard;
 mod interop;
 mod measure;
 mod mosquitto_broker;
+mod package;
 mod peers;
 mod pins;
 mod process;
@@ -53,6 +54,7 @@ Hearth's chores. Each sets up what it needs and is not there yet, in pinned vers
     cargo xtask fuzz [TARGET] [-- N] looks for inputs that a fuzz target does not survive, N seconds each (600)
     cargo xtask interop              other clients, and Mosquitto as the broker, into docs/interoperability.md;
                                      with --check only whether that page is what the run says
+    cargo xtask package              the browser client as an npm package, in target/package
     cargo xtask size                 bytes of the web app's first load, and which crate they come from
     cargo xtask bench                Hearth beside every other broker that is installed, into docs/performance.md, in about 20
                                      minutes; --install-peers installs some, --quick, --only ROW, `bench --help` tells more
@@ -100,6 +102,7 @@ fn obey(arguments: Vec<OsString>) -> Result<()> {
         "crash" => crash::crash(&Workspace::find()?, &rest),
         "fuzz" => fuzz::fuzz(&Workspace::find()?, &rest),
         "interop" => interop::interop(&Workspace::find()?, &rest),
+        "package" => package::package(&Workspace::find()?),
         "size" => size::size(&Workspace::find()?),
         "bench" => bench::bench(&Workspace::find()?, &rest),
         "measure" => measure::measure(&Workspace::find()?),

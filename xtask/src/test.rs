@@ -2,8 +2,8 @@
 //!
 //! What the crate `tests` gets through its environment: `HEARTH_BIN`, the server with the web app inside;
 //! `HEARTH_NODE_MODULES`, npm's packages; `HEARTH_PYTHON`, an interpreter with the packages of PyPI;
-//! `HEARTH_MOSQUITTO`, the broker Mosquitto. The programs mosquitto_pub, mosquitto_sub, mosquitto_rr, chromedriver and node are on
-//! its PATH.
+//! `HEARTH_MOSQUITTO`, the broker Mosquitto; `HEARTH_PACKAGE`, the folder of the client package. The programs mosquitto_pub,
+//! mosquitto_sub, mosquitto_rr, chromedriver and node are on its PATH.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::conformance;
 use crate::mosquitto_broker;
+use crate::package;
 use crate::pins::WASM_TARGET;
 use crate::process::{run_openly, run_watched};
 use crate::programs::{self, CHROMEDRIVER};
@@ -39,6 +40,7 @@ pub(crate) fn test(workspace: &Workspace, filters: &[OsString]) -> Result<()> {
     let mosquitto = mosquitto_broker::ensure(workspace)?;
     let web = WebTools::ensure(workspace)?;
     web.build(workspace)?;
+    let package = package::build(workspace)?;
     // One selection of packages for building and testing: another one would have other features, and compile everything
     // a second time. It has the server's program in it.
     step("building the server and the tests", || {
@@ -49,7 +51,7 @@ pub(crate) fn test(workspace: &Workspace, filters: &[OsString]) -> Result<()> {
     cargo.args(["test", "--locked", "--workspace", "--no-fail-fast", "--"]).args(filters);
     cargo.env("HEARTH_BIN", workspace.program("debug", "hearth"));
     cargo.env("HEARTH_NODE_MODULES", &clients.node_modules).env("HEARTH_PYTHON", &clients.python);
-    cargo.env("HEARTH_MOSQUITTO", mosquitto);
+    cargo.env("HEARTH_MOSQUITTO", mosquitto).env("HEARTH_PACKAGE", package);
     let mut results = Results::default();
     let mut is_good = run_watched(&mut cargo, |line| {
         tally.add(line);

@@ -1,6 +1,6 @@
 //! What JavaScript calls: one client with its connection, its subscriptions and the messages that it brings.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use hashbrown::HashMap;
@@ -57,6 +57,7 @@ struct Station {
     routes: RefCell<Routes>,
     batch: RefCell<Batch>,
     is_lasting: bool,
+    was_connected: Cell<bool>,
 }
 
 #[derive(Clone, Copy)]
@@ -85,6 +86,7 @@ impl Engine {
             batch: RefCell::default(),
             // With 3.1.1 a session that outlives one connection outlives all of them.
             is_lasting: version.is_v5() || !options.clean_start,
+            was_connected: Cell::new(false),
         });
         let listener = Rc::clone(&station);
         let connection = Connection::new(Some(url), options, settings, move |connection, event| {
@@ -169,6 +171,11 @@ impl Engine {
         {
             self.station.send_unsubscribe(&self.connection, farewell);
         }
+    }
+
+    /// Gives out the messages that came with the first connection: the page has had time to listen.
+    pub fn resume(&self) {
+        self.connection.resume();
     }
 
     /// Sends what was taken.
@@ -274,7 +281,10 @@ impl Station {
             client.options().client_id.clone()
         });
         let terms = properties::of_server(properties);
-        self.sink.connected(session_present, client_id.as_str(), terms.into());
+        if !self.was_connected.replace(true) {
+            connection.pause();
+        }
+        self.sink.accepted(session_present, client_id.as_str(), terms.into());
         let farewells = self.subscriptions.borrow().farewells();
         for farewell in farewells {
             match session_present {

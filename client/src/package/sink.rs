@@ -25,7 +25,7 @@ extern "C" {
 
     /// The server took the connection; with its terms as an object.
     #[wasm_bindgen(method)]
-    pub(super) fn connected(this: &Sink, session_present: bool, client_id: &str, terms: JsValue);
+    pub(super) fn accepted(this: &Sink, session_present: bool, client_id: &str, terms: JsValue);
 
     /// What became of a publication.
     #[wasm_bindgen(method)]
