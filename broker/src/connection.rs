@@ -7,6 +7,7 @@ use hearth_protocol::connection::server::ServerConnection;
 use hearth_protocol::connection::{OutboundAliases, TopicNaming};
 
 use crate::authentication::{Applicant, Authentication, Purpose};
+use crate::ids::ConnectionId;
 use crate::output::Output;
 
 /// Who is on the other end.
@@ -63,6 +64,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// Whether it is the one with this id, and the shard is not done with it.
+    pub(crate) const fn is(&self, id: ConnectionId) -> bool {
+        self.generation == id.generation && !self.is_closed
+    }
+
     /// How the next message names its topic to the client.
     pub(crate) fn name(&mut self, topic: &str) -> TopicNaming {
         self.aliases.as_mut().map_or(TopicNaming::Topic, |aliases| aliases.name(topic))

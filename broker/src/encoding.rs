@@ -31,22 +31,36 @@ pub(crate) struct Encodings {
 
 #[derive(Clone, Copy)]
 struct Entry {
-    is_v5: bool,
-    is_acknowledged: bool,
-    retain: bool,
+    variant: Variant,
     ids: (usize, usize),
-    naming: TopicNaming,
     start: usize,
     end: usize,
     /// Where the packet identifier stands, from `start`; 0 with QoS 0.
     packet_id_at: usize,
 }
 
+/// What of a form can be compared at once: of each delivery this is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Variant(u32);
+
 /// One encoding: its header, with a copied payload or before a shared one.
 pub(crate) struct Encoded<'a> {
     bytes: &'a [u8],
     packet_id_at: usize,
     shared: Option<&'a Bytes>,
+}
+
+impl Variant {
+    const fn of(form: &Form<'_>) -> Self {
+        let (kind, alias) = match form.naming {
+            TopicNaming::Topic => (0, 0),
+            TopicNaming::TopicAndAlias(alias) => (1, alias.get()),
+            TopicNaming::Alias(alias) => (2, alias.get()),
+        };
+        let is_acknowledged = !matches!(form.qos, QoS::AtMostOnce);
+        let flags = form.version.is_v5() as u32 | (is_acknowledged as u32) << 1 | (form.retain as u32) << 2;
+        Self(flags | kind << 3 | (alias as u32) << 5)
+    }
 }
 
 impl Encodings {
@@ -64,24 +78,24 @@ impl Encodings {
         form: Form<'_>,
         now: Time,
     ) -> Option<Encoded<'a>> {
-        let place = match self.entries.iter().position(|entry| self.has_form(entry, form)) {
-            Some(place) => place,
-            None => self.add(outgoing, form, now)?,
+        // Before version 5 there are none, whatever the subscription asks for.
+        let form = Form { ids: if form.version.is_v5() { form.ids } else { &[] }, ..form };
+        let variant = Variant::of(&form);
+        let has_form = |entry: &Entry| {
+            entry.variant == variant
+                && entry.ids.1 - entry.ids.0 == form.ids.len()
+                && (form.ids.is_empty() || self.ids[entry.ids.0..entry.ids.1] == *form.ids)
         };
-        let entry = self.entries[place];
+        let place = match self.entries.iter().position(has_form) {
+            Some(place) => place,
+            None => self.add(outgoing, form, variant, now)?,
+        };
+        let entry = &self.entries[place];
         let shared = (outgoing.payload.len() > COPY_MAX).then_some(outgoing.payload);
         Some(Encoded { bytes: &self.bytes[entry.start..entry.end], packet_id_at: entry.packet_id_at, shared })
     }
 
-    fn has_form(&self, entry: &Entry, form: Form<'_>) -> bool {
-        entry.is_v5 == form.version.is_v5()
-            && entry.is_acknowledged == (form.qos > QoS::AtMostOnce)
-            && entry.retain == form.retain
-            && entry.naming == form.naming
-            && (!entry.is_v5 || self.ids[entry.ids.0..entry.ids.1] == *form.ids)
-    }
-
-    fn add(&mut self, outgoing: &Outgoing<'_>, form: Form<'_>, now: Time) -> Option<usize> {
+    fn add(&mut self, outgoing: &Outgoing<'_>, form: Form<'_>, variant: Variant, now: Time) -> Option<usize> {
         let is_acknowledged = form.qos > QoS::AtMostOnce;
         let (topic, topic_alias) = form.naming.fields(outgoing.topic.as_str());
         let head = PublishHead {
@@ -104,11 +118,8 @@ impl Encodings {
         let ids_start = self.ids.len();
         self.ids.extend_from_slice(form.ids);
         self.entries.push(Entry {
-            is_v5: form.version.is_v5(),
-            is_acknowledged,
-            retain: form.retain,
+            variant,
             ids: (ids_start, self.ids.len()),
-            naming: form.naming,
             start,
             end: self.bytes.len(),
             packet_id_at: packet_id_at.map_or(0, |at| at - start),

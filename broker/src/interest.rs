@@ -1,6 +1,7 @@
 //! Which shards may have a subscriber for a topic: read without a lock.
 
 use std::hash::{BuildHasher, Hasher};
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use foldhash::quality::FixedState;
@@ -37,7 +38,13 @@ impl ShardSet {
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = ShardId> {
-        (0..64).filter(move |number| self.0 >> number & 1 == 1).map(ShardId::new)
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let lowest = NonZeroU64::new(left)?.trailing_zeros();
+            left &= left - 1;
+            // Below 64.
+            Some(ShardId::new(lowest as u16))
+        })
     }
 }
 

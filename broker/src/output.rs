@@ -36,6 +36,11 @@ impl Output {
         self.len
     }
 
+    /// All there is to write, when it is one piece or nothing: then there is no need for [`Output::chunks`].
+    pub fn only_chunk(&self) -> Option<&[u8]> {
+        self.chunks.is_empty().then(|| &self.tail[self.written..])
+    }
+
     /// Fills `slices` with the first pieces and says how many it filled.
     pub fn chunks<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let tail = (self.tail.len() > self.written).then(|| &self.tail[self.written..]);
@@ -62,7 +67,9 @@ impl Output {
         }
         self.written += left;
         if self.len == 0 {
-            self.chunks = VecDeque::new();
+            if self.chunks.capacity() > 0 {
+                self.chunks = VecDeque::new();
+            }
             self.tail.clear();
             self.written = 0;
         } else if self.written > WRITTEN_MAX && self.written * 2 > self.tail.len() {
@@ -185,6 +192,7 @@ mod tests {
             while !output.is_empty() {
                 let all = content(&output);
                 assert_eq!(all.len(), output.len());
+                assert!(output.only_chunk().is_none_or(|only| only == all));
                 let count = step.min(all.len());
                 written.extend_from_slice(&all[..count]);
                 output.advance(count);

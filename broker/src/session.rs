@@ -200,6 +200,13 @@ impl Session {
         self.flow.as_deref().is_some_and(has_waiting)
     }
 
+    /// Whether there is anything to be sent to the client now or once it has acknowledged something.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.flow.as_ref().is_some_and(|flow| {
+            !flow.queue.is_empty() || !flow.replays.is_empty() || flow.outbound.is_redelivering()
+        })
+    }
+
     /// Whether retained messages of a SUBSCRIBE wait.
     pub(crate) fn is_replaying(&self) -> bool {
         self.flow.as_ref().is_some_and(|flow| !flow.replays.is_empty())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use bytes::BytesMut;
 use hearth_broker::{
-    ConnectionId, Effect, Limits, Peer, Shard, ShardCount, ShardId, Shared, Stats, Transport,
+    ConnectionId, Effect, Limits, Output, Peer, Shard, ShardCount, ShardId, Shared, Stats, Transport,
 };
 use hearth_protocol::codec::encode;
 use hearth_protocol::packet::{
@@ -110,11 +110,9 @@ impl World {
         loop {
             while let Some(id) = self.shard.poll_dirty() {
                 let Some(output) = self.shard.output(id) else { continue };
-                let mut slices = [IoSlice::new(&[]); 32];
-                while output.chunks(&mut slices) > 0 {
-                    let written = slices.iter().map(|slice| slice.len()).sum();
-                    slices = [IoSlice::new(&[]); 32];
-                    output.advance(written);
+                match output.only_chunk() {
+                    Some(only) => output.advance(std::hint::black_box(only).len()),
+                    None => advance_pieces(output),
                 }
                 self.flushed.push(id);
             }
@@ -142,6 +140,16 @@ impl World {
                 drop(self.shard.take_output(id));
             }
         }
+    }
+}
+
+/// Takes what is several pieces.
+fn advance_pieces(output: &mut Output) {
+    let mut slices = [IoSlice::new(&[]); 32];
+    while output.chunks(&mut slices) > 0 {
+        let written = slices.iter().map(|slice| slice.len()).sum();
+        slices = [IoSlice::new(&[]); 32];
+        output.advance(written);
     }
 }
 

@@ -257,7 +257,9 @@ impl Shard {
 
     /// Sends what waits for a session, as far as its connection has room.
     pub(super) fn send_queue(&mut self, now: Time, index: u32) {
-        self.send_waiting(now, index);
+        if self.sessions[index].has_waiting() {
+            self.send_waiting(now, index);
+        }
         self.tell_room(index);
     }
 

@@ -215,13 +215,12 @@ impl Shard {
 
     /// Everything in the output of a connection is written: there is room for more.
     pub fn handle_flushed(&mut self, now: Time, id: ConnectionId) {
-        let Some(connection) = self.open_connection(id) else { return };
+        let Some(connection) = self.connections.get_mut(id.as_index()).filter(|place| place.is(id)) else {
+            return;
+        };
         connection.is_dropping = false;
-        let session = connection.session;
-        if let Some(connection) = self.connections.get_mut(id.as_index()) {
-            self.outputs.reclaim(&mut connection.output);
-        }
-        if let Some(session) = session {
+        self.outputs.reclaim(&mut connection.output);
+        if let Some(session) = connection.session {
             self.send_queue(now, session);
         }
         self.release_if_due(now);
@@ -234,6 +233,11 @@ impl Shard {
         self.connection(id).is_none_or(|connection| {
             !connection.is_held() && connection.output_len() < self.shared.limits.output_bytes_max
         })
+    }
+
+    /// Bytes of all packets that were ever put into an output.
+    pub const fn output_bytes(&self) -> u64 {
+        self.stats.bytes_out
     }
 
     /// The next connection whose output has grown.
@@ -249,9 +253,8 @@ impl Shard {
 
     /// What is to be written to a connection; `None` when the connection is over.
     pub fn output(&mut self, id: ConnectionId) -> Option<&mut Output> {
-        let connection = self.connections.get_mut(id.as_index())?;
-        let is_open = connection.generation == id.generation && !connection.is_closed;
-        is_open.then(|| self.outputs.lend(&mut connection.output))
+        let connection = self.connections.get_mut(id.as_index()).filter(|place| place.is(id))?;
+        Some(self.outputs.lend(&mut connection.output))
     }
 
     /// The last words to a connection that is over, or all that is left for one that is to end now.
@@ -377,13 +380,11 @@ impl Shard {
     }
 
     fn connection(&self, id: ConnectionId) -> Option<&Connection> {
-        let connection = self.connections.get(id.as_index())?;
-        (connection.generation == id.generation && !connection.is_closed).then_some(connection)
+        self.connections.get(id.as_index()).filter(|place| place.is(id))
     }
 
     fn open_connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {
-        let connection = self.connections.get_mut(id.as_index())?;
-        (connection.generation == id.generation && !connection.is_closed).then_some(connection)
+        self.connections.get_mut(id.as_index()).filter(|place| place.is(id))
     }
 
     /// Who is on the other end of a connection whose CONNECT is not accepted yet.
@@ -445,10 +446,9 @@ impl Shard {
 
     /// Puts a packet into the output of a connection, unless it is larger than the client takes.
     fn send(&mut self, id: ConnectionId, packet: &Packet) -> bool {
-        let Some(connection) = self.connections.get_mut(id.as_index()) else { return false };
-        if connection.generation != id.generation || connection.is_closed {
+        let Some(connection) = self.connections.get_mut(id.as_index()).filter(|place| place.is(id)) else {
             return false;
-        }
+        };
         let version = connection.protocol.version().unwrap_or(Version::V311);
         let size_max = connection.packet_size_max();
         let fitting = codec::encoded_len(packet, version).ok().filter(|len| *len <= size_max);

@@ -50,6 +50,12 @@ pub fn decode(
         }
         return Ok(None);
     }
+    if frame.remaining == acknowledge::PLAIN_LEN
+        && let Some(packet) = acknowledge::decode_plain(frame.packet, &input[frame.header..frame.len()])
+    {
+        input.advance(frame.len());
+        return Ok(Some(packet));
+    }
     input.advance(frame.header);
     let body = input.split_to(frame.remaining).freeze();
     decode_body(frame.packet, frame.flags, Reader(body), version).map(Some)
@@ -72,6 +78,10 @@ pub fn frame_len(
 /// # Errors
 /// When the standard has no such packet; `output` is as before then.
 pub fn encode(packet: &Packet, version: Version, output: &mut BytesMut) -> Result<(), EncodeError> {
+    if let Some(bytes) = acknowledge::encode_plain(packet) {
+        output.extend_from_slice(&bytes);
+        return Ok(());
+    }
     let remaining = remaining_length(packet, version)?;
     output.reserve(5 + remaining);
     output.u8((packet.packet_type() as u8) << 4 | flags(packet));
@@ -85,6 +95,9 @@ pub fn encode(packet: &Packet, version: Version, output: &mut BytesMut) -> Resul
 /// # Errors
 /// As [`encode`].
 pub fn encoded_len(packet: &Packet, version: Version) -> Result<usize, EncodeError> {
+    if let Some(bytes) = acknowledge::encode_plain(packet) {
+        return Ok(bytes.len());
+    }
     let remaining = remaining_length(packet, version)?;
     Ok(1 + variable_byte_integer_len(remaining) + remaining)
 }
