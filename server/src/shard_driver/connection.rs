@@ -10,6 +10,7 @@ use hearth_broker::{ConnectionId, Output};
 use hearth_protocol::Time;
 use tokio::io::AsyncWrite;
 
+use super::appetite::Appetite;
 use super::ready::{ConnectionWaker, ReadyList, waker};
 use crate::admission::Presence;
 use crate::frames::{FrameEnd, Frames};
@@ -37,6 +38,8 @@ pub(super) struct Connection {
     pub(super) due: bool,
     /// On the driver's list of connections that are not read because the shard does not want input.
     pub(super) paused: bool,
+    /// How much it is read at once.
+    pub(super) appetite: Appetite,
 }
 
 /// How far a connection is.
@@ -101,6 +104,7 @@ impl Connection {
             write_blocked: false,
             due: false,
             paused: false,
+            appetite: Appetite::default(),
         }
     }
 
@@ -147,22 +151,19 @@ impl Connection {
 
     /// Writes until all of `output` is sent or the socket is full.
     pub(super) fn send(&mut self, output: &mut Output) -> Sent {
-        let mut context = Context::from_waker(&self.waker);
         loop {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let (own, follows) = match &mut self.frames {
-                Some(frames) => frames.wrap(output.len()),
-                None => (&[][..], output.len()),
-            };
-            let used = gather(&mut slices, own, output);
-            let socket = Pin::new(&mut self.socket);
-            let poll = match &slices[..used] {
-                [] => return Sent::All,
-                slices if follows < output.len() => {
-                    write_first(socket, &mut context, slices, own.len() + follows)
+            let poll = match output.only_chunk() {
+                Some(bytes) if self.frames.is_none() => {
+                    if bytes.is_empty() {
+                        return Sent::All;
+                    }
+                    let mut context = Context::from_waker(&self.waker);
+                    Pin::new(&mut self.socket).poll_write(&mut context, bytes)
                 }
-                [one] => socket.poll_write(&mut context, one),
-                several => socket.poll_write_vectored(&mut context, several),
+                Some(_) | None => match self.write_pieces(output) {
+                    Some(poll) => poll,
+                    None => return Sent::All,
+                },
             };
             match poll {
                 Poll::Ready(Ok(0)) => return Sent::Failed(io::ErrorKind::WriteZero.into()),
@@ -178,6 +179,26 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Writes once what is more than one piece, or in frames; `None`: there is nothing.
+    fn write_pieces(&mut self, output: &Output) -> Option<Poll<io::Result<usize>>> {
+        let mut context = Context::from_waker(&self.waker);
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let (own, follows) = match &mut self.frames {
+            Some(frames) => frames.wrap(output.len()),
+            None => (&[][..], output.len()),
+        };
+        let used = gather(&mut slices, own, output);
+        let socket = Pin::new(&mut self.socket);
+        Some(match &slices[..used] {
+            [] => return None,
+            slices if follows < output.len() => {
+                write_first(socket, &mut context, slices, own.len() + follows)
+            }
+            [one] => socket.poll_write(&mut context, one),
+            several => socket.poll_write_vectored(&mut context, several),
+        })
     }
 
     /// Makes the drop of the socket a reset, so that the kernel does not go on to hold what a peer does not read.

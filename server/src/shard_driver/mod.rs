@@ -4,6 +4,7 @@
 //! wants done, and ends with one write per connection that has output. Nothing in here waits but the task
 //! itself, between turns.
 
+mod appetite;
 mod bell;
 mod connection;
 mod events;
@@ -53,6 +54,10 @@ const STOP_LINGER: Duration = Duration::from_millis(500);
 /// Bytes after which a turn reads no more sockets and takes no more messages from other shards, so that the
 /// output they cause goes out first: some socket buffers full, and little enough to stay in the cache.
 const TURN_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of output after which a turn reads no more sockets, so that what was put together is written while the cache still
+/// has it, and no buffer grows beyond what is kept.
+const TURN_OUTPUT_BYTES_MAX: u64 = 1 << 20;
 
 /// How often in one turn connections whose output went out may get more (replays, queues) and send it at once.
 const FLUSH_ROUNDS: usize = 4;

@@ -7,14 +7,12 @@ use hearth_broker::{ConnectionId, Output};
 use hearth_protocol::Time;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
+use super::appetite::READ_BYTES_MAX;
 use super::connection::{Phase, Received, Sent};
-use super::{CLOSE_MAX, FLUSH_ROUNDS, ShardDriver};
-
-/// Bytes that one read takes at most: what a busy socket holds ready, and little enough to stay in the cache.
-const READ_BYTES: usize = 64 * 1024;
+use super::{CLOSE_MAX, FLUSH_ROUNDS, ShardDriver, TURN_OUTPUT_BYTES_MAX};
 
 /// Bytes that one connection may bring in a turn before the others get theirs.
-const CONNECTION_BYTES_PER_TURN: usize = 2 * READ_BYTES;
+const CONNECTION_BYTES_PER_TURN: usize = 2 * READ_BYTES_MAX;
 
 /// A partial packet up to this size is copied before the next bytes of its connection in the shared buffer;
 /// a longer one grows in a buffer of its own.
@@ -29,6 +27,15 @@ enum Next {
     Again,
 }
 
+/// What a turn may still read.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    /// Bytes of input.
+    input: usize,
+    /// Where [`Shard::output_bytes`](hearth_broker::Shard::output_bytes) may come to.
+    output_end: u64,
+}
+
 /// Where the bytes of a read go.
 struct Buffer {
     bytes: BytesMut,
@@ -41,15 +48,16 @@ impl ShardDriver {
     pub(super) fn read_sockets(&mut self, now: Time) {
         self.read_resumed(now);
         self.take_ready(now);
-        let mut turn_bytes = self.turn_bytes;
+        let mut left =
+            Left { input: self.turn_bytes, output_end: self.shard.output_bytes() + TURN_OUTPUT_BYTES_MAX };
         for _ in 0..self.due.len() {
-            if turn_bytes == 0 || self.is_congested() {
+            if self.is_satisfied(left) {
                 break;
             }
             let Some(slot) = self.due.pop_front() else { break };
             let Some(connection) = self.connections.get_mut(slot) else { continue };
             connection.due = false;
-            if self.read_socket(now, slot, &mut turn_bytes) == Next::Again {
+            if self.read_socket(now, slot, &mut left) == Next::Again {
                 self.make_due(slot);
             }
         }
@@ -93,10 +101,15 @@ impl ShardDriver {
         }
     }
 
+    /// Whether the turn reads no more.
+    fn is_satisfied(&self, left: Left) -> bool {
+        left.input == 0 || self.shard.output_bytes() >= left.output_end || self.is_congested()
+    }
+
     /// Reads one socket until it would block or its share is used up.
-    fn read_socket(&mut self, now: Time, slot: usize, turn_bytes: &mut usize) -> Next {
+    fn read_socket(&mut self, now: Time, slot: usize, left: &mut Left) -> Next {
         let mut share = CONNECTION_BYTES_PER_TURN;
-        while share > 0 && *turn_bytes > 0 && !self.is_congested() {
+        while share > 0 && !self.is_satisfied(*left) {
             if !self.may_read(slot) {
                 return Next::Wait;
             }
@@ -109,14 +122,19 @@ impl ShardDriver {
                 bytes.extend_from_slice(&partial);
                 Buffer { bytes, is_own: false }
             };
-            let len_max = READ_BYTES.min(*turn_bytes);
+            let len_max = connection.appetite.read_bytes().min(left.input);
             buffer.bytes.reserve(len_max);
             let start = buffer.bytes.len();
             match connection.receive(&mut buffer.bytes, len_max) {
                 Received::Bytes(len) => {
                     share = share.saturating_sub(len);
-                    *turn_bytes = turn_bytes.saturating_sub(len);
+                    left.input = left.input.saturating_sub(len);
+                    let before = self.shard.output_bytes();
                     self.digest(now, slot, buffer, start);
+                    let output = self.shard.output_bytes() - before;
+                    if let Some(connection) = self.connections.get_mut(slot) {
+                        connection.appetite.learn(output);
+                    }
                 }
                 Received::Blocked => {
                     self.keep_rest(slot, buffer);
@@ -286,16 +304,19 @@ impl ShardDriver {
 
     fn send(&mut self, now: Time, slot: usize) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
+        let Phase::Open(id) = connection.phase else { return self.send_last_words(now, slot) };
+        let Some(output) = self.shard.output(id) else { return };
+        match connection.send(output) {
+            Sent::All => self.flushed.push(id),
+            Sent::Blocked => {}
+            Sent::Failed(error) => self.on_peer_end(now, slot, Some(error)),
+        }
+    }
+
+    /// What a connection has left to send that the shard is done with.
+    fn send_last_words(&mut self, now: Time, slot: usize) {
+        let Some(connection) = self.connections.get_mut(slot) else { return };
         match std::mem::replace(&mut connection.phase, Phase::Lingering { until: now }) {
-            Phase::Open(id) => {
-                connection.phase = Phase::Open(id);
-                let Some(output) = self.shard.output(id) else { return };
-                match connection.send(output) {
-                    Sent::All => self.flushed.push(id),
-                    Sent::Blocked => {}
-                    Sent::Failed(error) => self.on_peer_end(now, slot, Some(error)),
-                }
-            }
             Phase::Flushing { mut output, until } => match connection.send(&mut output) {
                 Sent::All => {
                     connection.phase = Phase::Lingering { until };
@@ -310,7 +331,7 @@ impl ShardDriver {
                     self.connections.remove(slot);
                 }
             },
-            Phase::Lingering { until } => connection.phase = Phase::Lingering { until },
+            other @ (Phase::Open(_) | Phase::Lingering { .. }) => connection.phase = other,
         }
     }
 
