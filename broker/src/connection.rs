@@ -51,6 +51,10 @@ pub(crate) struct Connection {
     /// Lent while there is something to write; see [`Outputs`](crate::output::Outputs).
     pub(crate) output: Option<Box<Output>>,
     pub(crate) is_dirty: bool,
+    /// Bytes of the output that the shard has entered into its account: what the socket has not taken.
+    pub(crate) backlog: usize,
+    /// Set when it is not read because of [`Pressure`](crate::Pressure), until it is read again.
+    pub(crate) is_paused: bool,
     /// Set when the shard is done with it and the driver has not taken the output yet.
     pub(crate) is_closed: bool,
     /// Set while QoS 0 messages are dropped, so that it is told once.

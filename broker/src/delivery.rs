@@ -9,6 +9,7 @@ use hearth_protocol::packet::{Publish, PublishProperties};
 use hearth_protocol::{QoS, Time, TopicName};
 
 use crate::durable::Entry;
+use crate::held::Account;
 use crate::message::{Message, bytes_to_hold, expires_at};
 use crate::router::{Group, Route};
 
@@ -155,13 +156,13 @@ impl<'a> Outgoing<'a> {
         bytes_to_hold(self.topic, self.payload, self.properties)
     }
 
-    /// The message to hold: made once, shared by all that hold it.
-    pub(crate) fn message(&self) -> Arc<Message> {
+    /// The message to hold: made once, shared by all that hold it, and entered into the account of the shard.
+    pub(crate) fn message(&self, account: &Arc<Account>) -> Arc<Message> {
         match &self.source {
             Source::Message(message) => Arc::clone(message),
             Source::Packet { publish, now, topic, message } => Arc::clone(message.get_or_init(|| {
                 let topic = topic.map_or_else(|| publish.topic.detached(), TopicName::clone);
-                Arc::new(Message::detached(topic, publish, self.publisher, *now))
+                Arc::new(Message::detached(topic, publish, self.publisher, *now).charged(account))
             })),
         }
     }

@@ -9,6 +9,7 @@ use crate::access::Identity;
 use crate::authentication::AuthRequest;
 use crate::connection::Transport;
 use crate::durable::{Carried, Entry};
+use crate::held::Pressure;
 use crate::ids::{ConnectionId, ShardId};
 use crate::message::Message;
 use crate::router::{Choice, Group};
@@ -189,6 +190,15 @@ pub enum Event {
         /// The name of the setting.
         limit: &'static str,
     },
+    /// What is held for clients has come to a bound, or is below it again.
+    Pressure {
+        /// What is done about it from now on.
+        pressure: Pressure,
+        /// Bytes that are held.
+        held: usize,
+        /// The name of the setting.
+        limit: &'static str,
+    },
     /// A client asked for more than a bound and got what the bound allows. Told once a session; the counters have the
     /// rest.
     Adjusted {
@@ -233,6 +243,8 @@ pub enum DropReason {
     OutputFull,
     /// More than `queued_messages_max` or `queued_bytes_max` wait for the session.
     QueueFull,
+    /// `held_bytes_max` is reached, and the client is not ready for the message.
+    MemoryFull,
     /// The packet would be larger than the client takes [MQTT-3.1.2-24].
     PacketTooLarge,
     /// The message expired before it could be delivered [MQTT-3.3.2-5].
@@ -252,9 +264,10 @@ impl DropReason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every one, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OutputFull,
         Self::QueueFull,
+        Self::MemoryFull,
         Self::PacketTooLarge,
         Self::Expired,
         Self::ReservedTopic,
@@ -268,6 +281,7 @@ impl DropReason {
         match self {
             Self::OutputFull => "output_full",
             Self::QueueFull => "queue_full",
+            Self::MemoryFull => "memory_full",
             Self::PacketTooLarge => "packet_too_large",
             Self::Expired => "expired",
             Self::ReservedTopic => "reserved_topic",

@@ -28,11 +28,15 @@ pub struct Limits {
     pub inflight_max: u16,
     /// QoS 1 and 2 messages that wait for one session. 100,000: a night of a busy sensor network.
     pub queued_messages_max: usize,
-    /// Bytes of topics, payloads and properties that wait for one session. 64 MiB.
+    /// Bytes of topics, payloads and properties that wait for one session; as many, and one message more, may be under way
+    /// to it. 64 MiB.
     pub queued_bytes_max: usize,
     /// Bytes on their way to one connection above which QoS 0 messages for it are dropped and others wait.
     /// 1 MiB: a second of a fast client, and 1,000 stuck ones cost a gigabyte, not more.
     pub output_bytes_max: usize,
+    /// Bytes that all shards together hold for clients, each message once, and what refers to them. From there on
+    /// publishers are not read; see [`Pressure`](crate::Pressure). 1 GiB; the server takes half of its machine's memory.
+    pub held_bytes_max: usize,
     /// Retained messages. 1,000,000.
     pub retained_messages_max: usize,
     /// Bytes of topics, payloads and properties of retained messages. 1 GiB.
@@ -122,6 +126,7 @@ pub enum Limit {
     QueuedMessages,
     QueuedBytes,
     OutputBytes,
+    HeldBytes,
     RetainedMessages,
     RetainedBytes,
     TopicAlias,
@@ -143,7 +148,7 @@ pub(crate) struct LimitSet(u32);
 
 impl Limit {
     /// Every one, in the order of their numbers.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::PacketBytes,
         Self::ClientIdBytes,
         Self::TopicBytes,
@@ -154,6 +159,7 @@ impl Limit {
         Self::QueuedMessages,
         Self::QueuedBytes,
         Self::OutputBytes,
+        Self::HeldBytes,
         Self::RetainedMessages,
         Self::RetainedBytes,
         Self::TopicAlias,
@@ -190,6 +196,7 @@ impl Limit {
             Self::QueuedMessages => "queued_messages_max",
             Self::QueuedBytes => "queued_bytes_max",
             Self::OutputBytes => "output_bytes_max",
+            Self::HeldBytes => "held_bytes_max",
             Self::RetainedMessages => "retained_messages_max",
             Self::RetainedBytes => "retained_bytes_max",
             Self::TopicAlias => "topic_alias_max",
@@ -218,6 +225,7 @@ impl Limit {
             Self::Inflight => "more messages are under way than inflight_max",
             Self::QueuedMessages => "every subscriber has queued_messages_max messages waiting",
             Self::QueuedBytes => "every subscriber has queued_bytes_max bytes waiting",
+            Self::HeldBytes => "the broker holds held_bytes_max bytes for its clients",
             Self::OutputBytes => "more than output_bytes_max bytes are on their way",
             Self::RetainedMessages => "there are retained_messages_max retained messages",
             Self::RetainedBytes => "there are retained_bytes_max bytes of retained messages",
@@ -275,6 +283,7 @@ impl Default for Limits {
             queued_messages_max: 100_000,
             queued_bytes_max: 64 << 20,
             output_bytes_max: 1 << 20,
+            held_bytes_max: 1 << 30,
             retained_messages_max: 1_000_000,
             retained_bytes_max: 1 << 30,
             topic_alias_max: 64,

@@ -1,6 +1,6 @@
 //! A message that somebody has to hold.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use hearth_protocol::{QoS, Text, Time, TopicName};
 
 use crate::durable::Entry;
 use crate::faults::{self, Fault};
+use crate::held::{Account, Charge};
 use crate::ids::ShardId;
 
 /// A message in memory of its own, shared by all that wait for it.
@@ -28,6 +29,8 @@ pub struct Message {
     pub(crate) expires_at: Option<Time>,
     /// Its row in the store, while somebody needs it there.
     pub(crate) kept: Mutex<Kept>,
+    /// Its entry in the account of the shard that has made it.
+    pub(crate) charge: Option<Charge>,
 }
 
 /// The row of a message in the store.
@@ -57,7 +60,14 @@ impl Message {
             publisher,
             expires_at: expires_at(expiry, now),
             kept: Mutex::default(),
+            charge: None,
         }
+    }
+
+    /// The same message, entered into an account.
+    pub(crate) fn charged(mut self, account: &Arc<Account>) -> Self {
+        self.charge = Some(Charge::new(account, size_of::<Self>() + self.bytes()));
+        self
     }
 
     /// The message of a will, published now.
@@ -83,11 +93,15 @@ impl Message {
             publisher,
             expires_at,
             kept: Mutex::default(),
+            charge: None,
         }
     }
 
     /// What it counts against a bound of bytes.
     pub(crate) fn bytes(&self) -> usize {
+        if let Some(charge) = &self.charge {
+            return charge.bytes() - size_of::<Self>();
+        }
         bytes_to_hold(&self.topic, &self.payload, self.properties.as_deref())
     }
 

@@ -31,6 +31,10 @@ impl Queue {
         self.deliveries.len()
     }
 
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The bound that one more message of so many bytes would not keep.
     pub(crate) fn exceeded(&self, bytes: usize, messages_max: usize, bytes_max: usize) -> Option<Limit> {
         if self.deliveries.len() >= messages_max {

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
@@ -19,6 +20,8 @@ pub(crate) struct RetainedStore {
     messages_max: usize,
     bytes_max: usize,
     content: RwLock<Content>,
+    /// What the messages have entered into accounts, for those who do not want to wait for the lock.
+    charged: AtomicUsize,
 }
 
 /// Where the next page of a filter begins.
@@ -48,7 +51,7 @@ struct Key(Bytes);
 impl RetainedStore {
     pub(crate) const fn new(messages_max: usize, bytes_max: usize) -> Self {
         let content = Content { messages: BTreeMap::new(), bytes: 0, expires_next: None, changed: None };
-        Self { messages_max, bytes_max, content: RwLock::new(content) }
+        Self { messages_max, bytes_max, content: RwLock::new(content), charged: AtomicUsize::new(0) }
     }
 
     /// Makes this the retained message of its topic, in place of the one before [MQTT-3.3.1-5]; an empty one
@@ -61,6 +64,7 @@ impl RetainedStore {
                 content.remove(&key);
             }
             content.note(&message.topic, None);
+            self.tell(&content);
             return Ok(());
         }
         if self.exceeded_by(&content, &key, message).is_some() {
@@ -74,6 +78,7 @@ impl RetainedStore {
             content.insert(key, message);
         }
         content.note(&message.topic, Some(message));
+        self.tell(&content);
         Ok(())
     }
 
@@ -100,7 +105,9 @@ impl RetainedStore {
 
     /// Takes back what a store has kept.
     pub(crate) fn restore(&self, message: &Arc<Message>) {
-        self.write().insert(Key::of(&message.topic), message);
+        let mut content = self.write();
+        content.insert(Key::of(&message.topic), message);
+        self.tell(&content);
     }
 
     /// A page of the messages whose topics the filter matches, and where the next one begins, if there is one.
@@ -137,7 +144,19 @@ impl RetainedStore {
 
     /// Lets go of what has expired; with a look at every message, if there is one.
     pub(crate) fn remove_expired(&self, now: Time) {
-        self.write().remove_expired(now);
+        let mut content = self.write();
+        content.remove_expired(now);
+        self.tell(&content);
+    }
+
+    /// What the messages have entered into accounts. They have a bound of their own.
+    pub(crate) fn charged(&self) -> usize {
+        self.charged.load(Relaxed)
+    }
+
+    fn tell(&self, content: &Content) {
+        // A sum that nothing else is published by.
+        self.charged.store(content.bytes + content.messages.len() * size_of::<Message>(), Relaxed);
     }
 
     /// Messages and their bytes.
@@ -311,6 +330,7 @@ mod tests {
             publisher: 0,
             expires_at: None,
             kept: Default::default(),
+            charge: None,
         })
     }
 

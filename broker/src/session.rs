@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hearth_protocol::packet::Will;
-use hearth_protocol::session::{Inbound, Outbound};
+use hearth_protocol::session::Inbound;
 use hearth_protocol::{QoS, Text, Time, TopicFilter, Version};
 
 use crate::access::{Identity, Subject};
 use crate::delivery::Delivery;
+use crate::dropped::DropCounts;
+use crate::effect::DropReason;
 use crate::faults::{self, Fault};
 use crate::ids::SessionId;
 use crate::limits::LimitSet;
@@ -16,6 +18,7 @@ use crate::queue::Queue;
 use crate::replay::Replay;
 use crate::retained::RetainedStore;
 use crate::router::{Availability, Group, Place, Places, Room};
+use crate::under_way::UnderWay;
 
 /// The state of a session (MQTT 5.0, 4.1).
 pub(crate) struct Session {
@@ -49,6 +52,8 @@ pub(crate) struct Session {
     pub(crate) is_kept: bool,
     /// The place of the last message that was entered among its rows.
     pub(crate) place_next: u64,
+    /// What was dropped of it, if anything ever was.
+    drops: Option<Box<DropCounts>>,
 }
 
 /// The groups that a session is a member of.
@@ -67,7 +72,7 @@ pub(crate) struct LastWill {
 /// Messages under way, and those that wait to be.
 pub(crate) struct Flow {
     /// QoS 1 and 2 messages to the client.
-    pub(crate) outbound: Outbound<Delivery>,
+    pub(crate) outbound: UnderWay,
     /// QoS 2 messages from the client.
     pub(crate) inbound: Inbound,
     /// Retained messages to the client. While there are any, everything else waits behind them, so that an older
@@ -106,7 +111,23 @@ impl Session {
             limits_told: LimitSet::EMPTY,
             is_kept: false,
             place_next: 0,
+            drops: None,
         }
+    }
+
+    /// Something of the client was dropped.
+    pub(crate) fn count_drop(&mut self, reason: DropReason) {
+        self.drops.get_or_insert_with(|| Box::new([0; DropReason::COUNT]))[reason.as_index()] += 1;
+    }
+
+    /// What was dropped of it, if anything ever was.
+    pub(crate) fn drops(&self) -> Option<&DropCounts> {
+        self.drops.as_deref()
+    }
+
+    /// Messages in its queue.
+    pub(crate) fn queued(&self) -> usize {
+        self.flow.as_ref().map_or(0, |flow| flow.queue.len())
     }
 
     pub(crate) const fn id(&self, index: u32) -> SessionId {
@@ -183,13 +204,13 @@ impl Session {
         self.flow.as_deref_mut().map_or_else(Vec::new, Flow::take_rows)
     }
 
-    /// Whether a QoS 1 or 2 message may go out now, with no other to let pass first.
-    pub(crate) fn is_clear(&self) -> bool {
+    /// Whether a QoS 1 or 2 message may go out now, with no other to let pass first and fewer than `bytes_max` under way.
+    pub(crate) fn is_clear(&self, bytes_max: usize) -> bool {
         self.flow.as_ref().is_none_or(|flow| {
             (flow.queue.is_empty() || faults::has(Fault::QueueOvertaken))
                 && flow.replays.is_empty()
                 && !flow.outbound.is_redelivering()
-                && flow.outbound.has_room()
+                && flow.outbound.has_room(bytes_max)
         })
     }
 
@@ -227,7 +248,7 @@ impl Shares {
 impl Flow {
     const fn new(window: u16) -> Self {
         Self {
-            outbound: Outbound::new(window),
+            outbound: UnderWay::new(window),
             inbound: Inbound::new(),
             replays: VecDeque::new(),
             queue: Queue::new(),
@@ -237,6 +258,11 @@ impl Flow {
     /// Messages that wait for room or for an acknowledgement.
     pub(crate) fn waiting(&self) -> usize {
         self.outbound.inflight_len() + self.queue.len()
+    }
+
+    /// Bytes of those messages.
+    pub(crate) const fn waiting_bytes(&self) -> usize {
+        self.outbound.bytes() + self.queue.bytes()
     }
 
     /// Takes out, in order, what the session got as a member of a group and others may get in its place: what waits, and
@@ -278,11 +304,16 @@ impl Flow {
     }
 
     /// The retained message that goes out next, when there is one and it may go now.
-    pub(crate) fn next_replayed(&mut self, store: &RetainedStore, now: Time) -> NextReplayed {
+    pub(crate) fn next_replayed(
+        &mut self,
+        store: &RetainedStore,
+        now: Time,
+        bytes_max: usize,
+    ) -> NextReplayed {
         while let Some(replay) = self.replays.front_mut() {
             match replay.peek(store, now) {
                 None => drop(self.replays.pop_front()),
-                Some(qos) if qos > QoS::AtMostOnce && !self.outbound.has_room() => {
+                Some(qos) if qos > QoS::AtMostOnce && !self.outbound.has_room(bytes_max) => {
                     return NextReplayed::Waits;
                 }
                 Some(_) => return replay.pop().map_or(NextReplayed::None, NextReplayed::Message),

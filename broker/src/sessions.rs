@@ -7,6 +7,7 @@ use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use slab::Slab;
 
+use crate::dropped::{self, ClientDrops};
 use crate::session::{Flow, Session};
 
 /// Sessions, each client id once.
@@ -33,8 +34,13 @@ impl Sessions {
 
     /// Bytes of their topics, payloads and properties; a message that waits for several counts for each.
     pub(crate) fn waiting_bytes(&self) -> usize {
-        let bytes = |flow: &Flow| flow.deliveries().map(|delivery| delivery.message.bytes()).sum::<usize>();
-        self.slab.iter().filter_map(|(_, session)| session.flow()).map(bytes).sum()
+        self.slab.iter().filter_map(|(_, session)| session.flow()).map(Flow::waiting_bytes).sum()
+    }
+
+    /// Those of whom the most was dropped.
+    pub(crate) fn most_dropped(&self) -> Vec<ClientDrops> {
+        let sessions = self.slab.iter().map(|(_, session)| session);
+        dropped::most(sessions.filter_map(|session| Some((&session.client_id, session.drops()?))))
     }
 
     /// The session of a client.

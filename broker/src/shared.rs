@@ -1,11 +1,13 @@
 //! What the shards of a broker have in common.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use hearth_protocol::Time;
 
 use crate::access::{Access, AllowAll};
 use crate::durable::{Change, Placement};
+use crate::held::Account;
 use crate::ids::{ShardCount, ShardId};
 use crate::interest::Interest;
 use crate::limits::Limits;
@@ -24,6 +26,8 @@ pub struct Shared {
     /// Of all shards; changes when one comes or goes, never with a message.
     connections: AtomicUsize,
     shard_count: ShardCount,
+    /// By shard.
+    accounts: Box<[Arc<Account>]>,
     hash_key: u64,
     hash_seed: u64,
     store: Option<Store>,
@@ -68,6 +72,7 @@ impl Shared {
             options: Options::default(),
             connections: AtomicUsize::new(0),
             shard_count,
+            accounts: (0..shard_count.get()).map(|_| Arc::default()).collect(),
             hash_key: hash_key[0],
             hash_seed: hash_key[1],
             store: None,
@@ -181,6 +186,17 @@ impl Shared {
 
     pub(crate) fn count_closed(&self) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Where a shard enters what it holds.
+    pub(crate) const fn account(&self, shard: ShardId) -> &Arc<Account> {
+        &self.accounts[shard.as_index()]
+    }
+
+    /// Bytes that all shards together hold for clients now, what is retained left out.
+    pub fn held_bytes(&self) -> usize {
+        let held: usize = self.accounts.iter().map(|account| account.bytes()).sum();
+        held.saturating_sub(self.retained.charged())
     }
 
     /// How many shards there are.

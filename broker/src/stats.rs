@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use hearth_protocol::ReasonCode;
 
+use crate::dropped::ClientDrops;
 use crate::effect::DropReason;
+use crate::held::Pressure;
 use crate::limits::Limit;
 
 /// Counters of one shard, which only rise; and, where it says so, what there is now.
@@ -26,6 +28,14 @@ pub struct Stats {
     pub waiting: usize,
     /// Bytes of those messages; one that waits for several sessions counts for each.
     pub waiting_bytes: usize,
+    /// Bytes that this shard holds for clients now.
+    pub held_bytes: usize,
+    /// What it does about what all of them hold.
+    pub pressure: Pressure,
+    /// How often a publisher had to wait because of that.
+    pub paused: u64,
+    /// The sessions here of which the most was dropped.
+    pub most_dropped: Vec<ClientDrops>,
     /// Connections that were opened.
     pub opened: u64,
     /// CONNECTs that were accepted.

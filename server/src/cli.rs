@@ -338,7 +338,7 @@ mod tests {
     use super::*;
     use crate::config::ListenAddress;
 
-    const MACHINE: Machine = Machine { cores: 3, has_ipv6_loopback: true };
+    const MACHINE: Machine = Machine { cores: 3, has_ipv6_loopback: true, memory_bytes: None };
 
     fn invoke(line: &str, variables: &[(&str, &str)]) -> Result<Invocation, Refusal> {
         let arguments = std::iter::once("hearth").chain(line.split_whitespace()).map(OsString::from);

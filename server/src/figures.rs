@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hearth_api::StoreState;
-use hearth_broker::Stats;
+use hearth_broker::{Pressure, Stats};
 
 use crate::admission::Admission;
 use crate::engine::Engine;
@@ -83,6 +83,13 @@ impl Instruments {
 }
 
 impl Figures {
+    /// What is done about what is held for clients, on the shard where it is worst.
+    pub(crate) fn pressure(&self) -> Pressure {
+        let is_somewhere =
+            |pressure: &Pressure| self.shards.iter().any(|shard| shard.stats.pressure == *pressure);
+        [Pressure::Refusing, Pressure::Pausing].into_iter().find(is_somewhere).unwrap_or_default()
+    }
+
     /// A counter of all shards.
     pub(crate) fn sum(&self, count: impl Fn(&Stats) -> u64) -> u64 {
         self.shards.iter().map(|shard| count(&shard.stats)).sum()

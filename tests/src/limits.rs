@@ -126,6 +126,12 @@ const ROWS: &[Row] = &[
         writer.assert_quiet();
         None
     }),
+    row("held_bytes_max", "1", Some(ReasonCode::QuotaExceeded), CLIENT, |place| {
+        place.leave_a_session();
+        // The first is held; the second waits until nothing becomes less by that.
+        assert_eq!(place.publish(&message("waits", b"", QoS::AtLeastOnce)), Some(ReasonCode::Success));
+        place.publish(&message("waits", b"", QoS::AtLeastOnce))
+    }),
     row("retained_messages_max", "0", Some(ReasonCode::QuotaExceeded), CLIENT, |place| {
         place.publish(&Publish { retain: true, ..message("kept", b"x", QoS::AtLeastOnce) })
     }),

@@ -33,6 +33,7 @@ mod malformed;
 mod metrics;
 mod mosquitto;
 mod one_port;
+mod overload;
 mod package;
 mod process;
 mod proxy_protocol;

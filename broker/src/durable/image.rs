@@ -12,6 +12,7 @@ use super::carried::{self, Carried, CarriedRow};
 use super::journal::{Change, Table};
 use super::row::{self, MessageRow, ReferenceRow, SessionRow, SubscriptionRow};
 use super::value::{RowBytes, Value};
+use crate::ids::ShardId;
 use crate::message::Message;
 use crate::router::SubscriptionOptions;
 use crate::shared::Shared;
@@ -311,7 +312,9 @@ fn message(shared: &Shared, row: MessageRow) -> Message {
         publisher: row.publisher,
         expires_at,
         kept: Mutex::default(),
+        charge: None,
     }
+    .charged(shared.account(ShardId::new(0)))
 }
 
 pub(super) fn take_reference(message: &Message, number: u64) {
@@ -373,6 +376,7 @@ mod tests {
             publisher: 0,
             expires_at: None,
             kept: Mutex::default(),
+            charge: None,
         };
         let (qos, retain) = (QoS::AtLeastOnce, false);
         let reference = OwnReference { session, place: 1, qos, retain, id: 0, packet_id: None };

@@ -49,7 +49,7 @@ impl Shard {
         group: Option<&Arc<Group>>,
         forward: impl FnOnce(Arc<Message>, Carried) -> Forward,
     ) {
-        let message = outgoing.message();
+        let message = outgoing.message(&self.account);
         let number = self.keep_message(&message);
         let carried = Carried::new(number, to, group.map(|group| group.filter()));
         let row = CarriedRow { placement: self.shared.placement() }.encode();

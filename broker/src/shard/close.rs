@@ -16,7 +16,7 @@ use crate::ids::ConnectionId;
 use crate::limits::Limit;
 use crate::message::Message;
 use crate::router::Group;
-use crate::session::{Flow, LastWill};
+use crate::session::{Flow, LastWill, Session};
 
 impl Shard {
     /// The transport has ended.
@@ -141,7 +141,8 @@ impl Shard {
     fn close(&mut self, now: Time, id: ConnectionId, end: EndReason) {
         let Some(connection) = self.open_connection(id) else { return };
         connection.is_closed = true;
-        let session = connection.session.take();
+        let (session, backlog) = (connection.session.take(), std::mem::take(&mut connection.backlog));
+        self.backlog -= backlog;
         self.stats.connections -= 1;
         self.shared.count_closed();
         let client_id = session.map(|session| self.sessions[session].client_id.clone());
@@ -153,10 +154,10 @@ impl Shard {
 
     /// A session goes on without a connection, or ends.
     fn detach(&mut self, now: Time, index: u32) {
-        let session = &mut self.sessions[index];
         self.stats.connected -= 1;
-        session.connection = None;
-        session.end_connection();
+        self.sessions[index].connection = None;
+        self.with_queue(index, Session::end_connection);
+        let session = &mut self.sessions[index];
         let expiry = life(session.expiry_seconds);
         session.expires_at = expiry.map(|life| now.saturating_add(life));
         let delay = session.will.as_ref().map(|last| last.will.properties.delay.unwrap_or(0));
@@ -176,7 +177,7 @@ impl Shard {
         } else {
             self.tell_room(index);
             self.keep_session(now, index);
-            let others = self.sessions[index].take_shared(Group::has_connected);
+            let others = self.with_queue(index, |session| session.take_shared(Group::has_connected));
             self.pass_on(now, self.sessions[index].serial, others);
             self.watch_session(now, index);
         }
@@ -189,6 +190,7 @@ impl Shard {
         }
         self.publish_will(now, index);
         let mut session = self.sessions.remove(index);
+        self.queued -= session.queued();
         for place in session.subscriptions.as_slice() {
             self.router.unsubscribe(&self.shared.interest, *place, index);
         }
@@ -219,10 +221,10 @@ impl Shard {
         let Some(last) = self.set_will(index, None) else { return };
         let (session, will) = (&self.sessions[index], last.will);
         if self.shared.access.publish(session.subject(), &will.topic) == Decision::Deny {
-            self.count_drop(DropReason::Denied);
+            self.count_drop_of(index, DropReason::Denied);
             return;
         }
-        let message = Arc::new(Message::of_will(will, session.serial, now));
+        let message = Arc::new(Message::of_will(will, session.serial, now).charged(&self.account));
         self.publish_message(now, &message);
     }
 }

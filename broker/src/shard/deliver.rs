@@ -12,6 +12,7 @@ use crate::delivery::{Delivery, Outgoing};
 use crate::effect::{DropReason, Event};
 use crate::encoding::Form;
 use crate::faults::{self, Fault};
+use crate::held::{Account, Pressure};
 use crate::limits::Limit;
 use crate::router::{Audience, Choice, Group, Route, Target};
 use crate::session::NextReplayed;
@@ -51,9 +52,9 @@ impl<'a> Addressed<'a> {
     }
 
     /// The same message as something to hold.
-    fn delivery(&self) -> Delivery {
+    fn delivery(&self, account: &Arc<Account>) -> Delivery {
         Delivery {
-            message: self.outgoing.message(),
+            message: self.outgoing.message(account),
             qos: self.qos,
             retain: self.retain,
             ids: self.ids.into(),
@@ -142,25 +143,34 @@ impl Shard {
             self.on_dropped(addressed.session, DropReason::OutputFull, Limit::OutputBytes, was_dropping);
             return false;
         }
+        if self.refuses_for(Some(connection)) {
+            let was_dropping =
+                std::mem::replace(&mut self.connections[connection as usize].is_dropping, true);
+            self.on_dropped(addressed.session, DropReason::MemoryFull, Limit::HeldBytes, was_dropping);
+            return false;
+        }
         self.write(now, connection, addressed, None, false);
         true
     }
 
     /// The session takes it: under way, or waiting; or it meets a bound.
     fn deliver_acknowledged(&mut self, now: Time, addressed: Addressed<'_>) -> Result<(), Limit> {
-        let session = &mut self.sessions[addressed.session];
+        let bytes_max = self.under_way_bytes_max();
+        let session = &self.sessions[addressed.session];
         let output_bytes_max = self.shared.limits.output_bytes_max;
         let connection = session.connection.filter(|connection| {
             let place = &self.connections[*connection as usize];
-            place.is_greeted && place.output_len() < output_bytes_max
+            let is_ready = place.is_greeted && place.output_len() < output_bytes_max;
+            is_ready && !self.refuses_for(Some(*connection))
         });
+        let session = &mut self.sessions[addressed.session];
         match connection {
-            Some(connection) if session.is_clear() => {
+            Some(connection) if session.is_clear(bytes_max) => {
                 if session.is_kept {
                     return self.deliver_kept(now, connection, addressed);
                 }
-                let Some(packet_id) = session.flow_mut().outbound.begin(addressed.qos, addressed.delivery())
-                else {
+                let delivery = addressed.delivery(&self.account);
+                let Some(packet_id) = session.flow_mut().outbound.begin(addressed.qos, delivery) else {
                     return self.enqueue(addressed, None);
                 };
                 self.write(now, connection, addressed, Some(packet_id), false);
@@ -172,7 +182,7 @@ impl Shard {
 
     /// Sends a message to a session that outlives the process, if the session takes it.
     fn deliver_kept(&mut self, now: Time, connection: u32, addressed: Addressed<'_>) -> Result<(), Limit> {
-        let mut delivery = addressed.delivery();
+        let mut delivery = addressed.delivery(&self.account);
         self.keep(addressed.session, &mut delivery);
         let outbound = &mut self.sessions[addressed.session].flow_mut().outbound;
         let Some(packet_id) = outbound.begin(addressed.qos, delivery.clone()) else {
@@ -191,9 +201,14 @@ impl Shard {
         let limits = &self.shared.limits;
         let queue = &mut self.sessions[addressed.session].flow_mut().queue;
         let bytes = addressed.outgoing.bytes();
-        if let Some(limit) = queue.exceeded(bytes, limits.queued_messages_max, limits.queued_bytes_max) {
+        let exceeded = queue.exceeded(bytes, limits.queued_messages_max, limits.queued_bytes_max);
+        let refused = exceeded.map(|limit| (DropReason::QueueFull, limit)).or_else(|| {
+            let is_refused = self.gauge.pressure() == Pressure::Refusing;
+            is_refused.then_some((DropReason::MemoryFull, Limit::HeldBytes))
+        });
+        if let Some((reason, limit)) = refused {
             let was_dropping = std::mem::replace(&mut queue.is_dropping, true);
-            self.on_dropped(addressed.session, DropReason::QueueFull, limit, was_dropping);
+            self.on_dropped(addressed.session, reason, limit, was_dropping);
             if let Some(delivery) = kept {
                 self.let_go(self.sessions[addressed.session].serial, &delivery);
             }
@@ -203,13 +218,14 @@ impl Shard {
         let delivery = match kept {
             Some(delivery) => delivery,
             None => {
-                let mut delivery = addressed.delivery();
+                let mut delivery = addressed.delivery(&self.account);
                 self.keep(addressed.session, &mut delivery);
                 delivery
             }
         };
         self.write_row(addressed.session, &delivery, None);
         self.sessions[addressed.session].flow_mut().queue.push(delivery);
+        self.queued += 1;
         Ok(())
     }
 
@@ -232,7 +248,7 @@ impl Shard {
         let encoded = self.encodings.encode(outgoing, form, now).filter(|encoded| encoded.len() <= size_max);
         let Some(encoded) = encoded else {
             place.revoke(naming);
-            self.count_drop(DropReason::PacketTooLarge);
+            self.count_drop_of(session, DropReason::PacketTooLarge);
             self.forget(session, packet_id);
             return;
         };
@@ -270,6 +286,7 @@ impl Shard {
             return;
         }
         let output_bytes_max = self.shared.limits.output_bytes_max;
+        let bytes_max = self.under_way_bytes_max();
         while self.connections[connection as usize].output_len() < output_bytes_max {
             if self.sessions[index].flow().is_none() {
                 return;
@@ -286,7 +303,7 @@ impl Shard {
             if flow.outbound.is_redelivering() {
                 return;
             }
-            match flow.next_replayed(&self.shared.retained, now) {
+            match flow.next_replayed(&self.shared.retained, now, bytes_max) {
                 NextReplayed::Waits => return,
                 NextReplayed::Message(delivery) => {
                     self.send_delivery(now, connection, index, delivery);
@@ -295,10 +312,11 @@ impl Shard {
                 NextReplayed::None => {}
             }
             let Some(front) = flow.queue.front() else { return };
-            if front.qos > QoS::AtMostOnce && !flow.outbound.has_room() {
+            if front.qos > QoS::AtMostOnce && !flow.outbound.has_room(bytes_max) {
                 return;
             }
             if let Some(delivery) = flow.queue.pop() {
+                self.queued -= 1;
                 self.send_delivery(now, connection, index, delivery);
             }
         }
@@ -322,7 +340,7 @@ impl Shard {
 
     fn send_delivery(&mut self, now: Time, connection: u32, index: u32, mut delivery: Delivery) {
         if delivery.message.is_expired(now) {
-            self.count_drop(DropReason::Expired);
+            self.count_drop_of(index, DropReason::Expired);
             self.let_go(self.sessions[index].serial, &delivery);
             return;
         }
@@ -361,7 +379,7 @@ impl Shard {
     }
 
     fn on_dropped(&mut self, session: u32, reason: DropReason, limit: Limit, was_dropping: bool) {
-        self.count_drop(reason);
+        self.count_drop_of(session, reason);
         self.stats.limited[limit.as_index()] += 1;
         if !was_dropping {
             let client_id = self.sessions[session].client_id.clone();

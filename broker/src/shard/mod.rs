@@ -9,6 +9,7 @@ mod deliver;
 #[cfg(feature = "generate")]
 pub(crate) mod exercise;
 mod keep;
+mod pressure;
 mod publish;
 mod reply;
 mod restore;
@@ -34,6 +35,7 @@ use crate::connection::{Connection, Peer};
 use crate::durable::{Hold, Holds, Journal};
 use crate::effect::{Consignment, DropReason, Effect, EndReason, Event, Forward};
 use crate::encoding::Encodings;
+use crate::held::{Account, Gauge, Pressure};
 use crate::ids::{ConnectionId, ShardId};
 use crate::limits::{Limit, LimitSet};
 use crate::output::{Output, Outputs};
@@ -77,6 +79,13 @@ pub struct Shard {
     /// Set when something may go on although nothing was written.
     may_release: bool,
     tap: Option<Box<dyn Tap>>,
+    /// Where this shard enters what it holds.
+    account: Arc<Account>,
+    gauge: Gauge,
+    /// Messages in the queues of the sessions here.
+    queued: usize,
+    /// Bytes of output that sockets have not taken.
+    backlog: usize,
 }
 
 impl Shard {
@@ -87,6 +96,7 @@ impl Shard {
         let (journal, holds) = (Journal::new(shared.has_store()), Holds::new(shared.shard_count().get()));
         Self {
             router: Router::new(id, seed, topic_cache_max),
+            account: Arc::clone(shared.account(id)),
             shared,
             id,
             sessions: Sessions::new(seed),
@@ -107,6 +117,9 @@ impl Shard {
             hold: None,
             may_release: false,
             tap: None,
+            gauge: Gauge::default(),
+            queued: 0,
+            backlog: 0,
         }
     }
 
@@ -120,6 +133,7 @@ impl Shard {
         if let Some(tap) = &mut self.tap {
             tap.on_turn_end();
         }
+        self.enter_held();
     }
 
     /// A transport is up; its first packet must be CONNECT.
@@ -136,6 +150,8 @@ impl Shard {
             aliases: None,
             output: None,
             is_dirty: false,
+            backlog: 0,
+            is_paused: false,
             is_closed: false,
             is_dropping: false,
             is_greeted: false,
@@ -151,9 +167,19 @@ impl Shard {
         id
     }
 
-    /// Takes the whole packets off `input` and leaves the start of one that is not whole.
+    /// Takes the whole packets off `input` and leaves the start of one that is not whole; and everything from a PUBLISH on
+    /// while publishers are not read.
     pub fn handle_input(&mut self, now: Time, id: ConnectionId, input: &mut BytesMut) {
+        let pressure = self.gauge.pressure();
         while let Some(connection) = self.open_connection(id) {
+            if connection.is_paused || pressure == Pressure::Pausing {
+                if must_pause(connection, pressure, input) {
+                    self.pause(id);
+                    self.release_if_due(now);
+                    return;
+                }
+                connection.is_paused = false;
+            }
             let len = input.len();
             match connection.protocol.next_packet(now, input) {
                 Ok(Some(packet)) => {
@@ -219,6 +245,7 @@ impl Shard {
             return;
         };
         connection.is_dropping = false;
+        self.backlog -= std::mem::take(&mut connection.backlog);
         self.outputs.reclaim(&mut connection.output);
         if let Some(session) = connection.session {
             self.send_queue(now, session);
@@ -227,11 +254,14 @@ impl Shard {
     }
 
     /// Whether more input of a connection should be read: not while its own output is full, so that a client
-    /// that does not read its acknowledgements cannot make the broker hold them; and not before it is known who the
-    /// client is, so that a stranger cannot make the broker hold what it sends behind its CONNECT.
+    /// that does not read its acknowledgements cannot make the broker hold them; not before it is known who the
+    /// client is, so that a stranger cannot make the broker hold what it sends behind its CONNECT; and not while it
+    /// publishes and there is no room for what it publishes.
     pub fn wants_input(&self, id: ConnectionId) -> bool {
         self.connection(id).is_none_or(|connection| {
-            !connection.is_held() && connection.output_len() < self.shared.limits.output_bytes_max
+            !connection.is_held()
+                && connection.output_len() < self.shared.limits.output_bytes_max
+                && !(connection.is_paused && self.gauge.pressure() == Pressure::Pausing)
         })
     }
 
@@ -264,6 +294,7 @@ impl Shard {
             return Output::default();
         }
         let output = connection.output.take().map_or_else(Output::default, |output| *output);
+        self.backlog -= std::mem::take(&mut connection.backlog);
         if connection.is_closed {
             self.connections.remove(id.as_index());
         }
@@ -284,6 +315,9 @@ impl Shard {
             wills: self.wills,
             waiting: self.sessions.waiting(),
             waiting_bytes: self.sessions.waiting_bytes(),
+            held_bytes: self.account.bytes(),
+            pressure: self.gauge.pressure(),
+            most_dropped: self.sessions.most_dropped(),
             ..self.stats.clone()
         }
     }
@@ -474,6 +508,12 @@ impl Shard {
         self.stats.dropped[reason.as_index()] += 1;
     }
 
+    /// The same for something of a client.
+    fn count_drop_of(&mut self, session: u32, reason: DropReason) {
+        self.count_drop(reason);
+        self.sessions[session].count_drop(reason);
+    }
+
     /// Something of a client was refused because of a bound: counted each time, told once a connection.
     fn limited(&mut self, session: u32, limit: Limit) {
         self.stats.limited[limit.as_index()] += 1;
@@ -494,6 +534,14 @@ impl Shard {
         let address = self.peer(id).and_then(|peer| peer.address);
         self.event(Event::Limited { client_id, address, limit: limit.name() });
     }
+}
+
+/// Whether a client that is let in comes to a PUBLISH while publishers are not read. What else it says is taken, so that
+/// acknowledgements make room.
+fn must_pause(connection: &Connection, pressure: Pressure, input: &[u8]) -> bool {
+    const PUBLISH: u8 = 3;
+    let is_publish = input.first().is_some_and(|first| first >> 4 == PUBLISH);
+    pressure == Pressure::Pausing && is_publish && connection.session.is_some()
 }
 
 fn mark_dirty(dirty: &mut VecDeque<ConnectionId>, connection: &mut Connection, index: u32) {

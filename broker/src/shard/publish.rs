@@ -97,17 +97,18 @@ impl Shard {
         }
         let publisher = &self.sessions[session];
         if is_reserved(&publish.topic) {
-            self.count_drop(DropReason::ReservedTopic);
+            self.count_drop_of(session, DropReason::ReservedTopic);
             return Err(Refusal::new(ReasonCode::NotAuthorized, "$SYS is the broker's own"));
         }
         if self.shared.access.publish(publisher.subject(), &publish.topic) == Decision::Deny {
-            self.count_drop(DropReason::Denied);
+            self.count_drop_of(session, DropReason::Denied);
             return Err(Refusal::new(ReasonCode::NotAuthorized, "access rules refuse to publish here"));
         }
         let outgoing = Outgoing::of_packet(publish, publisher.serial, now);
         if publish.retain
-            && let Err(limit) = self.retain(now, &outgoing.message())
+            && let Err(limit) = self.retain(now, &outgoing.message(&self.account))
         {
+            self.sessions[session].count_drop(DropReason::RetainedFull);
             self.limited(session, limit);
             return Err(Refusal::limit(ReasonCode::QuotaExceeded, limit));
         }
@@ -132,7 +133,7 @@ impl Shard {
         }
         let is_text = properties.payload_format == Some(PayloadFormat::Utf8);
         if is_text && self.shared.options.check_payload_format && std::str::from_utf8(payload).is_err() {
-            self.count_drop(DropReason::PayloadFormat);
+            self.count_drop_of(session, DropReason::PayloadFormat);
             let detail = "the payload is not UTF-8, which its payload format indicator says (3.3.2.3.2)";
             return Err(Refusal::new(ReasonCode::PayloadFormatInvalid, detail));
         }
@@ -153,7 +154,9 @@ impl Shard {
             publisher: 0,
             expires_at: None,
             kept: Mutex::default(),
+            charge: None,
         };
+        let message = message.charged(&self.account);
         self.publish_message(now, &Arc::new(message));
     }
 
@@ -203,7 +206,7 @@ impl Shard {
                 continue;
             }
             let awaited = if outgoing.qos > QoS::AtMostOnce { self.awaited(to) } else { None };
-            let forward = Forward::Message(outgoing.message(), awaited);
+            let forward = Forward::Message(outgoing.message(&self.account), awaited);
             self.effects.push_back(Effect::Forward { to, forward });
         }
         let is_for_nobody_else = delivered.taken == 0 && route.shards.is_empty();

@@ -265,7 +265,7 @@ impl Shard {
         let delivery = self.sessions[session.index].flow_mut().outbound.message(packet_id).cloned();
         if delivery.as_ref().is_some_and(|delivery| delivery.message.is_expired(now)) {
             // It was on its way to the disk for longer than it was to live [MQTT-3.3.2-5].
-            self.count_drop(DropReason::Expired);
+            self.count_drop_of(session.index, DropReason::Expired);
             self.forget(session.index, Some(packet_id));
         } else if let Some(delivery) = delivery {
             self.write_delivery(now, id.index, session.index, &delivery, Some(packet_id), false);

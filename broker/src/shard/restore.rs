@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use hearth_protocol::Time;
 use hearth_protocol::packet::PacketId;
-use hearth_protocol::session::Outbound;
 
 use super::Shard;
 use super::connect::life;
@@ -14,6 +13,7 @@ use crate::access::Identity;
 use crate::delivery::{Delivery, KeptApart, KeptDelivery};
 use crate::durable::{Restored, RestoredDelivery, SessionRow, ShardImage};
 use crate::session::{LastWill, Session};
+use crate::under_way::UnderWay;
 
 impl Shard {
     /// Takes back what a store has kept; before anything else. The connections of then are gone: a client that had one
@@ -84,10 +84,11 @@ impl Shard {
             }
         }
         let flow = self.sessions[index].flow_mut();
-        flow.outbound = Outbound::restore(u16::MAX, under_way);
+        flow.outbound = UnderWay::restore(u16::MAX, under_way);
         for id in received {
             flow.inbound.begin(*id);
         }
+        self.queued += waiting.len();
         for delivery in waiting {
             flow.queue.push(delivery);
         }

@@ -10,6 +10,7 @@ use crate::connection::Connection;
 use crate::delivery::{Delivery, Outgoing};
 use crate::effect::{Assigned, DropReason, Effect, Forward};
 use crate::faults::{self, Fault};
+use crate::held::Pressure;
 use crate::ids::SessionId;
 use crate::router::{Choice, Group, Room, SubscriptionOptions};
 use crate::session::Shares;
@@ -62,7 +63,7 @@ impl Shard {
             }
             if self.give(now, group, choice, outgoing) && !faults::has(Fault::SharedTwice) {
                 if let Way::Carried(carried) = way {
-                    self.settle(carried, &outgoing.message());
+                    self.settle(carried, &outgoing.message(&self.account));
                 }
                 return true;
             }
@@ -81,7 +82,7 @@ impl Shard {
             return self
                 .carry(to, outgoing, Some(group), |message, carried| assigned(message, None, Some(carried)));
         }
-        let message = outgoing.message();
+        let message = outgoing.message(&self.account);
         let forward = match way {
             Way::Carried(carried) => assigned(message, None, Some(carried.clone())),
             Way::Plain | Way::Exact if message.qos > QoS::AtMostOnce => {
@@ -195,7 +196,14 @@ impl Shard {
             |at: u32| Some(&self.connections[at as usize]).filter(|connection| connection.is_greeted);
         let output_len = session.connection.and_then(greeted).map(Connection::output_len);
         match output_len {
-            Some(len) if len < limits.output_bytes_max && session.is_clear() => Room::Ready,
+            Some(len)
+                if len < limits.output_bytes_max
+                    && session.is_clear(self.under_way_bytes_max())
+                    && !self.refuses_for(session.connection) =>
+            {
+                Room::Ready
+            }
+            Some(_) | None if self.gauge.pressure() == Pressure::Refusing => Room::Full,
             Some(_) if has_room => Room::Busy,
             None if has_room => Room::Away,
             Some(_) | None => Room::Full,

@@ -36,6 +36,9 @@ pub(super) struct Timers {
 /// The farthest that a timer is set; whoever finds a deadline beyond sets the next one.
 const HOP_MAX: Duration = Duration::from_secs(300);
 
+/// How soon a client that is not read is looked at again.
+const PAUSED: Duration = Duration::from_secs(1);
+
 impl Timers {
     /// Due at `at` or up to a second later, so that those of one second share a wake-up. When `at` is far it is
     /// due earlier; the time is returned.
@@ -63,11 +66,12 @@ impl Timers {
 impl Shard {
     /// When [`Shard::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.timers.poll_timeout()
+        self.timers.poll_timeout().into_iter().chain(self.gauge.poll_timeout()).min()
     }
 
     /// Carries out what is due.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.handle_turn_begin(now);
         while let Some(due) = self.timers.poll(now) {
             for timer in due {
                 match timer {
@@ -98,10 +102,13 @@ impl Shard {
     }
 
     fn on_keep_alive_due(&mut self, now: Time, id: ConnectionId) {
-        let Some(deadline) = self.connection(id).and_then(|connection| connection.protocol.poll_timeout())
-        else {
+        let Some(connection) = self.connection(id) else { return };
+        let Some(deadline) = connection.protocol.poll_timeout() else { return };
+        if connection.is_paused {
+            // What it says is not heard, by no fault of its own.
+            self.timers.set(now, now.saturating_add(PAUSED), Timer::KeepAlive(id));
             return;
-        };
+        }
         if deadline <= now {
             if !faults::has(Fault::SilenceAllowed) {
                 self.end_connection(now, id, EndReason::KeepAlive);

@@ -125,7 +125,8 @@ mod tests {
     use crate::config::{Config, Machine};
 
     fn admission(change: impl FnOnce(&mut DoorLimits)) -> Arc<Admission> {
-        let mut limits = Config::defaults(&Machine { cores: 1, has_ipv6_loopback: false }).door;
+        let mut limits =
+            Config::defaults(&Machine { cores: 1, has_ipv6_loopback: false, memory_bytes: None }).door;
         change(&mut limits);
         Admission::new(limits)
     }

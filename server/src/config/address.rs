@@ -140,8 +140,8 @@ fn port(item: &str, digits: &str) -> Result<u16, String> {
 mod tests {
     use super::*;
 
-    const MACHINE: Machine = Machine { cores: 2, has_ipv6_loopback: true };
-    const WITHOUT_IPV6: Machine = Machine { cores: 2, has_ipv6_loopback: false };
+    const MACHINE: Machine = Machine { cores: 2, has_ipv6_loopback: true, memory_bytes: None };
+    const WITHOUT_IPV6: Machine = Machine { cores: 2, has_ipv6_loopback: false, memory_bytes: None };
 
     fn parsed(machine: &Machine, items: &[&str]) -> Result<String, String> {
         let items: Vec<String> = items.iter().map(|&item| item.to_owned()).collect();

@@ -116,7 +116,7 @@ impl Config {
             auth_anonymous: Anonymous::default(),
             trusted_proxies: TrustedProxies::default(),
             proxy_listeners: Kind::ALL.to_vec(),
-            limits: Limits::default(),
+            limits: limits(machine),
             check_payload_format: false,
             response_topic: "responses".to_owned(),
             redirect_to: String::new(),
@@ -222,6 +222,14 @@ impl Config {
             .map(|setting| format!("{} = {}", setting.key, setting.show(self)))
             .collect()
     }
+}
+
+/// The bounds of the broker by default.
+fn limits(machine: &Machine) -> Limits {
+    let limits = Limits::default();
+    // The other half is for what is retained, the store's cache, sockets, and the rest of the machine.
+    let held_bytes_max = machine.memory_bytes.map_or(limits.held_bytes_max, |bytes| bytes / 2);
+    Limits { held_bytes_max, ..limits }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ This page is made from the table in `server/src/config`; a test keeps it in step
 #[cfg_attr(not(test), expect(dead_code, reason = "the test that keeps the document in step is its reader"))]
 pub(super) fn markdown() -> String {
     // The defaults that depend on the machine are given in words.
-    let defaults = Config::defaults(&Machine { cores: 1, has_ipv6_loopback: true });
+    let defaults = Config::defaults(&Machine { cores: 1, has_ipv6_loopback: true, memory_bytes: None });
     let mut text = INTRODUCTION.to_owned();
     text.push_str("\n| setting | flag | variable | default | what it does, and why the default |\n");
     text.push_str("|---|---|---|---|---|\n");
@@ -85,7 +85,7 @@ mod tests {
     fn the_file_in_the_reference_is_a_good_settings_file() {
         let text = markdown();
         let file = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-        let machine = Machine { cores: 1, has_ipv6_loopback: true };
+        let machine = Machine { cores: 1, has_ipv6_loopback: true, memory_bytes: None };
         let typed = super::super::file::parse(std::path::Path::new("hearth.toml"), file).unwrap();
         let defaults = Config::defaults(&machine);
         assert_eq!(defaults.clone().with(&machine, &typed).unwrap(), defaults);

@@ -366,7 +366,8 @@ pub static SETTINGS: &[Setting] = &[
     ),
     limit!(
         queued_bytes_max: usize, Bytes, 0, LARGE,
-        "Bytes of topics, payloads and properties that wait for one session.",
+        "Bytes of topics, payloads and properties that wait for one session; as many, and one message more, may be under way to \
+         it.",
         "An absent client must not fill the memory, however large its messages are."
     ),
     limit!(
@@ -374,6 +375,18 @@ pub static SETTINGS: &[Setting] = &[
         "Bytes on their way to one connection, above which QoS 0 messages for it are dropped and others wait.",
         "A second of a fast client; a thousand stuck ones cost a gigabyte and not more."
     ),
+    Setting {
+        default_words: Some("half of the machine's memory, 1 GiB where that is not known"),
+        ..limit!(
+            held_bytes_max: usize, Bytes, 1, LARGE,
+            "Bytes that all shards together hold for clients: messages that wait or are under way, each once, what refers to \
+             them, and output that sockets have not taken. From there on clients that publish are not read, until it is \
+             an eighth less; when that does not come, all are read again and nothing more is held for who is away or does not \
+             read.",
+            "Below what the machine has, with room for retained messages and the rest: a broker that is slow is better than one \
+             that the system ends."
+        )
+    },
     limit!(
         retained_messages_max: usize, Count, 0, LARGE,
         "Retained messages.",

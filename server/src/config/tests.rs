@@ -2,7 +2,7 @@
 
 use super::*;
 
-const MACHINE: Machine = Machine { cores: 3, has_ipv6_loopback: true };
+const MACHINE: Machine = Machine { cores: 3, has_ipv6_loopback: true, memory_bytes: None };
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
     pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()

@@ -18,7 +18,7 @@ use crate::store::Durability;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn config(mqtt: &[&str]) -> Config {
-    let machine = Machine { cores: 2, has_ipv6_loopback: false };
+    let machine = Machine { cores: 2, has_ipv6_loopback: false, memory_bytes: None };
     let mqtt = mqtt.iter().map(|address| ListenAddress::Tcp(address.parse().unwrap())).collect();
     Config {
         mqtt,

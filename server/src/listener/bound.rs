@@ -160,7 +160,7 @@ mod tests {
             Some(path) => ListenAddress::Unix(path.into()),
             None => address.parse::<SocketAddr>().unwrap().into(),
         };
-        let machine = Machine { cores: 1, has_ipv6_loopback: false };
+        let machine = Machine { cores: 1, has_ipv6_loopback: false, memory_bytes: None };
         Bound::bind(kind, &address, &Config::defaults(&machine)).await
     }
 

@@ -1,7 +1,7 @@
 //! Every metric, in the order of `docs/metrics.md`.
 
 use hearth_api::StoreState;
-use hearth_broker::{DropReason, Limit, ReasonCounts};
+use hearth_broker::{DropReason, Limit, Pressure, ReasonCounts};
 
 use super::family::{Family, Kind, Sample, Value, by_shard, by_shard_and, by_shard_and_qos, one};
 use crate::figures::Figures;
@@ -91,8 +91,8 @@ pub(super) static FAMILIES: &[Family] = &[
         "Messages that went to another shard, once for each.", "",
         |figures| by_shard(figures, |shard| shard.stats.forwarded)),
     family!(Counter "hearth_messages_dropped" ["shard", "reason"]
-    "Deliveries that did not take place, by reason; the log names the client when it begins.",
-    "a rate above 0 of `queue_full`: QoS 1 and 2 messages were not taken; of `output_full`: a QoS 0 subscriber is too slow",
+    "Deliveries that did not take place, by reason; the log names the client when it begins, and $SYS/hearth/dropped/clients those with the most.",
+    "a rate above 0 of `queue_full` or `memory_full`: messages were not taken for a client that is away or does not read; of `output_full`: a QoS 0 subscriber is too slow",
     |figures| by_shard_and(figures, |shard| {
         DropReason::ALL.map(|reason| (reason.name(), shard.stats.dropped[reason.as_index()])).to_vec()
     })),
@@ -109,6 +109,20 @@ pub(super) static FAMILIES: &[Family] = &[
     family!(Gauge "hearth_waiting_bytes" ["shard"]
         "Bytes of topics, payloads and properties of those messages; one that waits for several sessions counts for each.", "",
         |figures| by_shard(figures, |shard| shard.stats.waiting_bytes)),
+    family!(Gauge "hearth_held_bytes" ["shard"]
+        "Bytes that a shard holds for clients, retained messages among them: messages once, on the shard where they came in, and output that sockets have not taken.",
+        "sum, less hearth_retained_bytes, above 80% of limits.held_bytes_max",
+        |figures| by_shard(figures, |shard| shard.stats.held_bytes)),
+    family!(Gauge "hearth_pressure" ["shard", "state"]
+    "1 for what a shard does about limits.held_bytes_max: `none`; `pausing`, who publishes is not read; `refusing`, who is away or does not read gets nothing more.",
+    "`none` is 0",
+    |figures| by_shard_and(figures, |shard| {
+        Pressure::ALL.map(|state| (state.name(), u64::from(state == shard.stats.pressure))).to_vec()
+    })),
+    family!(Counter "hearth_publishers_paused" ["shard"]
+        "How often a client that publishes had to wait because of that.",
+        "a rate above 0",
+        |figures| by_shard(figures, |shard| shard.stats.paused)),
     family!(Gauge "hearth_paused_connections" ["shard"]
         "Connections that are not read now because there is no room for what they would cause.",
         "above 0 for minutes",

@@ -25,7 +25,7 @@ const PINGRESP: &[u8] = &[0xd0, 0];
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 fn config() -> Config {
-    let machine = Machine { cores: 2, has_ipv6_loopback: false };
+    let machine = Machine { cores: 2, has_ipv6_loopback: false, memory_bytes: None };
     Config { durability: Durability::None, ..Config::defaults(&machine) }
 }
 

@@ -1,6 +1,6 @@
 //! What the shards tell operators, as log lines.
 
-use hearth_broker::{EndReason, Event};
+use hearth_broker::{EndReason, Event, Pressure};
 
 /// Writes an event to the log. Ordinary traffic is for debugging only; what the broker held back from
 /// somebody, or refused, is a warning.
@@ -24,6 +24,23 @@ pub(super) fn log(event: &Event) {
         Event::Limited { client_id, address, limit } => {
             let address = address.map(tracing::field::display);
             tracing::warn!(%client_id, address, limit, "a limit was met");
+        }
+        Event::Pressure { pressure: Pressure::None, held, limit } => {
+            tracing::warn!(held, limit, "there is room again for what clients have to be sent");
+        }
+        Event::Pressure { pressure: Pressure::Pausing, held, limit } => {
+            tracing::warn!(
+                held,
+                limit,
+                "too much is held for clients: who publishes is not read until it is less"
+            );
+        }
+        Event::Pressure { pressure: Pressure::Refusing, held, limit } => {
+            tracing::warn!(
+                held,
+                limit,
+                "what is held for clients does not become less: who does not read, or is away, gets nothing more for now"
+            );
         }
         Event::Adjusted { client_id, limit } => {
             tracing::info!(%client_id, limit, "the client gets what the limit allows instead of what it asked for");

@@ -213,6 +213,7 @@ impl ShardDriver {
         let began = self.clock.elapsed();
         let now = Time::ZERO.saturating_add(began);
         let arrivals = std::mem::take(&mut self.arrivals);
+        self.shard.handle_turn_begin(now);
         self.obey_commands(now);
         self.take_forwards(now);
         self.read_sockets(now);

@@ -279,8 +279,10 @@ impl ShardDriver {
             }
             self.owing = owing;
             while let Some(id) = self.shard.poll_dirty() {
-                if let Some(slot) = self.slot_of(id) {
-                    self.send_unless_blocked(now, slot);
+                if let Some(slot) = self.slot_of(id)
+                    && !self.send_unless_blocked(now, slot)
+                {
+                    self.shard.handle_sent(id);
                 }
             }
             if self.flushed.is_empty() && self.owing.is_empty() {
@@ -296,10 +298,13 @@ impl ShardDriver {
         self.more_to_do = true;
     }
 
-    fn send_unless_blocked(&mut self, now: Time, slot: usize) {
-        if self.connections.get(slot).is_some_and(|connection| !connection.write_blocked) {
+    /// Whether it was tried: a socket that is full says when it is not.
+    fn send_unless_blocked(&mut self, now: Time, slot: usize) -> bool {
+        let is_ready = self.connections.get(slot).is_some_and(|connection| !connection.write_blocked);
+        if is_ready {
             self.send(now, slot);
         }
+        is_ready
     }
 
     fn send(&mut self, now: Time, slot: usize) {
@@ -308,7 +313,7 @@ impl ShardDriver {
         let Some(output) = self.shard.output(id) else { return };
         match connection.send(output) {
             Sent::All => self.flushed.push(id),
-            Sent::Blocked => {}
+            Sent::Blocked => self.shard.handle_sent(id),
             Sent::Failed(error) => self.on_peer_end(now, slot, Some(error)),
         }
     }
@@ -345,6 +350,10 @@ impl ShardDriver {
             };
             connection.paused = matches!(connection.phase, Phase::Open(id) if !self.shard.wants_input(id));
             if !connection.paused {
+                if !connection.partial.is_empty() {
+                    // It may hold whole packets, behind which the client sends nothing more before they are answered.
+                    self.resumed.push(*slot);
+                }
                 self.make_due(*slot);
                 self.more_to_do = true;
                 return false;

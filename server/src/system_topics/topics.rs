@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hearth_api::StoreState;
-use hearth_broker::{DropReason, Limit, Stats};
+use hearth_broker::{ClientDrops, DropReason, Limit, Stats};
 use hearth_protocol::TopicName;
+use serde_json::{Map, Value};
 
 use super::load::{Load, WINDOWS};
 use crate::figures::{Figures, ShardFigures};
@@ -135,6 +136,10 @@ impl Topics {
         if let Some(history) = &figures.history {
             self.add_history(history);
         }
+        self.add("hearth/held/bytes", figures.sum_of_sizes(|stats| stats.held_bytes));
+        self.add("hearth/held/paused", figures.sum(|stats| stats.paused));
+        self.add("hearth/held/pressure", figures.pressure().name());
+        self.add("hearth/dropped/clients", most_dropped(figures));
         for reason in DropReason::ALL {
             let count = figures.sum(|stats| stats.dropped[reason.as_index()]);
             self.add(&format!("hearth/dropped/{}", reason.name()), count);
@@ -175,6 +180,22 @@ impl Topics {
     }
 }
 
+/// The clients of whom the most was dropped, the most first, as JSON: `[{"client_id":"a","queue_full":3}]`.
+fn most_dropped(figures: &Figures) -> String {
+    let mut clients: Vec<&ClientDrops> =
+        figures.shards.iter().flat_map(|shard| &shard.stats.most_dropped).collect();
+    clients.sort_by_key(|client| std::cmp::Reverse(client.total()));
+    let shown = |client: &&ClientDrops| {
+        let counts = DropReason::ALL.into_iter().map(|reason| (reason, client.counts[reason.as_index()]));
+        let counts = counts.filter(|(_, count)| *count > 0);
+        let mut object: Map<String, Value> =
+            counts.map(|(reason, count)| (reason.name().to_owned(), count.into())).collect();
+        object.insert("client_id".to_owned(), client.client_id.as_str().into());
+        Value::Object(object)
+    };
+    Value::Array(clients.iter().take(ClientDrops::LISTED_MAX).map(shown).collect()).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +222,7 @@ mod tests {
         let two = Stats {
             connected: 1,
             sessions: 1,
+            most_dropped: vec![ClientDrops { client_id: "slow".try_into().unwrap(), counts: dropped }],
             waiting: 7,
             waiting_bytes: 70,
             dropped,
@@ -251,6 +273,7 @@ mod tests {
             ("$SYS/broker/retained messages/count", "10"),
             ("$SYS/broker/load/messages/received/1min", "379.27"),
             ("$SYS/hearth/dropped/expired", "4"),
+            ("$SYS/hearth/dropped/clients", r#"[{"client_id":"slow","expired":4}]"#),
             ("$SYS/hearth/limited/topic_levels_max", "0"),
             ("$SYS/hearth/limited/connect_seconds_max", "5"),
             ("$SYS/hearth/limited/one.listen", "2"),

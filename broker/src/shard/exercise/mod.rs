@@ -19,6 +19,7 @@ use crate::connection::Peer as Caller;
 use crate::effect::{Effect, Forward};
 use crate::ids::{ConnectionId, ShardCount, ShardId};
 use crate::limits::Limits;
+use crate::session::Session;
 use crate::shared::Shared;
 use acts::{allow, connect, text};
 use peer::Peer;
@@ -184,6 +185,10 @@ impl Run {
             assert_eq!(shard.stats().connections, peers, "open connections");
             let subscriptions: usize = shard.sessions.iter().map(|session| session.subscriptions_len()).sum();
             assert_eq!(shard.stats().subscriptions, subscriptions, "subscriptions");
+            let queued: usize = shard.sessions.iter().map(Session::queued).sum();
+            assert_eq!(shard.queued, queued, "messages in queues");
+            let backlog: usize = shard.connections.iter().map(|(_, connection)| connection.backlog).sum();
+            assert_eq!(shard.backlog, backlog, "bytes of output");
             for session in shard.sessions.iter() {
                 assert!(session.subscriptions_len() <= limits.subscriptions_per_session_max);
                 let Some(flow) = session.flow() else { continue };

@@ -8,6 +8,7 @@ mod disk;
 mod durable;
 mod limits;
 mod oracle;
+mod pressure;
 mod retained;
 mod sessions;
 mod shared;
@@ -191,7 +192,9 @@ impl Broker {
             }
             while let Some(id) = self.shards[shard].poll_dirty() {
                 moved = true;
-                if !self.stalled.contains(&(shard, id)) {
+                if self.stalled.contains(&(shard, id)) {
+                    self.shards[shard].handle_sent(id);
+                } else {
                     self.flush((shard, id));
                 }
             }
