@@ -9,6 +9,7 @@ mod crowd;
 mod durability;
 mod floor;
 mod load;
+mod overload;
 mod peer;
 mod receipts;
 mod swarm;
@@ -62,6 +63,15 @@ enum Benchmark {
         /// Only brokers in whose names this occurs
         #[arg(long, default_value = "")]
         broker: String,
+    },
+    /// What clients cost that do not read, and what memory is made of a flood
+    Overload {
+        /// Rounds whose medians are told
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Seconds of each measurement
+        #[arg(long, default_value_t = 4.0)]
+        seconds: f64,
     },
     /// Serves the bytes of the generator and is no broker
     #[command(hide = true)]
@@ -117,6 +127,14 @@ fn main() -> Result<()> {
             let programs = Programs { hearth: program("hearth")?, mosquitto: program("mosquitto")? };
             let plan = durability::Plan { programs, folder, rounds, time, scenarios, subjects };
             durability::durability(&plan)
+        }
+        Benchmark::Overload { rounds, seconds } => {
+            let time = Duration::try_from_secs_f64(seconds)?;
+            let mut program = |name: &str| {
+                programs.remove(name).with_context(|| format!("`--program {name}=PATH` is missing"))
+            };
+            let (hearth, mosquitto) = (program("hearth")?, program("mosquitto")?);
+            overload::overload(&overload::Plan { hearth, mosquitto, folder, rounds, time })
         }
         Benchmark::Peers(peers) => {
             programs.insert("hearth-bench".to_owned(), std::env::current_exe()?);

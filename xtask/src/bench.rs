@@ -19,7 +19,7 @@ const PACKAGE: &str = "hearth-bench";
 /// What xtask itself does, whatever the benchmark.
 const INSTALL_PEERS: &str = "--install-peers";
 /// The benchmarks of that crate; without one of them it is the first.
-const BENCHMARKS: [&str; 2] = ["peers", "durability"];
+const BENCHMARKS: [&str; 3] = ["peers", "durability", "overload"];
 
 /// Runs a benchmark with its arguments, or compares counts of instructions. The brokers keep their files in the target folder.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
@@ -38,7 +38,7 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
     if arguments.len() < given {
         peers::install(workspace);
     }
-    if arguments.first().is_some_and(|first| first == "durability") {
+    if arguments.first().is_some_and(|first| first == "durability" || first == "overload") {
         mosquitto_broker::ensure(workspace)?;
     }
     // No benchmark asks for the web app: the server is built around what is there of it.
