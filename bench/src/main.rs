@@ -87,7 +87,7 @@ struct Peers {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Seconds of each measurement
-    #[arg(long, default_value_t = 0.8)]
+    #[arg(long, default_value_t = 0.6)]
     seconds: f64,
     /// One round of short measurements, to see that all works
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]

@@ -28,6 +28,9 @@ const ONE_SHARD: &str = "Hearth, one shard";
 /// The server that only hands bytes on.
 const FLOOR: &str = "floor";
 
+/// Connections are as fast as they get after some round trips, and a broker that compiles as it runs takes longer.
+const WARM_UP_MIN: Duration = Duration::from_millis(200);
+
 /// What to measure, and how long.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -169,5 +172,5 @@ fn figures(plan: &Plan, one: &Installed, row: &Row, results: &Results) -> Result
 /// The times of a measurement of so many seconds.
 pub(crate) fn times(seconds: f64) -> Result<Times> {
     let measured = Duration::try_from_secs_f64(seconds).context("`--seconds` is no time")?;
-    Ok(Times { warm_up: measured / 4, measured })
+    Ok(Times { warm_up: (measured / 4).max(WARM_UP_MIN), measured })
 }

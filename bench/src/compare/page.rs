@@ -121,7 +121,8 @@ fn machine(results: &Results) -> String {
     let Results { rounds, seconds, .. } = results;
     format!(
         "{cores} cores ({processor}), {memory_gib:.0} GiB of memory, Linux {kernel}; load {load:.2} before the run. \
-         {rounds} rounds, each measurement {seconds} s after a quarter of that to warm up."
+         {}, each measurement {seconds} s, after 0.2 s or more to warm up.",
+        if *rounds == 1 { "One round".to_owned() } else { format!("{rounds} rounds") }
     )
 }
 
@@ -179,16 +180,16 @@ fn behind(results: &Results, reasons: &BTreeMap<String, String>) -> String {
         let (speed, cpu) = (Metric::PerSecond, Metric::CpuPerMillion);
         match row.group {
             Group::Limit => {
-                misses.extend(miss(row, results, speed, 1.0, "messages a second"));
-                misses.extend(miss(row, results, cpu, CPU_AIM, "processor time"));
+                misses.extend(miss(row, results, speed, 1.0));
+                misses.extend(miss(row, results, cpu, CPU_AIM));
             }
             Group::Rate => {
-                misses.extend(miss(row, results, cpu, CPU_AIM, "processor time"));
-                misses.extend(miss(row, results, Metric::P99, 1.0, "p99"));
+                misses.extend(miss(row, results, cpu, CPU_AIM));
+                misses.extend(miss(row, results, Metric::P99, 1.0));
             }
             Group::Half => misses.extend(duel(row)),
-            Group::Storm | Group::Retained => misses.extend(miss(row, results, speed, 1.0, "a second")),
-            Group::Idle => misses.extend(miss(row, results, Metric::KibEach, 1.0, "memory")),
+            Group::Storm | Group::Retained => misses.extend(miss(row, results, speed, 1.0)),
+            Group::Idle => misses.extend(miss(row, results, Metric::KibEach, 1.0)),
             Group::Shards => {}
         }
         if !misses.is_empty() {
@@ -198,16 +199,32 @@ fn behind(results: &Results, reasons: &BTreeMap<String, String>) -> String {
     if text.is_empty() { "None.".to_owned() } else { text }
 }
 
-fn miss(row: &RowResults, results: &Results, metric: Metric, aim: f64, what: &str) -> Option<String> {
+/// How far a figure is from its aim, which is to be so many times better than the best other broker.
+fn miss(row: &RowResults, results: &Results, metric: Metric, aim: f64) -> Option<String> {
     let (name, lead) = advantage(row, results, metric).filter(|(_, lead)| *lead < aim)?;
-    let floor = row.median(FLOOR, metric).zip(row.median(HEARTH, metric));
-    let floor = floor.filter(|_| metric == Metric::CpuPerMillion).map_or(String::new(), |(floor, ours)| {
-        format!(" (the floor is {}, Hearth {})", shown(floor, 2), shown(ours, 2))
-    });
-    Some(format!(
-        "{what} {lead:.2}× that of {name}{}{floor}",
-        if aim > 1.0 { ", where 2× is aimed at" } else { "" }
-    ))
+    let shown_of = |broker: &str| {
+        row.median(broker, metric).map_or(String::new(), |figure| shown(figure, metric.digits()))
+    };
+    let (ours, theirs) = (shown_of(HEARTH), shown_of(name));
+    Some(match metric {
+        Metric::PerSecond => format!("{ours} a second against {theirs} of {name}"),
+        Metric::CpuPerMillion => {
+            let floor = row
+                .median(FLOOR, metric)
+                .map_or(String::new(), |floor| format!(", and the floor {}", shown(floor, 2)));
+            format!("{ours} s of processor time for a million, {name} {theirs} ({lead:.1}×){floor}")
+        }
+        Metric::P99 => format!("p99 {ours} µs against {theirs} of {name}"),
+        Metric::KibEach => format!("{ours} KiB against {theirs} of {name}"),
+        Metric::PeakMib
+        | Metric::BrokerCores
+        | Metric::GeneratorCores
+        | Metric::P50
+        | Metric::P999
+        | Metric::Offered
+        | Metric::Lost
+        | Metric::Again => format!("{ours} against {theirs} of {name}"),
+    })
 }
 
 /// A duel that Hearth lost.
@@ -283,8 +300,8 @@ mod tests {
         ];
         let reasons = BTreeMap::from([("slow".to_owned(), "The kernel.".to_owned())]);
         let text = behind(&results(rows), &reasons);
-        let expected = "- slow: processor time 1.50× that of Mosquitto, where 2× is aimed at (the floor is 1.50, Hearth 2.00). \
-                        The kernel.\n- late: p99 11 µs against 10. Not explained yet.\n";
+        let expected = "- slow: 2.00 s of processor time for a million, Mosquitto 3.00 (1.5×), and the floor 1.50. The kernel.\n\
+                        - late: p99 11 µs against 10. Not explained yet.\n";
         assert_eq!(text, expected);
     }
 

@@ -89,6 +89,12 @@ impl Row {
             let limit = limit(tcp(pattern, qos, PAYLOAD_BYTES));
             rows.push(Self { id: format!("shards: {}", limit.id), subjects: Subjects::Shards, ..limit });
         }
+        for (pattern, qos, messages) in
+            [(Pattern::Pairs(50), QoS::AtMostOnce, 50_000), (Pattern::FanIn(50), QoS::AtLeastOnce, 10_000)]
+        {
+            let rate = rate(tcp(pattern, qos, PAYLOAD_BYTES), messages);
+            rows.push(Self { id: format!("shards: {}", rate.id), subjects: Subjects::Shards, ..rate });
+        }
         for way in [Way::Tcp, Way::WebSocket] {
             rows.push(Self::of(format!("connect storm{}", suffix(way)), Kind::Storm(way)));
         }
@@ -213,12 +219,14 @@ fn rates() -> Vec<Row> {
         (tcp(Pattern::Pairs(50), QoS::ExactlyOnce, PAYLOAD_BYTES), 5_000),
         (tcp(Pattern::Pairs(1), QoS::AtMostOnce, PAYLOAD_BYTES), 5_000),
     ]
-    .map(|(traffic, messages)| {
-        let deliveries = messages as usize * traffic.pattern.copies();
-        let id = format!("{}, {}k/s", describe(&traffic), deliveries / 1000);
-        Row::of(id, Kind::Rate { traffic, messages })
-    })
+    .map(|(traffic, messages)| rate(traffic, messages))
     .into()
+}
+
+fn rate(traffic: Traffic, messages: u32) -> Row {
+    let deliveries = messages as usize * traffic.pattern.copies();
+    let id = format!("{}, {}k/s", describe(&traffic), deliveries / 1000);
+    Row::of(id, Kind::Rate { traffic, messages })
 }
 
 fn limit(traffic: Traffic) -> Row {
