@@ -56,7 +56,7 @@ impl Message {
             payload: Bytes::copy_from_slice(&publish.payload),
             qos: publish.qos,
             retain: publish.retain,
-            properties: publish.properties.as_ref().map(|properties| Box::new(detach(properties))),
+            properties: publish.properties.as_deref().and_then(detach),
             publisher,
             expires_at: expires_at(expiry, now),
             kept: Mutex::default(),
@@ -158,8 +158,9 @@ pub(crate) fn detached_will(will: &Will) -> Will {
     }
 }
 
-fn detach(properties: &PublishProperties) -> PublishProperties {
-    PublishProperties {
+/// What of properties is the message's; `None` where that is nothing, as when the topic came as an alias.
+fn detach(properties: &PublishProperties) -> Option<Box<PublishProperties>> {
+    let own = PublishProperties {
         payload_format: properties.payload_format,
         message_expiry: properties.message_expiry,
         topic_alias: None,
@@ -168,9 +169,38 @@ fn detach(properties: &PublishProperties) -> PublishProperties {
         user_properties: detach_pairs(&properties.user_properties),
         subscription_ids: Vec::new(),
         content_type: properties.content_type.as_ref().map(Text::detached),
-    }
+    };
+    (own != PublishProperties::EMPTY).then(|| Box::new(own))
 }
 
 fn detach_pairs(pairs: &UserProperties) -> UserProperties {
     pairs.iter().map(|(name, value)| (name.detached(), value.detached())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn properties_held(properties: PublishProperties) -> Option<Box<PublishProperties>> {
+        let topic = TopicName::try_from("a").unwrap();
+        let publish = Publish {
+            dup: false,
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            topic: topic.clone(),
+            packet_id: None,
+            payload: Bytes::new(),
+            properties: Some(Box::new(properties)),
+        };
+        Message::detached(topic, &publish, 0, Time::ZERO).properties
+    }
+
+    #[test]
+    fn what_belongs_to_a_connection_takes_no_memory_in_a_message() {
+        let alias = PublishProperties { topic_alias: Some(7), ..PublishProperties::EMPTY };
+        assert_eq!(properties_held(alias.clone()), None);
+        let own = PublishProperties { message_expiry: Some(60), ..PublishProperties::EMPTY };
+        let both = PublishProperties { topic_alias: Some(7), ..own.clone() };
+        assert_eq!(properties_held(both), Some(Box::new(own)));
+    }
 }
