@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use hearth_broker::{Change, Table};
+use hearth_broker::{Change, RowBytes, Table};
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::Wal;
 use rusqlite::types::ValueRef;
@@ -32,7 +32,7 @@ const PAGES_GIVEN_BACK: u32 = 256;
 const COMMITS_BETWEEN_LOOKS: u32 = 64;
 
 /// How many [`Verb`]s there are.
-const VERBS: usize = 3;
+const VERBS: usize = 4;
 
 /// What SQLite calls giving back free pages when it is asked to.
 const INCREMENTAL: u8 = 2;
@@ -252,8 +252,16 @@ fn use_log(connection: &Connection) -> rusqlite::Result<()> {
 fn write(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     let mut writer = Writer::new(&transaction);
-    for change in changes {
-        writer.apply(change)?;
+    let mut rest = changes;
+    while let Some((change, behind)) = rest.split_first() {
+        let run = run_of_deletions(rest);
+        if run.len() > 1 {
+            writer.delete_run(run)?;
+            rest = &rest[run.len()..];
+        } else {
+            writer.apply(change)?;
+            rest = behind;
+        }
     }
     drop(writer);
     transaction.commit()
@@ -287,6 +295,8 @@ enum Verb {
     Put,
     Delete,
     DeleteAll,
+    /// From one key to another.
+    DeleteRun,
 }
 
 impl<'a> Writer<'a> {
@@ -324,6 +334,13 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Deletes messages whose numbers follow each other.
+    fn delete_run(&mut self, run: &[Change]) -> rusqlite::Result<()> {
+        let ends = [run.first(), run.last()].map(|change| change.and_then(deleted_message));
+        self.statement(Table::Messages, Verb::DeleteRun)?.execute(ends)?;
+        Ok(())
+    }
+
     fn statement(&mut self, table: Table, verb: Verb) -> rusqlite::Result<&mut CachedStatement<'a>> {
         // Tables have numbers from 1.
         let place = &mut self.statements[(table as usize - 1) * VERBS + verb as usize];
@@ -337,10 +354,31 @@ impl<'a> Writer<'a> {
                     Verb::DeleteAll => {
                         format!("DELETE FROM {name} WHERE key >= ?1 AND (?2 IS NULL OR key < ?2)")
                     }
+                    Verb::DeleteRun => format!("DELETE FROM {name} WHERE key BETWEEN ?1 AND ?2"),
                 })?
             }
         };
         Ok(place.insert(statement))
+    }
+}
+
+/// The changes at the beginning that delete messages whose numbers follow each other, as when a client takes what has waited
+/// for it: one statement does for all.
+fn run_of_deletions(changes: &[Change]) -> &[Change] {
+    let mut len = 0;
+    let mut next = changes.first().and_then(deleted_message);
+    while next.is_some() && changes.get(len).and_then(deleted_message) == next {
+        len += 1;
+        next = next.and_then(|number| number.checked_add(1));
+    }
+    &changes[..len]
+}
+
+/// The number of the message that a change deletes.
+fn deleted_message(change: &Change) -> Option<i64> {
+    match change {
+        Change::Delete(table @ Table::Messages, key) => number(*table, key),
+        Change::Put(..) | Change::Delete(..) | Change::DeleteAll(..) => None,
     }
 }
 
@@ -360,11 +398,11 @@ fn number(table: Table, key: &[u8]) -> Option<i64> {
 }
 
 /// The key of a row, as changes have it.
-pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<Vec<u8>> {
+pub(super) fn key(row: &Row<'_>) -> rusqlite::Result<RowBytes> {
     Ok(match row.get_ref(0)? {
-        ValueRef::Integer(number) => number.to_be_bytes().to_vec(),
-        ValueRef::Blob(key) => key.to_vec(),
-        ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) => Vec::new(),
+        ValueRef::Integer(number) => number.to_be_bytes().into(),
+        ValueRef::Blob(key) => key.into(),
+        ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) => [].into(),
     })
 }
 
@@ -407,7 +445,7 @@ pub(super) fn read_rows(
                 }
                 None => {
                     reading.damaged += 1;
-                    damaged.push(Damaged { table, key, value: sealed.to_vec() });
+                    damaged.push(Damaged { table, key: key.to_vec(), value: sealed.to_vec() });
                 }
             }
         }
@@ -433,8 +471,6 @@ pub(super) fn set_aside(connection: &mut Connection, damaged: &[Damaged]) -> rus
 
 #[cfg(test)]
 mod tests {
-    use hearth_broker::RowBytes;
-
     use super::*;
 
     fn rows(database: &mut Database) -> Vec<(Table, Vec<u8>, Bytes)> {
@@ -540,6 +576,21 @@ mod tests {
             )
             .unwrap();
         assert_eq!(aside, 1);
+    }
+
+    #[test]
+    fn messages_that_are_deleted_in_a_row_take_no_other_with_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = Database::open(&folder.path().join("hearth.db"), Durability::Os).unwrap();
+        let key = |number: u64| number.to_be_bytes();
+        let delete = |number| Change::Delete(Table::Messages, key(number).into());
+        let filling: Vec<_> = (1..=9).map(|number| put(Table::Messages, &key(number), b"x")).collect();
+        database.commit(&filling).unwrap();
+        let again = put(Table::Messages, &key(3), b"y");
+        database.commit(&[delete(2), delete(3), delete(4), again, delete(7), delete(6), delete(9)]).unwrap();
+        let left: Vec<_> = rows(&mut database).into_iter().map(|(_, key, value)| (key, value)).collect();
+        let row = |number, value| (key(number).to_vec(), Bytes::from_static(value));
+        assert_eq!(left, [row(1, b"x"), row(3, b"y"), row(5, b"x"), row(8, b"x")]);
     }
 
     #[test]

@@ -236,7 +236,7 @@ fn readable(connection: &Connection, table: Table) -> Vec<Change> {
 fn change(table: Table, row: &rusqlite::Row<'_>) -> Option<Change> {
     let key = key(row).ok()?;
     let value = unseal(table as u8, &key, row.get_ref(1).ok()?.as_blob().ok()?)?.to_vec();
-    Some(Change::Put(table, key.into(), value.into()))
+    Some(Change::Put(table, key, value.into()))
 }
 
 /// Whether it was there.
