@@ -66,8 +66,13 @@ impl Message {
 
     /// The same message, entered into an account.
     pub(crate) fn charged(mut self, account: &Arc<Account>) -> Self {
-        self.charge = Some(Charge::new(account, size_of::<Self>() + self.bytes()));
+        self.charge_to(account);
         self
+    }
+
+    /// Has it counted in an account for as long as it lives.
+    pub(crate) fn charge_to(&mut self, account: &Arc<Account>) {
+        self.charge = Some(Charge::new(account, size_of::<Self>() + self.bytes()));
     }
 
     /// The message of a will, published now.

@@ -103,10 +103,14 @@ impl RetainedStore {
         changed.into_iter().map(change).collect()
     }
 
-    /// Takes back what a store has kept.
-    pub(crate) fn restore(&self, message: &Arc<Message>) {
+    /// Takes back what a store has kept, one message a topic; before there is anything else.
+    pub(crate) fn restore(&self, messages: Vec<Arc<Message>>) {
         let mut content = self.write();
-        content.insert(Key::of(&message.topic), message);
+        content.expires_next = messages.iter().filter_map(|message| message.expires_at).min();
+        content.bytes = messages.iter().map(|message| message.bytes()).sum();
+        // All at once: they come nearly in their order.
+        let by_topic = |message: Arc<Message>| (Key::of(&message.topic), message);
+        content.messages = messages.into_iter().map(by_topic).collect();
         self.tell(&content);
     }
 

@@ -23,7 +23,8 @@ pub struct Image {
     sessions: BTreeMap<u64, Parts>,
     messages: HashMap<u64, MessageRow>,
     references: BTreeMap<(u64, u64), Waiting>,
-    retained: Vec<MessageRow>,
+    /// Each with the time of day when it expires.
+    retained: Vec<(Arc<Message>, Option<u64>)>,
     carried: BTreeMap<Carried, CarriedRow>,
     serial_max: u64,
     message_max: u64,
@@ -123,7 +124,10 @@ impl Image {
                 let (serial, id) = split(key)?;
                 self.session(serial).released.push(packet_id(id)?);
             }
-            Table::Retained => self.retained.push(MessageRow::decode(value)?),
+            Table::Retained => {
+                let MessageRow { publish, publisher, expires_at, .. } = MessageRow::decode(value)?;
+                self.retained.push((Arc::new(message_of(publish, publisher, None)), expires_at));
+            }
             Table::Carried => {
                 self.carried.insert(Carried::of_key(key)?, CarriedRow::decode(value)?);
             }
@@ -145,14 +149,20 @@ impl Image {
     /// that they live on now. To be called before there are shards. Also which rows belong to nothing, to be deleted.
     pub fn restore(mut self, shared: &Shared) -> (Vec<ShardImage>, Vec<Change>) {
         let mut orphans = Vec::new();
-        for row in std::mem::take(&mut self.retained) {
-            let message = message(shared, row);
+        let mut retained = Vec::with_capacity(self.retained.len());
+        for (mut message, expires_at) in std::mem::take(&mut self.retained) {
+            // Nobody else has it yet.
+            if let Some(message) = Arc::get_mut(&mut message) {
+                message.expires_at = expires_at.map(|at| shared.time_of(at));
+                message.charge_to(shared.account(ShardId::new(0)));
+            }
             if message.is_expired(Time::ZERO) {
                 orphans.push(Change::Delete(Table::Retained, message.topic.as_str().as_bytes().into()));
             } else {
-                shared.retained.restore(&Arc::new(message));
+                retained.push(message);
             }
         }
+        shared.retained.restore(retained);
         shared.set_message_number(self.message_max);
         let serial_max = self.serial_max;
         let new_image = || ShardImage { serial_max, sessions: Vec::new() };
@@ -301,20 +311,14 @@ pub struct ShardImage {
 const SERIAL_MASK: u64 = (1 << 48) - 1;
 
 fn message(shared: &Shared, row: MessageRow) -> Message {
-    let Publish { topic, payload, qos, retain, properties, .. } = row.publish;
     let expires_at = row.expires_at.map(|at| shared.time_of(at));
-    Message {
-        topic,
-        payload,
-        qos,
-        retain,
-        properties,
-        publisher: row.publisher,
-        expires_at,
-        kept: Mutex::default(),
-        charge: None,
-    }
-    .charged(shared.account(ShardId::new(0)))
+    message_of(row.publish, row.publisher, expires_at).charged(shared.account(ShardId::new(0)))
+}
+
+fn message_of(publish: Publish, publisher: u64, expires_at: Option<Time>) -> Message {
+    let Publish { topic, payload, qos, retain, properties, .. } = publish;
+    let kept = Mutex::default();
+    Message { topic, payload, qos, retain, properties, publisher, expires_at, kept, charge: None }
 }
 
 pub(super) fn take_reference(message: &Message, number: u64) {
