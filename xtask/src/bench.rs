@@ -5,6 +5,7 @@ use std::fs;
 
 use anyhow::Result;
 
+use crate::browser_client;
 use crate::guard;
 use crate::mosquitto_broker;
 use crate::peers;
@@ -27,6 +28,9 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
         && first == "--guard"
     {
         return guard::guard(workspace, rest);
+    }
+    if arguments.first().is_some_and(|first| first == "browser-client") {
+        return browser_client::measure(workspace, &arguments[1..]);
     }
     let mut arguments: Vec<OsString> = arguments.to_vec();
     let is_named = arguments.first().is_some_and(|first| BENCHMARKS.iter().any(|name| first == name));

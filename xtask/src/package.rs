@@ -109,7 +109,7 @@ fn tool(workspace: &Workspace, folders: &[PathBuf], name: &str) -> Result<Comman
 }
 
 /// Prints what a page loads, file by file.
-fn print_sizes(workspace: &Workspace, folder: &Path) -> Result<()> {
+pub(crate) fn print_sizes(workspace: &Workspace, folder: &Path) -> Result<()> {
     let paths: Vec<PathBuf> = LOADED.iter().map(|name| folder.join(name)).collect();
     let Some(sizes) = sizes(workspace, &paths)? else {
         say("Node.js is not there to tell the compressed sizes");
@@ -128,7 +128,7 @@ fn print_sizes(workspace: &Workspace, folder: &Path) -> Result<()> {
 }
 
 /// The bytes of files: raw, with gzip, with brotli. `None` without Node.js, which compresses them.
-fn sizes(workspace: &Workspace, paths: &[PathBuf]) -> Result<Option<Vec<[usize; 3]>>> {
+pub(crate) fn sizes(workspace: &Workspace, paths: &[PathBuf]) -> Result<Option<Vec<[usize; 3]>>> {
     let Some(node) = NODE.find() else { return Ok(None) };
     let mut node = workspace.command(node);
     let text = run_silently(node.args(["--eval", SIZES, "--"]).args(paths))?;

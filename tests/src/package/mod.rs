@@ -1,5 +1,7 @@
 //! The client package in a real browser, on a page that another server than the broker serves.
 
+#[cfg(target_os = "linux")]
+mod benchmark;
 mod delivery;
 mod errors;
 mod example;
