@@ -123,7 +123,7 @@ fn measure(address: SocketAddr) {
 #[tokio::test]
 async fn a_delivery_allocates_nothing_and_a_message_that_is_acknowledged_little_however_many_get_it() {
     let data = tempfile::tempdir().unwrap();
-    let mut config = Config::defaults(&Machine { cores: 1, has_ipv6_loopback: false });
+    let mut config = Config::defaults(&Machine { cores: 1, has_ipv6_loopback: false, memory_bytes: None });
     config.data = data.path().join("data");
     config.mqtt = vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()];
     (config.http, config.ws) = (Vec::new(), Vec::new());
