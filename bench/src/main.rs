@@ -33,7 +33,11 @@ use crate::peer::{Installed, Recipe};
 
 /// Measures brokers, side by side, on this machine.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask bench")]
+#[command(
+    name = "cargo xtask bench",
+    after_help = "Without a benchmark it is `peers`. Beside its options `cargo xtask bench` has `--install-peers`, which installs \
+                  Mosquitto, rumqttd, rmqttd and Aedes first, and `--guard`, which counts instructions."
+)]
 struct Arguments {
     /// Where the program of a broker is
     #[arg(long, value_name = "NAME=PATH", value_parser = named_path)]

@@ -61,7 +61,7 @@ pub(crate) fn compare(plan: &Plan, file: &Path) -> Result<()> {
     let brokers = installed.iter().map(|one| Broker { name: one.name().to_owned(), version: one.version() });
     let mut results = Results {
         machine: Machine::this(),
-        rounds: plan.rounds,
+        rounds: 0,
         seconds: plan.times.measured.as_secs_f64(),
         brokers: brokers.collect(),
         absent: plan.absent.clone(),
@@ -78,6 +78,7 @@ pub(crate) fn compare(plan: &Plan, file: &Path) -> Result<()> {
                 results.enter(row, cell);
             }
         }
+        results.rounds = round;
         let text = serde_json::to_string_pretty(&results)?;
         fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::figures::{Figures, Metric};
 use super::results::{Cell, Outcome, Results, RowResults};
 use super::row::Group;
-use super::{HEARTH, is_own};
+use super::{HEARTH, ONE_SHARD, is_own};
 use crate::table::shown;
 
 /// One measurement, for the person who waits.
@@ -85,6 +85,8 @@ impl Matrix {
         let mut head = vec![String::new()];
         head.extend(names.iter().map(|name| (*name).to_owned()));
         head.extend(has_others.then(|| "ahead of the best".to_owned()));
+        let is_of_shards = metric.is_compared() && group == Group::Shards;
+        head.extend(is_of_shards.then(|| "two against one".to_owned()));
         let rows: Vec<_> = rows
             .iter()
             .map(|row| {
@@ -95,6 +97,11 @@ impl Matrix {
                         advantage(row, results, metric)
                             .map_or("–".to_owned(), |(_, ahead)| shown(ahead, 1) + "×"),
                     );
+                }
+                if is_of_shards {
+                    let figures = row.median(HEARTH, metric).zip(row.median(ONE_SHARD, metric));
+                    let gain = figures.map(|(two, one)| metric.advantage(two, one));
+                    cells.push(gain.map_or("–".to_owned(), |gain| shown(gain, 2) + "×"));
                 }
                 cells
             })
@@ -242,6 +249,19 @@ mod tests {
         );
         assert!(matrix.plain().contains("  pairs   2,000"), "{}", matrix.plain());
         assert_eq!(Matrix::new(&results, Group::Idle, Metric::KibEach, "Title"), None);
+    }
+
+    #[test]
+    fn two_shards_are_held_against_one() {
+        let mut results = results(vec![row(
+            "shards: pairs",
+            Group::Shards,
+            Metric::CpuPerMillion,
+            &[(HEARTH, 2.0), (ONE_SHARD, 1.5)],
+        )]);
+        results.brokers.push(Broker { name: ONE_SHARD.to_owned(), version: None });
+        let matrix = Matrix::new(&results, Group::Shards, Metric::CpuPerMillion, "Title").unwrap();
+        assert_eq!(matrix.rows, [["shards: pairs", "2.00", "1.50", "0.75×"]]);
     }
 
     #[test]
