@@ -13,6 +13,7 @@ use hearth_protocol::packet::{Publish, SubscribeProperties, Subscription};
 use hearth_protocol::{QoS, Text, Time, TopicFilter, TopicName};
 
 use crate::receipts::Receipts;
+use crate::schedule::{STEP, Schedule};
 use crate::swarm::{Door, Swarm};
 use crate::traffic::Traffic;
 
@@ -24,8 +25,6 @@ const AT_ONCE: usize = 50;
 const FILTERS_AT_ONCE: usize = 100;
 /// What did not arrive for so long does not arrive any more.
 const LOST_AFTER: Duration = Duration::from_secs(2);
-/// Steps in which messages of the open loop are due: a finer clock would be the generator's load.
-const STEP: Duration = Duration::from_micros(250);
 /// The longest delay that is told apart from longer ones, in nanoseconds.
 const LATENCY_MAX: u64 = 60_000_000_000;
 /// Digits of a delay that are kept.
@@ -378,45 +377,6 @@ impl State {
     }
 }
 
-/// When the messages of an open loop are due.
-#[derive(Debug)]
-struct Schedule {
-    /// Messages a second.
-    rate: f64,
-    /// Messages in all.
-    messages: u64,
-    /// The next one.
-    next: u64,
-}
-
-impl Schedule {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a positive count far below 2^52"
-    )]
-    fn new(rate: f64, time: Duration) -> Self {
-        Self { rate, messages: (rate * time.as_secs_f64()).round() as u64, next: 0 }
-    }
-
-    const fn is_over(&self) -> bool {
-        self.next >= self.messages
-    }
-
-    /// The next message that is due by now, and when it was: at the end of its step.
-    #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
-    fn pop(&mut self, elapsed: Duration) -> Option<(u64, Duration)> {
-        let due = Duration::from_secs_f64(self.next as f64 / self.rate);
-        let step = STEP.as_nanos();
-        let due = Duration::from_nanos(u64::try_from(due.as_nanos().div_ceil(step) * step).ok()?);
-        if self.is_over() || due > elapsed {
-            return None;
-        }
-        self.next += 1;
-        Some((self.next - 1, due))
-    }
-}
-
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -465,28 +425,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn a_loop_that_was_held_up_sends_late_what_was_due_and_says_when_it_was() {
-        let mut schedule = Schedule::new(1000.0, Duration::from_millis(10));
-        assert_eq!(schedule.pop(Duration::ZERO), Some((0, Duration::ZERO)));
-        assert_eq!(schedule.pop(Duration::from_micros(900)), None);
-        let held_up = Duration::from_millis(5);
-        let late: Vec<_> = std::iter::from_fn(|| schedule.pop(held_up)).collect();
-        assert_eq!(late.first(), Some(&(1, Duration::from_millis(1))));
-        assert_eq!(late.last(), Some(&(5, Duration::from_millis(5))));
-        let rest = std::iter::from_fn(|| schedule.pop(Duration::from_secs(1))).count();
-        assert_eq!((rest, schedule.is_over()), (4, true));
-    }
-
-    #[test]
-    fn messages_of_one_step_are_due_together() {
-        let mut schedule = Schedule::new(40_000.0, Duration::from_secs(1));
-        assert_eq!(schedule.pop(Duration::ZERO), Some((0, Duration::ZERO)));
-        assert_eq!(schedule.pop(STEP / 2), None);
-        let together: Vec<_> = std::iter::from_fn(|| schedule.pop(STEP)).collect();
-        assert_eq!(together.len(), 10);
-        assert!(together.iter().all(|(_, due)| *due == STEP));
     }
 }

@@ -12,6 +12,7 @@ mod load;
 mod overload;
 mod peer;
 mod receipts;
+mod schedule;
 mod swarm;
 mod table;
 mod tally;
