@@ -79,8 +79,17 @@ pub(super) struct Archive {
 impl Archive {
     /// Opens the file, or makes a new one.
     pub(super) fn open(file: &Path, bounds: Bounds) -> Result<Self, StoreError> {
+        Self::open_by(|file| Connection::open(file), file, bounds)
+    }
+
+    /// The same, where that leads.
+    pub(super) fn open_by(
+        connect: fn(&Path) -> rusqlite::Result<Connection>,
+        file: &Path,
+        bounds: Bounds,
+    ) -> Result<Self, StoreError> {
         let database = |source| StoreError::Database { file: file.to_owned(), source };
-        let mut connection = Connection::open(file).and_then(configure).map_err(database)?;
+        let mut connection = connect(file).and_then(configure).map_err(database)?;
         match upgrade(&mut connection, Kind::History, STEPS).map_err(database)? {
             Format::Current => {}
             Format::Newer { found, known } => {

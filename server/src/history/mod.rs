@@ -15,6 +15,10 @@ mod values;
 mod writer;
 
 #[cfg(test)]
+mod failing_disk;
+#[cfg(test)]
+mod tap_cost;
+#[cfg(test)]
 mod tests;
 
 use std::io;
