@@ -112,6 +112,25 @@ impl Inbox {
         self.bell.ring();
     }
 
+    /// What the shard was told of its commits and has not taken yet: the batch that is on disk, or, as `None`, that the disk
+    /// takes nothing.
+    #[cfg(test)]
+    pub(crate) fn take_commits(&self) -> Vec<Option<u64>> {
+        let told = self.take().into_iter();
+        let word = |command| match command {
+            Command::Committed(batch) => Some(Some(batch)),
+            Command::CommitFailed => Some(None),
+            Command::Open(_)
+            | Command::Authenticated(..)
+            | Command::AccessChanged
+            | Command::Probe(_)
+            | Command::Figures(_)
+            | Command::Publish(_)
+            | Command::Stop => None,
+        };
+        told.filter_map(word).collect()
+    }
+
     pub(super) fn take(&self) -> Vec<Command> {
         std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use hearth_broker::{Change, RowBytes, Shared, Table, Value};
+use hearth_broker::{Batch, Change, RowBytes, Shared, Table, Value};
 use tokio::sync::oneshot;
 
 use super::commit_queue::{CommitQueue, Work};
@@ -95,18 +95,8 @@ impl Committer {
         shared: Arc<Shared>,
         inboxes: Arc<[Arc<Inbox>]>,
     ) -> io::Result<Self> {
-        let queue = Arc::new(CommitQueue::new(inboxes.len()));
-        let counters = Arc::new(Counters::default());
-        let mut writer = Writer {
-            disk,
-            queue: Arc::clone(&queue),
-            counters: Arc::clone(&counters),
-            shared,
-            inboxes,
-            pending: changes,
-            unanswered: BTreeMap::new(),
-            is_failing: false,
-        };
+        let mut writer = Writer::new(disk, changes, shared, inboxes);
+        let (queue, counters) = (Arc::clone(&writer.queue), Arc::clone(&writer.counters));
         let (alive, end) = oneshot::channel();
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || {
             let (_alive, _lock): (oneshot::Sender<()>, File) = (alive, lock);
@@ -134,7 +124,8 @@ impl Committer {
     }
 }
 
-struct Writer<D> {
+/// What the thread has.
+pub(super) struct Writer<D> {
     disk: D,
     queue: Arc<CommitQueue>,
     counters: Arc<Counters>,
@@ -148,6 +139,24 @@ struct Writer<D> {
 }
 
 impl<D: Disk> Writer<D> {
+    pub(super) fn new(
+        disk: D,
+        changes: Vec<Change>,
+        shared: Arc<Shared>,
+        inboxes: Arc<[Arc<Inbox>]>,
+    ) -> Self {
+        Self {
+            disk,
+            queue: Arc::new(CommitQueue::new(inboxes.len())),
+            counters: Arc::default(),
+            shared,
+            inboxes,
+            pending: changes,
+            unanswered: BTreeMap::new(),
+            is_failing: false,
+        }
+    }
+
     fn run(&mut self) {
         loop {
             let patience =
@@ -156,14 +165,7 @@ impl<D: Disk> Writer<D> {
                 Work::Batches(batches) => batches,
                 Work::End => break,
             };
-            for (shard, batch) in batches {
-                self.unanswered.insert(shard, batch.number);
-                self.pending.extend(batch.changes);
-            }
-            // After the batches, which say that there is something.
-            self.pending.extend(self.shared.take_retained_changes());
-            faults::forget(&mut self.pending);
-            self.write();
+            self.handle_batches(batches);
             for shard in self.queue.release() {
                 self.inboxes[shard].ring();
             }
@@ -171,6 +173,18 @@ impl<D: Disk> Writer<D> {
         if !self.pending.is_empty() {
             tracing::error!(changes = self.pending.len(), "not everything could be written before the end");
         }
+    }
+
+    /// Writes these, and what could not be written before.
+    pub(super) fn handle_batches(&mut self, batches: Vec<(usize, Batch)>) {
+        for (shard, batch) in batches {
+            self.unanswered.insert(shard, batch.number);
+            self.pending.extend(batch.changes);
+        }
+        // After the batches, which say that there is something.
+        self.pending.extend(self.shared.take_retained_changes());
+        faults::forget(&mut self.pending);
+        self.write();
     }
 
     fn write(&mut self) {
