@@ -1,26 +1,22 @@
 //! The database file: SQLite with a write-ahead log.
 
+use std::ffi::c_int;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use hearth_broker::{Change, RowBytes, Table};
 use rusqlite::config::DbConfig;
-use rusqlite::hooks::Wal;
+use rusqlite::ffi::{SQLITE_BUSY, SQLITE_CORRUPT};
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, ErrorCode, Row, Transaction, params};
 
 use super::check::{check, unseal};
+use super::connection::{connect, open, settle};
 use super::durability::Durability;
 use super::error::StoreError;
-use super::schema::{self, Format, Kind, Owner, STEPS, name};
-use super::way::{Way, log_of};
-
-/// How long somebody else who reads, for a backup, may hold up a write.
-pub(super) const BUSY_MAX: Duration = Duration::from_secs(5);
-
-/// What the log keeps of the disk when it is empty again.
-const LOG_BYTES_MAX: i64 = 16 * 1024 * 1024;
+use super::schema::name;
+use super::way::Way;
 
 /// Free pages above which some go back to the system, if they are more than those in use.
 const FREE_PAGES_MAX: u32 = 1024;
@@ -34,11 +30,8 @@ const COMMITS_BETWEEN_LOOKS: u32 = 64;
 /// How many [`Verb`]s there are.
 const VERBS: usize = 4;
 
-/// What SQLite calls giving back free pages when it is asked to.
-const INCREMENTAL: u8 = 2;
-
 /// The statements of all tables.
-const STATEMENTS: usize = VERBS * Table::ALL.len();
+pub(super) const STATEMENTS: usize = VERBS * Table::ALL.len();
 
 /// An open database.
 #[derive(Debug)]
@@ -62,6 +55,7 @@ pub(crate) struct Reading {
 
 impl Database {
     /// Opens a database, or makes a new one.
+    #[cfg(test)]
     pub(crate) fn open(file: &Path, durability: Durability) -> Result<Self, StoreError> {
         Self::open_by(Way::SYSTEM, file, durability)
     }
@@ -72,9 +66,11 @@ impl Database {
         Ok(Self { file: file.to_owned(), way, durability, connection: Some(connection), commits: 0 })
     }
 
-    /// Hands out every row that is as it was written, and sets the others aside.
+    /// Hands out every row that is as it was written, and sets the others aside. An error [that says so](is_corrupt): the
+    /// file is broken, so that rows may be missing, or such be there that were deleted.
     pub(crate) fn read(&mut self, each: impl FnMut(Table, &[u8], Bytes)) -> rusqlite::Result<Reading> {
         let connection = self.connection.as_mut().ok_or(rusqlite::Error::InvalidQuery)?;
+        look_over(connection)?;
         let (reading, damaged) = read_rows(connection, each)?;
         set_aside(connection, &damaged)?;
         Ok(reading)
@@ -93,6 +89,17 @@ impl Database {
             self.connection = None;
             StoreError::Database { file: self.file.clone(), source }
         })
+    }
+
+    /// Moves everything into the file itself and lets go of it.
+    pub(super) fn close(mut self) -> Result<(), StoreError> {
+        let closed = self.reconnect().and_then(|connection| {
+            connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| match row.get(0)? {
+                true => Err(failure(SQLITE_BUSY, "somebody else has it open")),
+                false => Ok(()),
+            })
+        });
+        closed.map_err(|source| StoreError::Database { file: self.file.clone(), source })
     }
 
     /// The connection; after a failure a new one, to what is really on the disk.
@@ -119,134 +126,6 @@ impl Drop for Database {
 /// Whether the file itself is broken, and not the way to it.
 pub(crate) fn is_corrupt(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-}
-
-fn connect(way: Way, file: &Path, durability: Durability) -> Result<Connection, StoreError> {
-    let database = |source| StoreError::Database { file: file.to_owned(), source };
-    let is_settled = match settle(way, file, durability) {
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-            tracing::warn!(
-                file = %file.display(),
-                "somebody else has the database open: it is taken as it reads. Should the disk have failed before \
-                 this start, end them and start again"
-            );
-            false
-        }
-        settled => settled.map_err(database)?,
-    };
-    let mut connection = open(way, file, durability).map_err(database)?;
-    match schema::upgrade(&mut connection, Kind::Store, STEPS).map_err(database)? {
-        Format::Current => {
-            if !is_settled {
-                write_over(&connection).map_err(database)?;
-            }
-            if durability == Durability::Fsync {
-                (way.sync_names)(file).map_err(|error| database(not_synced(&error, "its folder")))?;
-            }
-            Ok(connection)
-        }
-        Format::Newer { found, known } => Err(StoreError::Newer { file: file.to_owned(), found, known }),
-        Format::Foreign(owner) => Err(StoreError::Foreign { file: file.to_owned(), owner }),
-        // An upgrade leaves nothing older behind.
-        Format::Older | Format::Empty => {
-            Err(StoreError::Foreign { file: file.to_owned(), owner: Owner::Other })
-        }
-    }
-}
-
-/// Puts on the disk what a log has, all of it, as an earlier attempt or the process before this one may have met a sync
-/// that failed. After that the system shows what the disk does not have, and calls it clean: in the log, which is therefore
-/// written as it reads before it is believed; and in the database, into which the whole log goes anew. For that nobody else may
-/// have it open, since what they share with SQLite says how much of the log need not be moved any more.
-///
-/// The log is not cut but used up, and removed: a file system may give back the end of a file that is cut before its
-/// beginning, and the rows of a log's beginning would then be written over newer ones.
-///
-/// `false`: there may still be something in the log.
-fn settle(way: Way, file: &Path, durability: Durability) -> rusqlite::Result<bool> {
-    if durability != Durability::Fsync {
-        return Ok(false);
-    }
-    if !(way.rewrite)(&log_of(file)).map_err(|error| not_synced(&error, "its log"))? {
-        return Ok(true);
-    }
-    let connection = (way.connect)(file)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    connection.busy_timeout(BUSY_MAX)?;
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    let is_busy = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get(0))?;
-    if is_busy {
-        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-        return Err(rusqlite::Error::SqliteFailure(code, Some("somebody else has it open".to_owned())));
-    }
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    connection.close().map_err(|(_, error)| error)?;
-    Ok(true)
-}
-
-/// Writes something behind the last commit in the log. A process that was killed may have left a whole one there of which those who
-/// had the database open know nothing: it would count after the next crash.
-fn write_over(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "user_version", schema::version(connection)?)
-}
-
-fn not_synced(error: &std::io::Error, what: &str) -> rusqlite::Error {
-    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
-    rusqlite::Error::SqliteFailure(code, Some(format!("{what} cannot be written: {error}")))
-}
-
-/// A connection that keeps the log beside the database when it goes: only one that has not failed may move it.
-fn open(way: Way, file: &Path, durability: Durability) -> rusqlite::Result<Connection> {
-    let mut connection = (way.connect)(file)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    connection.busy_timeout(BUSY_MAX)?;
-    connection.pragma_update(None, "cache_size", way.cache)?;
-    let vacuum: u8 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
-    if vacuum != INCREMENTAL {
-        // Means something only before the first table is made.
-        connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
-    }
-    use_log(&connection)?;
-    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
-    connection.pragma_update(
-        None,
-        "synchronous",
-        match durability {
-            Durability::Fsync => "FULL",
-            Durability::Os | Durability::None => "OFF",
-        },
-    )?;
-    // SQLite's own way of moving the log into the database keeps a sync of it that has failed for itself.
-    connection.wal_hook(Some(move |log: &mut Wal, pages| {
-        if pages < way.log_pages_max {
-            return Ok(());
-        }
-        match log.checkpoint() {
-            // The next one moves more.
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
-            moved => moved,
-        }
-    }))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(connection)
-}
-
-/// Gives the database a write-ahead log. That can fail behind its answer, so that it is heard to the end: a database that
-/// keeps its old journal deletes it without a sync, and one that is back after a crash takes the last commit back.
-fn use_log(connection: &Connection) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
-    let mut rows = statement.query([])?;
-    let mut journal = String::new();
-    while let Some(row) = rows.next()? {
-        journal = row.get(0)?;
-    }
-    if journal == "wal" {
-        return Ok(());
-    }
-    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
-    let problem = format!("it cannot be given a write-ahead log; its journal stays `{journal}`");
-    Err(rusqlite::Error::SqliteFailure(code, Some(problem)))
 }
 
 fn write(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<()> {
@@ -453,7 +332,19 @@ pub(super) fn read_rows(
     Ok((reading, damaged))
 }
 
-/// Moves rows into the table of those that somebody may look at.
+/// Holds the pages of the file against each other: a bit that has flipped in what leads to the rows hides some, or shows some that
+/// were deleted, whose own checks are right.
+fn look_over(connection: &Connection) -> rusqlite::Result<()> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(failure(SQLITE_CORRUPT, &found)) }
+}
+
+pub(super) fn failure(code: c_int, problem: &str) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some(problem.to_owned()))
+}
+
+/// Moves rows into the table of those that somebody may look at. An error [that says so](is_corrupt): one cannot be found by the
+/// key that it has now.
 pub(super) fn set_aside(connection: &mut Connection, damaged: &[Damaged]) -> rusqlite::Result<()> {
     if damaged.is_empty() {
         return Ok(());
@@ -464,13 +355,25 @@ pub(super) fn set_aside(connection: &mut Connection, damaged: &[Damaged]) -> rus
         let sql = "INSERT INTO damaged VALUES (?1, ?2, ?3, ?4)";
         // Seconds since 1970 fit.
         transaction.prepare_cached(sql)?.execute(params![now as i64, name(*table), key, value])?;
-        Writer::new(&transaction).apply(&Change::Delete(*table, key[..].into()))?;
+        // By its value too, as another row may have the key that this one has now.
+        let sql = format!("DELETE FROM {} WHERE key = ?1 AND value = ?2", name(*table));
+        let mut statement = transaction.prepare_cached(&sql)?;
+        let removed = match number(*table, key) {
+            Some(number) => statement.execute(params![number, value])?,
+            None => statement.execute(params![key, value])?,
+        };
+        if removed != 1 {
+            return Err(failure(SQLITE_CORRUPT, "a row is not where its key belongs"));
+        }
     }
     transaction.commit()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::schema::{self, Format, Kind, STEPS};
     use super::*;
 
     fn rows(database: &mut Database) -> Vec<(Table, Vec<u8>, Bytes)> {

@@ -45,6 +45,15 @@ pub enum StoreError {
         /// Whose it is.
         owner: Owner,
     },
+    /// A file beside the database cannot be made, moved or removed.
+    #[error("cannot use {}: {source}; look at the permissions and the state of the disk", .file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// The database cannot be opened, read or written.
     #[error("cannot use {}: {source}", .file.display())]
     Database {

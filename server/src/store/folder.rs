@@ -3,18 +3,17 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use hearth_broker::{Change, Image, Table};
-use rusqlite::Connection;
+use hearth_broker::Image;
 
-use super::check::unseal;
-use super::database::{Database, is_corrupt, key};
+use super::database::Database;
 use super::durability::Durability;
 use super::error::StoreError;
-use super::schema::name;
+use super::salvage::{self, COMPANIONS, Opened, Salvage, with_suffix};
 use super::snapshot::Source;
 use super::snapshot_error::SnapshotError;
+use super::way::Way;
 
 /// The name of the database.
 const DATABASE: &str = "hearth.db";
@@ -27,9 +26,6 @@ const LOCK_ATTEMPTS: u32 = 5;
 
 /// Between two attempts.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-
-/// SQLite's own files beside it.
-const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
 
 /// The folder of the setting `data`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,12 +88,14 @@ impl DataFolder {
             tracing::warn!(?set_aside, "a restore had been interrupted; its backup is the database now");
         }
         let file = self.database();
-        let (database, image) = match open_and_read(&file, durability) {
-            Err(StoreError::Database { source, .. }) if is_corrupt(&source) => {
-                self.salvage(&source, durability)?
-            }
-            other => other?,
-        };
+        let opened =
+            salvage::open(Way::SYSTEM, &file, durability, |image: &mut Image, table, key, value| {
+                if let Err(error) = image.insert(table, key, value) {
+                    tracing::warn!(%error, "a row of the database is left out");
+                }
+            })?;
+        tell(&opened, &file);
+        let Opened { database, content: image, .. } = opened;
         Ok(OpenedStore { database, image, lock })
     }
 
@@ -131,49 +129,11 @@ impl DataFolder {
     pub(super) fn unusable(&self, source: io::Error) -> StoreError {
         StoreError::Folder { folder: self.0.clone(), source }
     }
-
-    /// Moves the database out of the way, if there is one; where it is now.
-    pub(crate) fn set_aside(&self, reason: &str) -> io::Result<Option<PathBuf>> {
-        set_aside(&self.database(), reason)
-    }
-
-    fn salvage(
-        &self,
-        problem: &rusqlite::Error,
-        durability: Durability,
-    ) -> Result<(Database, Image), StoreError> {
-        let aside = self.set_aside("damaged").map_err(|source| self.unusable(source))?;
-        let mut rows = Vec::new();
-        if let Some(Ok(connection)) = aside.as_ref().map(Connection::open) {
-            for table in Table::ALL {
-                rows.extend(readable(&connection, table));
-            }
-        }
-        let file = self.database();
-        let mut database = Database::open(&file, durability)?;
-        database.commit(&rows)?;
-        tracing::error!(
-            %problem, saved = rows.len(), set_aside = ?aside,
-            "the database was damaged: what could be read of it was saved, and the damaged file was set aside"
-        );
-        let image = read(&mut database, &file)?;
-        Ok((database, image))
-    }
 }
 
 /// Moves a database out of the way, if there is one, with what SQLite has beside it; where it is now.
 pub(crate) fn set_aside(file: &Path, reason: &str) -> io::Result<Option<PathBuf>> {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let mut aside = with_suffix(file, &format!(".{reason}-{seconds}"));
-    let mut number = 1;
-    while aside.try_exists()? {
-        number += 1;
-        aside = with_suffix(file, &format!(".{reason}-{seconds}-{number}"));
-    }
-    for companion in COMPANIONS {
-        rename_if_there(&with_suffix(file, companion), &with_suffix(&aside, companion))?;
-    }
-    Ok(rename_if_there(file, &aside)?.then_some(aside))
+    salvage::move_away(Way::SYSTEM, file, reason)
 }
 
 /// Makes the folder if it is not there. It has everybody's messages in it: a new one is for its owner alone.
@@ -185,22 +145,15 @@ fn create(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-fn open_and_read(file: &Path, durability: Durability) -> Result<(Database, Image), StoreError> {
-    let mut database = Database::open(file, durability)?;
-    let image = read(&mut database, file)?;
-    Ok((database, image))
-}
-
-fn read(database: &mut Database, file: &Path) -> Result<Image, StoreError> {
-    let mut image = Image::default();
-    let mut unreadable = 0;
-    let reading = database.read(|table, key, value| {
-        if let Err(error) = image.insert(table, key, value) {
-            unreadable += 1;
-            tracing::warn!(%error, "a row of the database is left out");
-        }
-    });
-    let reading = reading.map_err(|source| StoreError::Database { file: file.to_owned(), source })?;
+/// Tells of what was found.
+fn tell<T>(opened: &Opened<T>, file: &Path) {
+    let Opened { reading, salvage, .. } = opened;
+    if let Some(Salvage { problem, saved, set_aside }) = salvage {
+        tracing::error!(
+            %problem, saved, ?set_aside,
+            "the database was damaged: what could be read of it was saved, and the damaged file was set aside"
+        );
+    }
     if reading.damaged > 0 {
         tracing::error!(
             rows = reading.damaged,
@@ -208,55 +161,13 @@ fn read(database: &mut Database, file: &Path) -> Result<Image, StoreError> {
             "rows had decayed on the disk; they were set aside in the table `damaged`"
         );
     }
-    Ok(image)
-}
-
-/// The rows of a table of a broken database, as far as they can be read from either end.
-fn readable(connection: &Connection, table: Table) -> Vec<Change> {
-    let mut changes = Vec::new();
-    for order in ["ASC", "DESC"] {
-        let sql = format!("SELECT key, value FROM {} ORDER BY key {order}", name(table));
-        let Ok(mut statement) = connection.prepare(&sql) else { continue };
-        let Ok(mut rows) = statement.query([]) else { continue };
-        let before = changes.len();
-        let is_whole = loop {
-            match rows.next() {
-                Ok(Some(row)) => changes.extend(change(table, row)),
-                Ok(None) => break true,
-                Err(_) => break false,
-            }
-        };
-        if is_whole && before == 0 {
-            break;
-        }
-    }
-    changes
-}
-
-fn change(table: Table, row: &rusqlite::Row<'_>) -> Option<Change> {
-    let key = key(row).ok()?;
-    let value = unseal(table as u8, &key, row.get_ref(1).ok()?.as_blob().ok()?)?.to_vec();
-    Some(Change::Put(table, key, value.into()))
-}
-
-/// Whether it was there.
-fn rename_if_there(from: &Path, to: &Path) -> io::Result<bool> {
-    match fs::rename(from, to) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::{Seek, SeekFrom, Write};
+
+    use hearth_broker::{Change, Table};
 
     use super::*;
 

@@ -6,17 +6,19 @@ mod backup;
 mod check;
 mod commit_queue;
 mod committer;
+mod connection;
 mod database;
 mod durability;
 mod error;
 mod folder;
 mod inspection;
 mod restoration;
+mod salvage;
 mod schema;
 mod snapshot;
 mod snapshot_error;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod way;
 
 pub(crate) use backup::{BackedUp, backup};

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use super::backup::BackedUp;
 use super::error::StoreError;
 use super::folder::DataFolder;
-use super::snapshot::{Source, sync_folder_of};
+use super::salvage;
+use super::snapshot::Source;
 use super::snapshot_error::SnapshotError;
+use super::way::Way;
 
 /// The copy of the backup while it is being made.
 const UNFINISHED: &str = ".restoring";
@@ -61,17 +63,7 @@ impl DataFolder {
     /// Carries a restore to its end, also one that a crash has interrupted; the folder must be this process's. `None`: there
     /// is none; otherwise where the database is now that was there before.
     pub(super) fn finish_restore(&self) -> Result<Option<Option<PathBuf>>, StoreError> {
-        let finished = self.beside(FINISHED);
-        let finish = || {
-            if !finished.try_exists()? {
-                return Ok(None);
-            }
-            let aside = self.set_aside("replaced")?;
-            fs::rename(&finished, self.database())?;
-            sync_folder_of(&finished)?;
-            Ok(Some(aside))
-        };
-        finish().map_err(|source| self.unusable(source))
+        salvage::finish(Way::SYSTEM, &self.database(), FINISHED, "replaced")
     }
 }
 

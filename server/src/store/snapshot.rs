@@ -8,7 +8,8 @@ use bytes::Bytes;
 use hearth_broker::{Inventory, Report, Table};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::database::{BUSY_MAX, Reading, is_corrupt, read_rows, set_aside};
+use super::connection::BUSY_MAX;
+use super::database::{Reading, is_corrupt, read_rows, set_aside};
 use super::schema::{self, Format, Kind, Owner, STEPS};
 use super::snapshot_error::SnapshotError;
 

@@ -1,7 +1,7 @@
 //! The way from a database to its files: that of the system, or, in tests, one that leads to a hostile disk.
 
 use std::ffi::c_int;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,12 @@ pub(super) struct Way {
     /// Puts on the disk which files there are beside a database: SQLite removes the journal by which it makes a new one, and
     /// one that came back with a power cut would undo everything since.
     pub(super) sync_names: fn(&Path) -> io::Result<()>,
+    /// Whether there is a file.
+    pub(super) is_there: fn(&Path) -> io::Result<bool>,
+    /// Gives a file another name, in the place of what has that; whether it was there.
+    pub(super) rename: fn(&Path, &Path) -> io::Result<bool>,
+    /// Removes a file; whether it was there.
+    pub(super) remove: fn(&Path) -> io::Result<bool>,
     /// Pages in the log above which they are moved into the database.
     pub(super) log_pages_max: c_int,
     /// What SQLite has in memory, as it counts: pages, or, below 0, KiB.
@@ -33,6 +39,9 @@ impl Way {
         connect: |path| Connection::open(path),
         rewrite,
         sync_names: sync_folder,
+        is_there: |path| path.try_exists(),
+        rename: |from, to| if_there(fs::rename(from, to)),
+        remove: |path| if_there(fs::remove_file(path)),
         log_pages_max: 1000,
         cache: -2000,
     };
@@ -63,6 +72,14 @@ fn rewrite(path: &Path) -> io::Result<bool> {
         file.seek(SeekFrom::Start(offset))?;
         file.write_all(&block)?;
         offset += block.len() as u64;
+    }
+}
+
+fn if_there(done: io::Result<()>) -> io::Result<bool> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

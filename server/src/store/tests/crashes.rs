@@ -10,17 +10,15 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::hostile_disk::{End, Fault, Faults, HostileDisk};
+use super::hostile_disk::{End, Faults, HostileDisk};
+use super::hostile_way::HOSTILE;
 use super::vfs::{self, SharedDisk};
 use crate::store::committer::compacted;
 use crate::store::database::{Database, is_corrupt};
 use crate::store::way::Way;
 use crate::store::{Durability, StoreError};
 
-/// Bytes that are written anew at a time.
-const BLOCK: usize = 4096;
-
-type Content = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
+pub(super) type Content = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
 
 /// Rounds have disks of their own, also those of one seed.
 static ROUNDS: AtomicU64 = AtomicU64::new(0);
@@ -32,12 +30,7 @@ struct Rules {
     way: Way,
 }
 
-/// Log and cache are short, so that a short round sees the log go into the database and begin anew, and pages leave the memory
-/// early.
-const KEPT: Rules = Rules {
-    durability: Durability::Fsync,
-    way: Way { connect: vfs::connect, rewrite, sync_names, log_pages_max: 12, cache: 8 },
-};
+const KEPT: Rules = Rules { durability: Durability::Fsync, way: HOSTILE };
 
 fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = vfs::connect(path)?;
@@ -45,26 +38,6 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.execute_batch("PRAGMA query_only = 1; BEGIN; SELECT count(*) FROM retained")?;
     Ok(connection)
-}
-
-fn rewrite(path: &Path) -> io::Result<bool> {
-    let failed = |fault: Fault| io::Error::other(format!("{fault:?}"));
-    let name = path.to_str().unwrap();
-    let Some(disk) = vfs::disk_of(name) else { return Ok(false) };
-    let mut disk = disk.lock().unwrap();
-    let Some(file) = disk.find(name) else { return Ok(false) };
-    for offset in (0..disk.len(file)).step_by(BLOCK) {
-        let mut block = vec![0; BLOCK.min(disk.len(file) - offset)];
-        disk.read(file, offset, &mut block).map_err(failed)?;
-        disk.write(file, offset, &block).map_err(failed)?;
-    }
-    disk.sync(file, true).map_err(failed)?;
-    Ok(true)
-}
-
-fn sync_names(path: &Path) -> io::Result<()> {
-    let Some(disk) = vfs::disk_of(path.to_str().unwrap()) else { return Ok(()) };
-    disk.lock().unwrap().sync_names().map_err(|fault| io::Error::other(format!("{fault:?}")))
 }
 
 /// Syncs again, and takes the answer for the truth.
@@ -285,7 +258,7 @@ fn find(seeds: std::ops::Range<u64>, rules: Rules) -> Option<(u64, String)> {
 }
 
 /// `HEARTH_DISK_SEEDS=a..b` runs others than usual; one seed is `a..a+1`.
-fn seeds() -> std::ops::Range<u64> {
+pub(super) fn seeds() -> std::ops::Range<u64> {
     let Ok(text) = std::env::var("HEARTH_DISK_SEEDS") else { return 0..1000 };
     let (first, end) = text.split_once("..").expect("HEARTH_DISK_SEEDS is first..end");
     first.parse().unwrap()..end.parse().unwrap()

@@ -12,11 +12,11 @@ use std::sync::atomic::AtomicU64;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 /// A file, whatever it is called now.
-pub(super) type FileId = usize;
+pub(crate) type FileId = usize;
 
 /// What is being done to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub(crate) enum Action {
     Look,
     Read,
     Write,
@@ -25,7 +25,7 @@ pub(super) enum Action {
 
 /// Why it was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// The disk does not do it.
     Broken,
     /// There is no room.
@@ -34,17 +34,17 @@ pub(super) enum Fault {
 
 /// How often each fails: one time in so many; 0 for never.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Faults {
-    pub(super) read: u32,
-    pub(super) write: u32,
-    pub(super) sync: u32,
+pub(crate) struct Faults {
+    pub(crate) read: u32,
+    pub(crate) write: u32,
+    pub(crate) sync: u32,
     /// Nothing becomes longer.
-    pub(super) is_full: bool,
+    pub(crate) is_full: bool,
 }
 
 /// What ends everything that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// Of all processes: the system goes on with its cache.
     Kill,
     /// Of one process, while another one goes on.
@@ -54,22 +54,24 @@ pub(super) enum End {
 }
 
 /// The disk, and the system before it.
-#[derive(Debug)]
-pub(super) struct HostileDisk {
+#[derive(Clone, Debug)]
+pub(crate) struct HostileDisk {
     random: SmallRng,
     sector: usize,
-    pub(super) files: Vec<Inode>,
+    pub(crate) files: Vec<Inode>,
     names: HashMap<String, FileId>,
     names_on_platter: HashMap<String, FileId>,
-    pub(super) faults: Faults,
+    /// Files that were given another name since names were synced: from, to. Each is done or not done, one after the other.
+    renamed: Vec<(String, String)>,
+    pub(crate) faults: Faults,
     /// So many actions from now everything ends.
-    pub(super) actions_left: Option<u32>,
-    pub(super) is_dead: bool,
+    pub(crate) actions_left: Option<u32>,
+    pub(crate) is_dead: bool,
 }
 
 /// A file.
-#[derive(Debug, Default)]
-pub(super) struct Inode {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inode {
     cache: Vec<u8>,
     platter: Vec<u8>,
     /// By sector, what each write since the last sync left there.
@@ -79,15 +81,15 @@ pub(super) struct Inode {
     /// Sectors that are called clean and are not on the platter.
     lost: BTreeSet<usize>,
     /// Locks of the database by handle, as levels of SQLite.
-    pub(super) locks: HashMap<usize, i32>,
+    pub(crate) locks: HashMap<usize, i32>,
     /// What its users share in memory, in regions.
-    pub(super) shared: Vec<Arc<[AtomicU64]>>,
+    pub(crate) shared: Vec<Arc<[AtomicU64]>>,
     /// By handle, the locks on that: slots that are shared, and slots that are its own.
-    pub(super) shared_locks: HashMap<usize, (u32, u32)>,
+    pub(crate) shared_locks: HashMap<usize, (u32, u32)>,
 }
 
 impl HostileDisk {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
         let sector = if random.random() { 512 } else { 4096 };
         Self {
@@ -96,6 +98,7 @@ impl HostileDisk {
             files: Vec::new(),
             names: HashMap::new(),
             names_on_platter: HashMap::new(),
+            renamed: Vec::new(),
             faults: Faults::default(),
             actions_left: None,
             is_dead: false,
@@ -103,7 +106,7 @@ impl HostileDisk {
     }
 
     /// Counts an action, which may be the last, or fail.
-    pub(super) fn act(&mut self, action: Action) -> Result<(), Fault> {
+    pub(crate) fn act(&mut self, action: Action) -> Result<(), Fault> {
         match &mut self.actions_left {
             Some(0) => self.is_dead = true,
             Some(left) => *left -= 1,
@@ -121,11 +124,19 @@ impl HostileDisk {
         Ok(())
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<FileId> {
+    /// The same disk with its files in another folder.
+    pub(crate) fn moved(&self, from: &str, to: &str) -> Self {
+        let rename = |names: &HashMap<String, FileId>| {
+            names.iter().map(|(name, file)| (name.replacen(from, to, 1), *file)).collect()
+        };
+        Self { names: rename(&self.names), names_on_platter: rename(&self.names_on_platter), ..self.clone() }
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<FileId> {
         self.names.get(name).copied()
     }
 
-    pub(super) fn create(&mut self, name: Option<&str>) -> FileId {
+    pub(crate) fn create(&mut self, name: Option<&str>) -> FileId {
         let file = self.files.len();
         self.files.push(Inode::default());
         if let Some(name) = name {
@@ -134,20 +145,44 @@ impl HostileDisk {
         file
     }
 
-    pub(super) fn remove(&mut self, name: &str, is_synced: bool) -> bool {
+    pub(crate) fn remove(&mut self, name: &str, is_synced: bool) -> bool {
         let removed = self.names.remove(name);
         if is_synced {
-            self.names_on_platter = self.names.clone();
+            self.put_names_on_platter();
         }
         removed.is_some()
     }
 
-    pub(super) fn len(&self, file: FileId) -> usize {
+    /// Gives a file another name; whether it was there.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) -> Result<bool, Fault> {
+        self.act(Action::Write)?;
+        let Some(file) = self.names.remove(from) else { return Ok(false) };
+        self.names.insert(to.to_owned(), file);
+        self.renamed.push((from.to_owned(), to.to_owned()));
+        Ok(true)
+    }
+
+    fn put_names_on_platter(&mut self) {
+        self.names_on_platter = self.names.clone();
+        self.renamed.clear();
+    }
+
+    /// A bit of a file is another one from now on.
+    pub(crate) fn flip(&mut self, file: FileId, bit: usize) {
+        let inode = &mut self.files[file];
+        for bytes in [&mut inode.cache, &mut inode.platter] {
+            if let Some(byte) = bytes.get_mut(bit / 8) {
+                *byte ^= 1 << (bit % 8);
+            }
+        }
+    }
+
+    pub(crate) fn len(&self, file: FileId) -> usize {
         self.files[file].cache.len()
     }
 
     /// Bytes from there on; fewer at the end of the file.
-    pub(super) fn read(&mut self, file: FileId, offset: usize, into: &mut [u8]) -> Result<usize, Fault> {
+    pub(crate) fn read(&mut self, file: FileId, offset: usize, into: &mut [u8]) -> Result<usize, Fault> {
         self.act(Action::Read)?;
         self.forget(file);
         let cache = &self.files[file].cache;
@@ -158,7 +193,7 @@ impl HostileDisk {
     }
 
     /// All or, when it fails, some of the sectors at the beginning.
-    pub(super) fn write(&mut self, file: FileId, offset: usize, bytes: &[u8]) -> Result<(), Fault> {
+    pub(crate) fn write(&mut self, file: FileId, offset: usize, bytes: &[u8]) -> Result<(), Fault> {
         if self.faults.is_full && offset + bytes.len() > self.len(file) {
             return Err(self.act(Action::Look).err().unwrap_or(Fault::Full));
         }
@@ -174,14 +209,14 @@ impl HostileDisk {
         acted
     }
 
-    pub(super) fn truncate(&mut self, file: FileId, len: usize) -> Result<(), Fault> {
+    pub(crate) fn truncate(&mut self, file: FileId, len: usize) -> Result<(), Fault> {
         self.act(Action::Write)?;
         self.files[file].truncate(len, self.sector);
         Ok(())
     }
 
     /// Where the folder is synced too, so are all names.
-    pub(super) fn sync(&mut self, file: FileId, is_with_folder: bool) -> Result<(), Fault> {
+    pub(crate) fn sync(&mut self, file: FileId, is_with_folder: bool) -> Result<(), Fault> {
         let acted = self.act(Action::Sync);
         if self.is_dead {
             return acted;
@@ -203,22 +238,22 @@ impl HostileDisk {
             }
         }
         if acted.is_ok() && is_with_folder {
-            self.names_on_platter = self.names.clone();
+            self.put_names_on_platter();
         }
         acted
     }
 
     /// Puts on the platter which files there are.
-    pub(super) fn sync_names(&mut self) -> Result<(), Fault> {
+    pub(crate) fn sync_names(&mut self) -> Result<(), Fault> {
         let acted = self.act(Action::Sync);
         if acted.is_ok() && !self.is_dead {
-            self.names_on_platter = self.names.clone();
+            self.put_names_on_platter();
         }
         acted
     }
 
     /// Everything that was open is closed. What is there afterwards is what the next one finds.
-    pub(super) fn end(&mut self, end: End) {
+    pub(crate) fn end(&mut self, end: End) {
         for inode in self.files.iter_mut().filter(|_| end != End::KillOfOne) {
             inode.locks.clear();
             inode.shared.clear();
@@ -228,15 +263,24 @@ impl HostileDisk {
             for file in 0..self.files.len() {
                 self.files[file].lose_power(&mut self.random, self.sector);
             }
+            let renamed = std::mem::take(&mut self.renamed);
+            let done = self.random.random_range(0..=renamed.len());
+            let is_renamed = |name: &String| renamed.iter().any(|(from, to)| name == from || name == to);
             let mut all: Vec<_> = self.names.keys().chain(self.names_on_platter.keys()).cloned().collect();
             all.sort_unstable();
             all.dedup();
+            all.retain(|name| !is_renamed(name));
             for name in all {
                 if self.random.random() {
                     match self.names.get(&name) {
                         Some(file) => self.names_on_platter.insert(name, *file),
                         None => self.names_on_platter.remove(&name),
                     };
+                }
+            }
+            for (from, to) in &renamed[..done] {
+                if let Some(file) = self.names_on_platter.remove(from) {
+                    self.names_on_platter.insert(to.clone(), file);
                 }
             }
             self.names = self.names_on_platter.clone();

@@ -1,5 +1,8 @@
 //! The store on a disk that tears, reorders, loses and forgets what is written, and flips bits in what is left.
 
 mod crashes;
-mod hostile_disk;
-mod vfs;
+mod failing_disk;
+pub(crate) mod hostile_disk;
+mod hostile_way;
+mod salvage;
+pub(crate) mod vfs;

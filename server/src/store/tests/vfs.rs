@@ -16,7 +16,7 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use super::hostile_disk::{Action, Fault, FileId, HostileDisk};
 
 /// A disk that connections and the test use together.
-pub(super) type SharedDisk = Arc<Mutex<HostileDisk>>;
+pub(crate) type SharedDisk = Arc<Mutex<HostileDisk>>;
 
 /// By the first part of the path of their files.
 static DISKS: LazyLock<Mutex<HashMap<String, SharedDisk>>> = LazyLock::new(Mutex::default);
@@ -24,23 +24,23 @@ static DISKS: LazyLock<Mutex<HashMap<String, SharedDisk>>> = LazyLock::new(Mutex
 static HANDLES: AtomicUsize = AtomicUsize::new(0);
 
 /// Lets files whose path begins with `/name/` be on this disk.
-pub(super) fn mount(name: &str, disk: HostileDisk) -> SharedDisk {
+pub(crate) fn mount(name: &str, disk: HostileDisk) -> SharedDisk {
     let disk = Arc::new(Mutex::new(disk));
     DISKS.lock().unwrap().insert(name.to_owned(), Arc::clone(&disk));
     disk
 }
 
-pub(super) fn unmount(name: &str) {
+pub(crate) fn unmount(name: &str) {
     DISKS.lock().unwrap().remove(name);
 }
 
 /// The disk that a file is on.
-pub(super) fn disk_of(path: &str) -> Option<SharedDisk> {
+pub(crate) fn disk_of(path: &str) -> Option<SharedDisk> {
     DISKS.lock().unwrap().get(path.split('/').nth(1)?).cloned()
 }
 
 /// Opens a database on the disk that its path names.
-pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     static REGISTERED: Once = Once::new();
     REGISTERED.call_once(register);
     Connection::open_with_flags_and_vfs(path, OpenFlags::default(), c"hostile")
