@@ -22,10 +22,14 @@ pub(super) const COLUMNS: &[Column] = &[
 ];
 
 const SUBSCRIBERS: usize = 1000;
-/// With it the sockets of a stuck subscriber are full after some thousands.
+/// A reading with its history, or a small picture.
 const PAYLOAD: usize = 1024;
-/// Messages before it counts: those who are stuck are stuck then.
-const WARM_UP: u64 = 8000;
+/// Messages before it counts: buffers and caches are as they stay.
+const WARM_UP: u64 = 160;
+/// What only those get who are stuck, so that they are when it begins: more than the sockets and the broker hold for one.
+const FILLING: (usize, usize) = (200, 64 << 10);
+/// Where they get it.
+const FILL_TOPIC: &str = "fill";
 /// Messages under way, so that nobody but the stuck ones has more than it can take.
 const WINDOW: u64 = 16;
 const TOPIC: &str = "overload";
@@ -47,12 +51,18 @@ pub(super) fn measure(broker: &Broker, time: Duration, stuck: usize) -> Result<V
         let mut link = Link::open(broker.address, &format!("subscriber {number}"))?;
         link.subscribe(TOPIC, QoS::AtMostOnce)?;
         if number < stuck {
+            link.subscribe(FILL_TOPIC, QoS::AtMostOnce)?;
             silent.push(link);
         } else {
             readers.add(link)?;
         }
     }
     let mut publisher = Link::open(broker.address, "publisher")?;
+    let filling = Bytes::from(vec![b'.'; FILLING.1]);
+    for _ in 0..FILLING.0 {
+        publisher.send(&publish(FILL_TOPIC, &filling, Some(PacketId::MIN))?)?;
+        let Packet::PubAck(_) = publisher.next()? else { bail!("the broker answers something else") };
+    }
     let payload = Bytes::from(vec![b'.'; PAYLOAD]);
     // They get it with QoS 0: without the two bytes of the identifier.
     let packet_bytes = encoded(&publish(TOPIC, &payload, None)?)?.len() as u64;
