@@ -15,6 +15,8 @@ pub enum Fault {
     RetainedForgotten,
     /// The rows of what a session waits for stay.
     WaitingKept,
+    /// Rows of messages on their way from shard to shard are not written.
+    CarriedForgotten,
 }
 
 #[cfg(feature = "faults")]
@@ -23,11 +25,12 @@ static FAULT: std::sync::OnceLock<Fault> = std::sync::OnceLock::new();
 #[cfg(feature = "faults")]
 impl Fault {
     /// All of them, with the names by which they are asked for.
-    pub const ALL: [(&'static str, Self); 4] = [
+    pub const ALL: [(&'static str, Self); 5] = [
         ("acknowledged-early", Self::AcknowledgedEarly),
         ("received-forgotten", Self::ReceivedForgotten),
         ("retained-forgotten", Self::RetainedForgotten),
         ("waiting-kept", Self::WaitingKept),
+        ("carried-forgotten", Self::CarriedForgotten),
     ];
 
     /// Breaks this rule for as long as the process lives.
@@ -56,6 +59,9 @@ pub(crate) fn forget(changes: &mut Vec<Change>) {
     };
     if has(Fault::ReceivedForgotten) {
         changes.retain(|change| !is_of(change, Table::Received));
+    }
+    if has(Fault::CarriedForgotten) {
+        changes.retain(|change| !is_of(change, Table::Carried));
     }
     if has(Fault::RetainedForgotten) {
         changes.retain(|change| !is_of(change, Table::Retained));

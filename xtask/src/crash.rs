@@ -12,14 +12,20 @@ use crate::workspace::Workspace;
 /// Rounds unless told otherwise: a quarter of an hour.
 const ROUNDS: u64 = 1000;
 
+/// Shards unless told otherwise.
+const SHARDS: u64 = 2;
+
 /// The program that can break rules, and those, as `server/src/faults.rs` names them.
 const BROKEN: &str = "hearth-broken";
 const RULES: &str = "acknowledged-early,received-forgotten,retained-forgotten,waiting-kept";
+/// One that nothing is carried for with one shard.
+const RULE_OF_SEVERAL: &str = "carried-forgotten";
 
 #[derive(Debug, PartialEq, Eq)]
 struct Plan {
     rounds: u64,
     seed: u64,
+    shards: u64,
 }
 
 /// Shows first that the harness notices broken rules, then plays the rounds.
@@ -38,20 +44,24 @@ pub(crate) fn crash(workspace: &Workspace, rest: &[OsString]) -> Result<()> {
         cargo.args([&format!("crash::{name}"), "--exact", "--nocapture", "--include-ignored"]);
         cargo.env("HEARTH_BIN", workspace.program("debug", "hearth"));
         cargo.env("HEARTH_CRASH_SEED", plan.seed.to_string());
+        cargo.env("HEARTH_CRASH_SHARDS", plan.shards.to_string());
         cargo
     };
     step("breaking rules, which must show", || {
         let mut cargo = test("every_broken_rule_shows");
         cargo.env("HEARTH_CRASH_BROKEN", workspace.program("debug", BROKEN));
-        run_openly(cargo.env("HEARTH_CRASH_RULES", RULES))
+        let of_several = if plan.shards > 1 { format!(",{RULE_OF_SEVERAL}") } else { String::new() };
+        run_openly(cargo.env("HEARTH_CRASH_RULES", format!("{RULES}{of_several}")))
     })?;
     step(&format!("{} rounds of seed {}", plan.rounds, plan.seed), || {
         let mut cargo = test("nothing_that_was_acknowledged_is_lost_whenever_the_broker_is_killed");
         run_openly(cargo.env("HEARTH_CRASH_ROUNDS", plan.rounds.to_string()))
     })
     .with_context(|| {
-        let Plan { rounds, seed } = plan;
-        format!("`cargo xtask crash --rounds {rounds} --seed {seed}` plays the same kills again")
+        let Plan { rounds, seed, shards } = plan;
+        format!(
+            "`cargo xtask crash --rounds {rounds} --seed {seed} --shards {shards}` plays the same kills again"
+        )
     })?;
     say("nothing that was acknowledged was lost, and nothing came twice");
     Ok(())
@@ -59,19 +69,25 @@ pub(crate) fn crash(workspace: &Workspace, rest: &[OsString]) -> Result<()> {
 
 impl Plan {
     fn new(rest: &[OsString], seed: u64) -> Result<Self> {
-        let mut plan = Self { rounds: ROUNDS, seed };
+        let mut plan = Self { rounds: ROUNDS, seed, shards: SHARDS };
         let mut words = rest.iter().map(|word| word.to_string_lossy());
         while let Some(word) = words.next() {
             let place = match &*word {
                 "--rounds" => &mut plan.rounds,
                 "--seed" => &mut plan.seed,
-                _ => bail!("`cargo xtask crash` takes `--rounds N` and `--seed S`, but was given `{word}`"),
+                "--shards" => &mut plan.shards,
+                _ => bail!(
+                    "`cargo xtask crash` takes `--rounds N`, `--seed S` and `--shards N`, but was given `{word}`"
+                ),
             };
             let value = words.next().with_context(|| format!("`{word}` needs a number behind it"))?;
             *place = value.parse().with_context(|| format!("`{word} {value}` is no number"))?;
         }
         if plan.rounds == 0 {
             bail!("`--rounds 0` would show nothing");
+        }
+        if plan.shards == 0 {
+            bail!("`--shards 0` would serve nobody");
         }
         Ok(plan)
     }
@@ -87,8 +103,11 @@ mod tests {
 
     #[test]
     fn rounds_and_seed_may_be_told_and_there_are_others_otherwise() {
-        assert_eq!(plan(&[]).unwrap(), Plan { rounds: ROUNDS, seed: 5 });
-        assert_eq!(plan(&["--seed", "7", "--rounds", "3"]).unwrap(), Plan { rounds: 3, seed: 7 });
+        assert_eq!(plan(&[]).unwrap(), Plan { rounds: ROUNDS, seed: 5, shards: SHARDS });
+        assert_eq!(
+            plan(&["--seed", "7", "--rounds", "3", "--shards", "1"]).unwrap(),
+            Plan { rounds: 3, seed: 7, shards: 1 }
+        );
     }
 
     #[test]
@@ -98,6 +117,7 @@ mod tests {
             (&["--seed"], "needs a number"),
             (&["--seed", "x"], "no number"),
             (&["--rounds", "0"], "would show nothing"),
+            (&["--shards", "0"], "would serve nobody"),
         ] {
             let error = plan(words).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

@@ -22,6 +22,8 @@ pub struct Entry {
     pub made_in_round: usize,
     /// When the last acknowledgement came.
     pub acknowledged: Option<Moment>,
+    /// When the broker was killed last before that: it may have forgotten the message until its publisher sends it again.
+    pub unsure: Option<Moment>,
 }
 
 /// A filter that one audience has, or had.
@@ -94,13 +96,23 @@ impl Ledger {
         if retain {
             self.retained.entry((publisher, topic.clone())).or_default().push(number);
         }
-        entries.push(Entry { topic, qos, is_removal, made, made_in_round, acknowledged: None });
+        entries.push(Entry { topic, qos, is_removal, made, made_in_round, acknowledged: None, unsure: None });
         number
     }
 
     pub fn acknowledge(&mut self, publisher: usize, number: usize) {
         let now = self.tick();
         self.entries[publisher][number].acknowledged = Some(now);
+    }
+
+    /// The broker was killed, and everything that it had said is known.
+    pub fn on_kill(&mut self) {
+        let now = self.tick();
+        for (entries, settled) in self.entries.iter_mut().zip(&self.settled) {
+            for entry in entries[*settled..].iter_mut().filter(|entry| entry.acknowledged.is_none()) {
+                entry.unsure = Some(now);
+            }
+        }
     }
 
     /// SUBACK came.
@@ -167,7 +179,11 @@ impl Ledger {
         // A second try of QoS 1 comes after newer ones, and of a group any member may be behind the others.
         let place = (client.to_owned(), publisher, topic.to_owned(), entry.qos);
         let newest = audience.newest.entry(place).or_insert(number);
-        if is_first && has_asked_before && number < *newest && audience.name == client {
+        // Of what nobody was told that it is safe, a newer one may be kept without this one, and then comes before the second
+        // try of both. QoS 2 is kept in its order.
+        let is_second_try = entry.qos == QoS::AtLeastOnce
+            && entry.unsure.is_some_and(|killed| self.entries[publisher][*newest].made < killed);
+        if is_first && has_asked_before && number < *newest && !is_second_try && audience.name == client {
             return Err(format!("{client} got {said:?} at {topic} behind {newest} of the same publisher"));
         }
         *newest = number.max(*newest);

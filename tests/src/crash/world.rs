@@ -161,6 +161,9 @@ impl World {
             events.clear();
         }
         self.events = events;
+        if end == End::Kill {
+            self.ledger.on_kill();
+        }
         Ok(())
     }
 
