@@ -187,13 +187,16 @@ impl Image {
         chosen
     }
 
+    /// The number of each client's session that counts.
+    fn newest_sessions(&self) -> HashMap<Text, u64> {
+        let of_client =
+            |(serial, parts): (&u64, &Parts)| Some((parts.row.as_ref()?.client_id.clone(), *serial));
+        self.sessions.iter().filter_map(of_client).collect()
+    }
+
     /// The sessions, oldest first.
     fn take_sessions(&mut self, shared: &Shared, orphans: &mut Vec<Change>) -> Vec<Restored> {
-        let newest: HashMap<Text, u64> = self
-            .sessions
-            .iter()
-            .filter_map(|(serial, parts)| Some((parts.row.as_ref()?.client_id.clone(), *serial)))
-            .collect();
+        let newest = self.newest_sessions();
         let chosen = self.chosen_members();
         let mut used: HashMap<u64, Arc<Message>> = HashMap::new();
         let mut restored = Vec::new();
@@ -239,8 +242,9 @@ impl Image {
                         });
                     }
                     None => {
-                        // The client may know it by its identifier, which is not free until PUBCOMP.
-                        if let Some(id) = row.packet_id.filter(|_| row.qos == QoS::ExactlyOnce) {
+                        // If there is a client, it may know it by its identifier, which is not free until PUBCOMP.
+                        let is_known = at.0 == serial && row.qos == QoS::ExactlyOnce;
+                        if let Some(id) = row.packet_id.filter(|_| is_known) {
                             let key = key_of(at.0, &id.get().to_be_bytes());
                             orphans.push(Change::Put(Table::Released, key, Vec::new().into()));
                             released.push(id);

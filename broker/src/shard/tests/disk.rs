@@ -76,6 +76,11 @@ impl Disk {
         self.rows.retain(|(other, _), _| *other != table);
     }
 
+    /// The keys of a table.
+    pub(super) fn keys(&self, table: Table) -> Vec<Vec<u8>> {
+        self.rows.keys().filter(|(other, _)| *other == table).map(|(_, key)| key.clone()).collect()
+    }
+
     /// How many rows of a table there are.
     pub(super) fn count(&self, table: Table) -> usize {
         self.rows.keys().filter(|(other, _)| *other == table).count()

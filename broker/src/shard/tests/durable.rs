@@ -1,7 +1,8 @@
 //! What is acknowledged outlives the process.
 
 use super::*;
-use crate::Table;
+use crate::durable::{ReferenceRow, key_of};
+use crate::{Change, Table};
 
 impl Broker {
     /// The process ends without a word and another one begins with what is on the disk, so much later.
@@ -582,5 +583,30 @@ fn an_identifier_whose_message_is_gone_stays_in_use_until_pubcomp() {
     }
     let wire = broker.connected(resume("s", 10));
     broker.send(wire, Version::V5, [Packet::PubComp(PublishAck::success(id))]);
+    assert_eq!([Table::References, Table::Released].map(|table| broker.rows(table)), [0; 2]);
+}
+
+#[test]
+fn an_identifier_of_a_session_that_is_gone_is_nobody_elses() {
+    let mut broker = Broker::new(1);
+    let wire = broker.connected(resume("s", 10));
+    broker.send(wire, Version::V5, [subscribe(1, &["a"], QoS::ExactlyOnce)]);
+    let disk = broker.disk.as_mut().unwrap();
+    let serial = disk.keys(Table::Sessions).pop().unwrap();
+    let earlier = u64::from_be_bytes(serial[..].try_into().unwrap()) - 1;
+    let row = ReferenceRow {
+        message: 1,
+        qos: QoS::ExactlyOnce,
+        retain: false,
+        ids: Vec::new(),
+        group: None,
+        packet_id: PacketId::new(1),
+    };
+    disk.apply(Change::Put(Table::References, key_of(earlier, &1_u64.to_be_bytes()), row.encode().into()));
+    broker = broker.crash(NOW);
+    let wire = broker.wire("s");
+    broker.send(wire, Version::V5, [Packet::Connect(Box::new(resume("s", 10)))]);
+    let received = broker.received(wire, Version::V5);
+    assert!(matches!(received[..], [Packet::ConnAck(_)]), "{received:?}");
     assert_eq!([Table::References, Table::Released].map(|table| broker.rows(table)), [0; 2]);
 }
