@@ -209,8 +209,10 @@ impl Holds {
 
     /// Nothing is to be done in the end.
     pub(crate) fn cancel(&mut self, hold: Hold) {
+        let is_waiting = self.is_waiting(hold);
         let lane = &mut self.lanes[usize::from(hold.lane)];
-        if lane.first + lane.queue.len() as u64 == hold.number + 1 {
+        // Its number is free again only if neither a change nor a receipt names it.
+        if !is_waiting && lane.first + lane.queue.len() as u64 == hold.number + 1 {
             lane.queue.pop_back();
         } else if let Some(held) = self.held_mut(hold) {
             (held.release, held.changes, held.receipts) = (Some(Release::Nothing), 0, 0);
@@ -346,6 +348,25 @@ mod tests {
         assert_eq!(holds.poll_answer_past_others(0), Some(ping(2)));
         assert_eq!(holds.poll_answer_past_others(0), None);
         assert_eq!((holds.poll(9), holds.poll(9), holds.poll(9)), (Some(ping(1)), Some(ping(1)), None));
+    }
+
+    #[test]
+    fn what_is_cancelled_while_it_waits_takes_nothing_from_what_comes_behind_it() {
+        let mut holds = Holds::new(2);
+        let shard = ShardId::new(1);
+        let first = holds.begin(Lane::Answers);
+        holds.add_receipt(first, shard);
+        holds.add_change(first, 1);
+        holds.cancel(first);
+        let second = holds.begin(Lane::Answers);
+        holds.add_receipt(second, shard);
+        holds.add_change(second, 2);
+        assert_eq!(holds.end(second, ping(2)), None);
+        holds.remove_change(first);
+        holds.handle_receipt(shard, 1);
+        assert_eq!((holds.poll(2), holds.is_waiting(second)), (None, true));
+        holds.handle_receipt(shard, 2);
+        assert_eq!((holds.poll(1), holds.poll(2)), (None, Some(ping(2))));
     }
 
     #[test]
