@@ -47,6 +47,8 @@ pub(crate) enum Fault {
     ReceiptNotAwaited,
     /// A QoS 2 message goes out before its identifier is on disk.
     PublishBeforeCommit,
+    /// What a client publishes behind a QoS 2 message goes to other shards before that.
+    CarriedOvertaken,
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ pub struct Limits {
     /// to it. 64 MiB.
     pub queued_bytes_max: usize,
     /// Bytes on their way to one connection above which QoS 0 messages for it are dropped and others wait.
+    /// As much of what it has published may wait for the disk to go to other shards, before it is read no further.
     /// 1 MiB: a second of a fast client, and 1,000 stuck ones cost a gigabyte, not more.
     pub output_bytes_max: usize,
     /// Bytes that all shards together hold for clients, each message once, and what refers to them. From there on

@@ -27,8 +27,9 @@ pub(crate) enum Release {
     Answer(ConnectionId, Box<Packet>),
     /// A QoS 2 message to a client, under an identifier that has to be known after a crash.
     Publish(ConnectionId, SessionId, PacketId),
-    /// A message to another shard, whose row has to be known after a crash.
-    Forward(ShardId, Box<Forward>),
+    /// A message to another shard, whose row has to be known after a crash, or which follows one of those; and the answer
+    /// that awaits word of it.
+    Forward(ShardId, Box<Forward>, Option<Hold>),
     /// Nothing: what asked for it is over.
     Nothing,
     /// Word to another shard that all it has sent up to this number is taken care of.
@@ -70,6 +71,8 @@ struct Held {
     changes: u32,
     /// Receipts that have not come.
     receipts: u32,
+    /// Those among them for what was not sent yet.
+    unsent: u32,
 }
 
 impl Holds {
@@ -85,7 +88,7 @@ impl Holds {
     pub(crate) fn begin(&mut self, lane: Lane) -> Hold {
         let at = &mut self.lanes[lane.as_index()];
         let number = at.first + at.queue.len() as u64;
-        at.queue.push_back(Held { release: None, batch: 0, changes: 0, receipts: 0 });
+        at.queue.push_back(Held { release: None, batch: 0, changes: 0, receipts: 0, unsent: 0 });
         // There are fewer shards than 16 bits count.
         Hold { lane: lane.as_index() as u16, number }
     }
@@ -117,6 +120,23 @@ impl Holds {
         number
     }
 
+    /// Another shard will be sent something by [`Holds::send_expected`].
+    pub(crate) fn expect_receipt(&mut self, hold: Hold) {
+        if let Some(held) = self.held_mut(hold) {
+            held.receipts += 1;
+            held.unsent += 1;
+        }
+    }
+
+    /// What was expected is sent; the number of it.
+    pub(crate) fn send_expected(&mut self, hold: Hold, shard: ShardId) -> u64 {
+        if let Some(held) = self.held_mut(hold) {
+            held.unsent = held.unsent.saturating_sub(1);
+            held.receipts = held.receipts.saturating_sub(1);
+        }
+        self.add_receipt(hold, shard)
+    }
+
     /// What waits for word of this one thing.
     pub(crate) fn awaiting(&self, shard: ShardId, number: u64) -> Option<Hold> {
         let awaited = &self.awaited[shard.as_index()];
@@ -129,9 +149,9 @@ impl Holds {
         self.held_mut(hold).is_some_and(|held| held.changes > 0 || held.receipts > 0)
     }
 
-    /// Whether there is something to wait for that this shard has changed itself.
-    pub(crate) fn has_changes(&mut self, hold: Hold) -> bool {
-        self.held_mut(hold).is_some_and(|held| held.changes > 0)
+    /// Whether it waits for the disk here: for what this shard has changed itself, or to send something behind that.
+    pub(crate) fn waits_here(&mut self, hold: Hold) -> bool {
+        self.held_mut(hold).is_some_and(|held| held.changes > 0 || held.unsent > 0)
     }
 
     /// Whether anything is held in a lane.
@@ -215,7 +235,7 @@ impl Holds {
         if !is_waiting && lane.first + lane.queue.len() as u64 == hold.number + 1 {
             lane.queue.pop_back();
         } else if let Some(held) = self.held_mut(hold) {
-            (held.release, held.changes, held.receipts) = (Some(Release::Nothing), 0, 0);
+            (held.release, held.changes, held.receipts, held.unsent) = (Some(Release::Nothing), 0, 0, 0);
         }
     }
 
@@ -367,6 +387,25 @@ mod tests {
         assert_eq!((holds.poll(2), holds.is_waiting(second)), (None, true));
         holds.handle_receipt(shard, 2);
         assert_eq!((holds.poll(1), holds.poll(2)), (None, Some(ping(2))));
+    }
+
+    #[test]
+    fn word_is_awaited_of_what_is_sent_later() {
+        let mut holds = Holds::new(2);
+        let shard = ShardId::new(1);
+        let waiting = holds.begin(Lane::Answers);
+        holds.expect_receipt(waiting);
+        assert_eq!(holds.end(waiting, ping(1)), None);
+        assert!(holds.waits_here(waiting));
+        let other = holds.begin(Lane::Answers);
+        assert_eq!(holds.add_receipt(other, shard), 1);
+        assert_eq!(holds.end(other, ping(2)), None);
+        holds.handle_receipt(shard, 1);
+        assert_eq!(holds.poll(0), None, "it was not even sent");
+        assert_eq!(holds.send_expected(waiting, shard), 2);
+        assert!(!holds.waits_here(waiting));
+        holds.handle_receipt(shard, 2);
+        assert_eq!((holds.poll(0), holds.poll(0)), (Some(ping(1)), Some(ping(2))));
     }
 
     #[test]

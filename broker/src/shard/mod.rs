@@ -78,6 +78,8 @@ pub struct Shard {
     hold: Option<Hold>,
     /// Set when something may go on although nothing was written.
     may_release: bool,
+    /// What has to go to other shards and waits for the disk.
+    waiting: carry::Waiting,
     tap: Option<Box<dyn Tap>>,
     /// Where this shard enters what it holds.
     account: Arc<Account>,
@@ -116,6 +118,7 @@ impl Shard {
             holds,
             hold: None,
             may_release: false,
+            waiting: carry::Waiting::default(),
             tap: None,
             gauge: Gauge::default(),
             queued: 0,
@@ -254,14 +257,14 @@ impl Shard {
     }
 
     /// Whether more input of a connection should be read: not while its own output is full, so that a client
-    /// that does not read its acknowledgements cannot make the broker hold them; not before it is known who the
-    /// client is, so that a stranger cannot make the broker hold what it sends behind its CONNECT; and not while it
-    /// publishes and there is no room for what it publishes.
+    /// that does not read its acknowledgements cannot make the broker hold them; nor while as much of what it published waits for
+    /// the disk to go to other shards; not before it is known who the client is, so that a stranger cannot make the broker hold
+    /// what it sends behind its CONNECT; and not while it publishes and there is no room for what it publishes.
     pub fn wants_input(&self, id: ConnectionId) -> bool {
         self.connection(id).is_none_or(|connection| {
-            !connection.is_held()
-                && connection.output_len() < self.shared.limits.output_bytes_max
-                && !(connection.is_paused && self.gauge.pressure() == Pressure::Pausing)
+            let is_full = connection.output_len() >= self.shared.limits.output_bytes_max;
+            let is_paused = connection.is_paused && self.gauge.pressure() == Pressure::Pausing;
+            !(connection.is_held() || is_full || is_paused || self.is_held_up(id))
         })
     }
 

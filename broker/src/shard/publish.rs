@@ -13,7 +13,7 @@ use super::carry::Way;
 use crate::access::Decision;
 use crate::delivery::Outgoing;
 use crate::durable::Table;
-use crate::effect::{Consignment, DropReason, Effect, Event, Forward};
+use crate::effect::{DropReason, Event};
 use crate::faults::{self, Fault};
 use crate::ids::ConnectionId;
 use crate::limits::Limit;
@@ -199,15 +199,7 @@ impl Shard {
         }
         for to in route.shards.iter().filter(|_| !faults::has(Fault::NeighboursNotTold)) {
             self.stats.forwarded += 1;
-            if self.needs_row(way, to) {
-                self.carry(to, &outgoing, None, |message, carried| {
-                    Forward::Carried(Box::new(Consignment { message, carried }))
-                });
-                continue;
-            }
-            let awaited = if outgoing.qos > QoS::AtMostOnce { self.awaited(to) } else { None };
-            let forward = Forward::Message(outgoing.message(&self.account), awaited);
-            self.effects.push_back(Effect::Forward { to, forward });
+            self.send_to(now, to, &outgoing, way);
         }
         let is_for_nobody_else = delivered.taken == 0 && route.shards.is_empty();
         match delivered.met {

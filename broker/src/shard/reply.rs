@@ -32,7 +32,7 @@ impl Shard {
         for (hold, release) in self.holds.held(Lane::Answers) {
             let Release::Answer(_, packet) = release else { continue };
             // What waits for another shard alone is that one's to tell of.
-            if self.holds.has_changes(hold) || !matches!(*packet, Packet::PubAck(_) | Packet::PubRec(_)) {
+            if self.holds.waits_here(hold) || !matches!(*packet, Packet::PubAck(_) | Packet::PubRec(_)) {
                 self.fail(now, hold);
             }
         }
@@ -65,7 +65,7 @@ impl Shard {
     /// Tells of a receipt that may have to wait long whether what it is for waits for the disk.
     fn send_word_of_failure(&mut self, hold: Hold, to: ShardId, number: u64) {
         let from = self.id;
-        let forward = if self.holds.has_changes(hold) {
+        let forward = if self.holds.waits_here(hold) {
             Forward::Unkept { from, number }
         } else {
             Forward::Done { from, number }
@@ -102,7 +102,7 @@ impl Shard {
         }
         let is_about_message = matches!(packet, Packet::PubAck(_) | Packet::PubRec(_));
         if self.shared.is_store_failing()
-            && (!is_about_message || self.holds.has_changes(hold))
+            && (!is_about_message || self.holds.waits_here(hold))
             && let Some(packet) = self.answer_of_failure(id, packet.clone())
         {
             self.holds.cancel(hold);
@@ -183,7 +183,7 @@ impl Shard {
                 let forward = Forward::Receipt { from: self.id, up_to };
                 self.effects.push_back(Effect::Forward { to, forward });
             }
-            Release::Forward(to, forward) => self.send_carried(to, *forward),
+            Release::Forward(to, forward, answer) => self.send_later(to, *forward, answer),
             Release::Nothing => {}
         }
     }
@@ -278,9 +278,13 @@ impl Shard {
 
     /// What another shard has to say that it is taken care of, where something waits for that.
     pub(super) fn awaited(&mut self, to: ShardId) -> Option<Awaited> {
-        let is_awaited = self.shared.keeps(to) && !faults::has(Fault::ReceiptNotAwaited);
-        let hold = self.hold.filter(|_| is_awaited)?;
+        let hold = self.hold.filter(|_| self.is_awaited(to))?;
         Some(Awaited { from: self.id, number: self.holds.add_receipt(hold, to) })
+    }
+
+    /// Whether another shard has sessions with rows.
+    pub(super) fn is_awaited(&self, to: ShardId) -> bool {
+        self.shared.keeps(to) && !faults::has(Fault::ReceiptNotAwaited)
     }
 
     /// From here on, what changes is what another shard has to be told of.

@@ -372,7 +372,8 @@ pub static SETTINGS: &[Setting] = &[
     ),
     limit!(
         output_bytes_max: usize, Bytes, 4096, LARGE,
-        "Bytes on their way to one connection, above which QoS 0 messages for it are dropped and others wait.",
+        "Bytes on their way to one connection, above which QoS 0 messages for it are dropped and others wait; also bytes of its \
+         own messages that wait for the disk on their way to other shards, above which it is read no further.",
         "A second of a fast client; a thousand stuck ones cost a gigabyte and not more."
     ),
     Setting {

@@ -388,7 +388,8 @@ impl ShardDriver {
             tracing::warn!(shard = self.number, "stopped while messages were on the way to other shards");
             return true;
         }
-        self.are_connections_gone(now, stop) && self.farewell.tell(self.number, self.sent, self.received)
+        let is_ready = self.are_connections_gone(now, stop) && !self.shard.has_more_to_send();
+        is_ready && self.farewell.tell(self.number, self.sent, self.received)
     }
 
     /// Whether nobody is left, or nobody who is worth waiting for.

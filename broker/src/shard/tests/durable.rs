@@ -610,3 +610,58 @@ fn an_identifier_of_a_session_that_is_gone_is_nobody_elses() {
     assert!(matches!(received[..], [Packet::ConnAck(_)]), "{received:?}");
     assert_eq!([Table::References, Table::Released].map(|table| broker.rows(table)), [0; 2]);
 }
+
+#[test]
+fn what_a_client_publishes_behind_a_qos_2_message_stays_behind_it_on_other_shards() {
+    let mut broker = Broker::new(3);
+    let subscribers = ["s 1", "s 2", "s 3", "s 4"].map(|id| {
+        let subscriber = broker.client(persistent(id));
+        broker.subscribe(subscriber, filter("a", QoS::AtMostOnce));
+        subscriber
+    });
+    let publisher = broker.client(persistent("p"));
+    let other = broker.client(options("q"));
+    broker.stick();
+    let sent = [("1", QoS::ExactlyOnce), ("2", QoS::AtLeastOnce), ("3", QoS::AtMostOnce)];
+    let tokens = sent.map(|(payload, qos)| {
+        broker.clients[publisher].publish(broker.now, message("a", payload, qos)).unwrap()
+    });
+    broker.run();
+    assert_eq!(
+        broker.published(publisher, tokens[1]),
+        None,
+        "shards that keep something have not heard of it"
+    );
+    broker.publish(other, message("a", "of another client", QoS::AtMostOnce));
+    let early = subscribers.map(|subscriber| broker.payloads(subscriber));
+    assert!(early.contains(&vec![Bytes::from("of another client")]), "nobody else waits: {early:?}");
+    assert!(broker.shards.iter().any(Shard::has_more_to_send));
+    broker.unstick();
+    assert!(!broker.shards.iter().any(Shard::has_more_to_send));
+    for (subscriber, early) in subscribers.into_iter().zip(early) {
+        let got = [early, broker.payloads(subscriber)].concat();
+        let of_publisher: Vec<_> = got.into_iter().filter(|payload| payload.len() == 1).collect();
+        assert_eq!(of_publisher, ["1", "2", "3"]);
+    }
+    for token in &tokens[..2] {
+        assert_eq!(broker.published(publisher, *token), Some(ReasonCode::Success));
+    }
+}
+
+#[test]
+fn a_client_is_read_no_further_while_too_much_of_it_waits_for_the_disk() {
+    let mut broker = Broker::with_limits(2, Limits { output_bytes_max: 100, ..Limits::default() });
+    for id in ["s 1", "s 2", "s 3", "s 4"] {
+        away(&mut broker, id, "a", QoS::ExactlyOnce);
+    }
+    let wire = broker.connected(resume("p", 10));
+    broker.stick();
+    let mut sent = 0;
+    while broker.shards[wire.0].wants_input(wire.1) && sent < 100 {
+        sent += 1;
+        broker.send(wire, Version::V5, [publish(sent, "a", "a payload", QoS::ExactlyOnce)]);
+    }
+    assert!((2..100).contains(&sent), "{sent} messages");
+    broker.unstick();
+    assert!(broker.shards[wire.0].wants_input(wire.1));
+}

@@ -6,7 +6,7 @@ use super::*;
 const SEEDS_MAX: u64 = 100;
 
 /// Rules, and the promise that does not hold without them.
-const BROKEN: [(Fault, Invariant); 22] = [
+const BROKEN: [(Fault, Invariant); 23] = [
     (Fault::QueueForgotten, Invariant::AcknowledgedIsDelivered),
     (Fault::NeighboursNotTold, Invariant::AcknowledgedIsDelivered),
     (Fault::DuplicateRouted, Invariant::ExactlyOnce),
@@ -29,6 +29,7 @@ const BROKEN: [(Fault, Invariant); 22] = [
     (Fault::AnswerBeforeCommit, Invariant::AcknowledgedIsDelivered),
     (Fault::ReceiptNotAwaited, Invariant::AcknowledgedIsDelivered),
     (Fault::PublishBeforeCommit, Invariant::ExactlyOnce),
+    (Fault::CarriedOvertaken, Invariant::OrderIsKept),
 ];
 
 #[test]

@@ -232,7 +232,7 @@ impl Model {
         self.closed.clear();
         self.ended.clear();
         self.told.clear();
-        self.arrive_where_promised();
+        let mut carried = self.take_carried();
         let written = std::mem::take(&mut self.store.written);
         for (number, message) in self.messages.iter_mut().enumerate() {
             let home = written.get(&self.shards[message.publisher]);
@@ -240,7 +240,6 @@ impl Model {
             message.is_unsure |= !message.is_acknowledged;
             message.is_undone |= !is_known && !message.is_acknowledged;
         }
-        let mut carried = self.take_carried();
         carried.retain(|(number, _)| !self.messages[*number].is_undone);
         let mut saved: BTreeMap<usize, Session> =
             written.into_values().flat_map(|snapshot| snapshot.sessions).collect();
@@ -292,29 +291,19 @@ impl Model {
         }
     }
 
-    /// A message that is on its way to another shard without a row there has to be there if it was acknowledged.
-    fn arrive_where_promised(&mut self) {
-        let is_plain = |number: &usize, is_on_the_way: bool| is_on_the_way || !self.may_leave_later(*number);
-        let plain: Vec<_> = self
-            .forwards
-            .iter()
-            .filter(|(at, is_on_the_way)| {
-                is_plain(&at.0, **is_on_the_way) && !self.store.carried.contains_key(at)
-            })
-            .map(|(at, _)| *at)
-            .collect();
-        for (number, shard) in plain {
-            self.forwards.remove(&(number, shard));
-            if self.messages[number].is_acknowledged {
+    /// The messages with a row on their way, and the shards that they go to. What was on its way without one has to be there
+    /// if it was acknowledged.
+    fn take_carried(&mut self) -> BTreeSet<(usize, usize)> {
+        let mut carried: BTreeSet<_> = std::mem::take(&mut self.store.carried).into_keys().collect();
+        for ((number, shard), is_on_the_way) in std::mem::take(&mut self.forwards) {
+            let message = &self.messages[number];
+            if message.may_wait && message.qos == QoS::ExactlyOnce && !is_on_the_way {
+                carried.insert((number, shard));
+            } else if message.is_acknowledged && !carried.contains(&(number, shard)) {
                 self.deliver(number, shard);
             }
         }
-    }
-
-    /// The messages with a row on their way, and the shards that they go to.
-    fn take_carried(&mut self) -> BTreeSet<(usize, usize)> {
-        let yet_to_leave = std::mem::take(&mut self.forwards).into_keys();
-        yet_to_leave.chain(std::mem::take(&mut self.store.carried).into_keys()).collect()
+        carried
     }
 
     /// They come to the sessions of that shard, as those are on disk.

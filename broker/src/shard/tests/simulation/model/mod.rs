@@ -48,6 +48,8 @@ struct Message {
     retain: bool,
     expires_at: Option<Time>,
     is_large: bool,
+    /// It may have to wait until a QoS 2 message of its publisher is on its way to other shards, or is one.
+    may_wait: bool,
     /// Its publisher was told that it was taken.
     is_acknowledged: bool,
     /// The broker ended before it was on disk that it came.
@@ -146,6 +148,7 @@ impl Model {
             self.fail(Invariant::ExactlyOnce, format!("client {client} sent {key} anew in one session"));
         }
         let expiry = publish.properties.as_ref().and_then(|properties| properties.message_expiry);
+        let may_wait = self.has_store() && (publish.qos == QoS::ExactlyOnce || self.may_follow(client));
         let message = Message {
             key: key.clone(),
             publisher: client,
@@ -156,6 +159,7 @@ impl Model {
             expires_at: expiry
                 .map(|seconds| self.now.saturating_add(Duration::from_secs(u64::from(seconds)))),
             is_large: publish.payload.len() > LARGE,
+            may_wait,
             is_acknowledged: false,
             is_undone: false,
             is_unsure: false,
@@ -212,8 +216,17 @@ impl Model {
         Some((qos, retain, ids))
     }
 
+    /// Whether something of a client's may wait to go to other shards.
+    fn may_follow(&self, client: usize) -> bool {
+        let is_waiting = |number: usize| {
+            let message = &self.messages[number];
+            message.may_wait && message.publisher == client && !message.is_acknowledged
+        };
+        (self.store.messages_before..self.messages.len()).any(is_waiting)
+    }
+
     /// A shard has put a message on the way to another one: which of those that were taken in this call, or before where it
-    /// has a row on its way. It may tell more shards than it has to, but each of them once.
+    /// had to wait for the disk. It may tell more shards than it has to, but each of them once, and in order.
     pub(super) fn on_forwarded(
         &mut self,
         message: &crate::message::Message,
@@ -227,21 +240,28 @@ impl Model {
             return None;
         };
         let is_it = |number: &usize| {
-            let since = if is_carried { self.store.messages_before } else { self.taken_before };
-            let is_due = *number >= since && (!is_carried || self.may_leave_later(*number));
             let known = &self.messages[*number];
-            is_due
+            let since = if known.may_wait { self.store.messages_before } else { self.taken_before };
+            *number >= since
+                && (!is_carried || known.may_wait)
                 && known.qos == message.qos
                 && self.shards[known.publisher] == from
                 && !self.told.contains(&(*number, to))
         };
-        // Messages without payload have one key: it is the one that has to come there.
-        let is_owed = |number: &usize| self.forwards.contains_key(&(*number, to));
-        let due = || known.iter().copied().filter(is_it);
-        let Some(number) = due().find(is_owed).or_else(|| due().next()) else {
+        // Messages without payload have one key: it is one that has to come there, and whose turn it is.
+        let is_owed = |number: usize| self.forwards.contains_key(&(number, to));
+        let rank = |number: &usize| {
+            let is_usual = is_carried == self.is_kept(*number);
+            (!is_owed(*number), self.overtaken_by(*number, to).is_some(), !is_usual, *number)
+        };
+        let Some(number) = known.iter().copied().filter(is_it).min_by_key(rank) else {
             self.fail(Invariant::ExactlyOnce, format!("{key} is on the way to shard {to} once more"));
             return None;
         };
+        if let Some(other) = self.overtaken_by(number, to) {
+            let detail = format!("{key} is on the way to shard {to} before {}", self.messages[other].key);
+            self.fail(Invariant::OrderIsKept, detail);
+        }
         self.told.insert((number, to));
         if is_carried {
             self.store.carried.insert((number, to), Carriage::UnderWay);
@@ -250,6 +270,22 @@ impl Model {
             *is_on_the_way = true;
         }
         Some(number)
+    }
+
+    /// Whether a message is of a session that lasts.
+    fn is_kept(&self, number: usize) -> bool {
+        let message = &self.messages[number];
+        let session = self.sessions.get(&message.publisher);
+        session.is_some_and(|session| session.number == message.session && session.expiry > 0)
+    }
+
+    /// A message of the same publisher that has to come to a shard before this one and is not on the way.
+    fn overtaken_by(&self, number: usize, to: usize) -> Option<usize> {
+        let publisher = self.messages[number].session;
+        let is_before = |other: usize| other < number && self.messages[other].session == publisher;
+        let mut waiting =
+            self.forwards.iter().filter(|((_, shard), is_on_the_way)| *shard == to && !**is_on_the_way);
+        waiting.find(|((other, _), _)| is_before(*other)).map(|((other, _), _)| *other)
     }
 
     /// A message arrives at another shard.
@@ -279,7 +315,10 @@ impl Model {
             }
         }
         // What its publisher was told of is on disk, and so is its row on the way.
-        let may_wait = |number: usize| self.may_leave_later(number) && !self.messages[number].is_acknowledged;
+        let may_wait = |number: usize| {
+            let message = &self.messages[number];
+            message.may_wait && !message.is_acknowledged
+        };
         let is_late = |number: usize, is_on_the_way: bool| !is_on_the_way && !may_wait(number);
         let late =
             self.forwards.iter().find(|((number, _), is_on_the_way)| is_late(*number, **is_on_the_way));
@@ -288,11 +327,6 @@ impl Model {
             let detail = format!("shard {shard} has subscribers of {key} and was not told");
             self.fail(missing(key), detail);
         }
-    }
-
-    /// Whether a message may leave for another shard after the call that took it: once its row is on disk.
-    fn may_leave_later(&self, number: usize) -> bool {
-        self.has_store() && self.messages[number].qos == QoS::ExactlyOnce
     }
 
     fn is_expired(&self, number: usize) -> bool {
