@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hearth_protocol::packet::Will;
+use hearth_protocol::packet::{PacketId, Will};
 use hearth_protocol::session::Inbound;
 use hearth_protocol::{QoS, Text, Time, TopicFilter, Version};
 
@@ -73,6 +73,8 @@ pub(crate) struct LastWill {
 pub(crate) struct Flow {
     /// QoS 1 and 2 messages to the client.
     pub(crate) outbound: UnderWay,
+    /// Of those, what has its identifier and has not gone out, because it waits for the disk; in order.
+    unsent: VecDeque<PacketId>,
     /// QoS 2 messages from the client.
     pub(crate) inbound: Inbound,
     /// Retained messages to the client. While there are any, everything else waits behind them, so that an older
@@ -249,6 +251,7 @@ impl Flow {
     const fn new(window: u16) -> Self {
         Self {
             outbound: UnderWay::new(window),
+            unsent: VecDeque::new(),
             inbound: Inbound::new(),
             replays: VecDeque::new(),
             queue: Queue::new(),
@@ -265,11 +268,35 @@ impl Flow {
         self.outbound.bytes() + self.queue.bytes()
     }
 
-    /// Takes out, in order, what the session got as a member of a group and others may get in its place: what waits, and
-    /// of what is under way QoS 1; QoS 2 is this client's once it was sent [MQTT-4.8.2-4], [MQTT-4.8.2-5].
+    /// A message has its identifier and waits for the disk before it goes out.
+    pub(crate) fn begin_unsent(&mut self, id: PacketId) {
+        self.unsent.push_back(id);
+    }
+
+    /// Whether a message has an identifier and has not gone out: the client cannot know it, whatever it says.
+    pub(crate) fn is_unsent(&self, id: PacketId) -> bool {
+        self.unsent.contains(&id)
+    }
+
+    /// A message goes out, or never will; whether it had not.
+    pub(crate) fn end_unsent(&mut self, id: PacketId) -> bool {
+        // They go in their order, nearly always.
+        if self.unsent.front() == Some(&id) {
+            return self.unsent.pop_front().is_some();
+        }
+        let place = self.unsent.iter().position(|other| *other == id);
+        place.and_then(|place| self.unsent.remove(place)).is_some()
+    }
+
+    /// Takes out, in order, what the session got as a member of a group and others may get in its place: what waits, for
+    /// room or for the disk, and of the rest QoS 1; QoS 2 is this client's once it was sent [MQTT-4.8.2-4], [MQTT-4.8.2-5].
     fn take_shared(&mut self, is_wanted: impl Fn(&Group) -> bool) -> Vec<Delivery> {
         let is_wanted = |delivery: &Delivery| delivery.group.as_ref().is_some_and(|group| is_wanted(group));
-        let mut taken = self.outbound.extract(|qos, delivery| qos == QoS::AtLeastOnce && is_wanted(delivery));
+        let unsent = &self.unsent;
+        let mut taken = self.outbound.extract(|id, qos, delivery| {
+            (qos == QoS::AtLeastOnce || unsent.contains(&id)) && is_wanted(delivery)
+        });
+        self.unsent.retain(|id| self.outbound.message(*id).is_some());
         taken.extend(self.queue.extract(is_wanted));
         taken
     }

@@ -73,6 +73,13 @@ pub(crate) struct Entry {
     place: u32,
 }
 
+impl Entry {
+    /// The batch that it is in.
+    pub(crate) const fn batch(self) -> u64 {
+        self.batch.get()
+    }
+}
+
 /// A change that nobody has collected yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -136,6 +143,12 @@ impl Journal {
         debug_assert!(self.is_on, "who appends asks first");
         self.changes.push(None);
         self.standing += 1;
+    }
+
+    /// The last batch with anything in it, if that is not on disk.
+    pub(crate) const fn last_uncommitted(&self) -> Option<u64> {
+        let last = if self.standing > 0 { self.open.get() } else { self.open.get() - 1 };
+        if last > self.committed { Some(last) } else { None }
     }
 
     /// Puts another change in the place of one that was not collected yet, or hands it back. Who waited for that one waits

@@ -12,32 +12,40 @@ impl Shard {
     /// A client that took over a session acknowledges what it never got, at times: what nothing waits for is
     /// let be.
     pub(super) fn on_puback(&mut self, now: Time, session: u32, ack: &PublishAck) {
-        if let Ok(delivery) = self.sessions[session].flow_mut().outbound.handle_puback(ack.packet_id) {
+        let flow = self.sessions[session].flow_mut();
+        if !flow.is_unsent(ack.packet_id)
+            && let Ok(delivery) = flow.outbound.handle_puback(ack.packet_id)
+        {
             self.let_go(self.sessions[session].serial, &delivery);
             self.send_queue(now, session);
         }
     }
 
     pub(super) fn on_pubrec(&mut self, now: Time, id: ConnectionId, session: u32, ack: &PublishAck) {
-        let outbound = &mut self.sessions[session].flow_mut().outbound;
+        let flow = self.sessions[session].flow_mut();
         let packet_id = ack.packet_id;
+        let is_unsent = flow.is_unsent(packet_id);
+        let outbound = &mut flow.outbound;
         if ack.reason.is_failure() {
             // The client will not take it: the flow is over [MQTT-4.3.3-4].
-            if let Ok(delivery) = outbound.handle_pubrec_failed(packet_id) {
+            if !is_unsent && let Ok(delivery) = outbound.handle_pubrec_failed(packet_id) {
                 self.let_go(self.sessions[session].serial, &delivery);
                 self.send_queue(now, session);
             }
             return;
         }
-        match outbound.handle_pubrec(packet_id) {
-            Ok(delivery) => {
+        let known = if is_unsent { None } else { outbound.handle_pubrec(packet_id).ok() };
+        match known {
+            Some(delivery) => {
                 if let Some(delivery) = delivery {
                     self.keep_flow(session, Table::Released, packet_id, true);
                     self.let_go(self.sessions[session].serial, &delivery);
+                } else {
+                    self.await_what_was_changed(session);
                 }
                 self.reply(now, id, Packet::PubRel(PublishAck::success(packet_id)));
             }
-            Err(_) => {
+            None => {
                 let detail =
                     "PUBREC: no QoS 2 message is under way to the client with this packet identifier";
                 self.answer_unknown(now, id, packet_id, detail, Packet::PubRel);
@@ -52,6 +60,8 @@ impl Shard {
             self.keep_flow(session, Table::Received, ack.packet_id, false);
             self.reply(now, id, Packet::PubComp(PublishAck::success(ack.packet_id)));
         } else {
+            // It may have come before, and the answer to that may have gone with its connection.
+            self.await_what_was_changed(session);
             let detail = "PUBREL: no QoS 2 message of the client is held under this packet identifier";
             self.answer_unknown(now, id, ack.packet_id, detail, Packet::PubComp);
         }

@@ -189,7 +189,9 @@ impl Shard {
             return self.enqueue(addressed, Some(delivery));
         };
         self.write_row(addressed.session, &delivery, Some(packet_id));
-        if !self.hold_publish(connection, addressed.session, &delivery, packet_id) {
+        if self.hold_publish(connection, addressed.session, &delivery, packet_id) {
+            self.sessions[addressed.session].flow_mut().begin_unsent(packet_id);
+        } else {
             self.write(now, connection, addressed, Some(packet_id), false);
         }
         Ok(())
@@ -264,7 +266,9 @@ impl Shard {
     /// Ends the flow of a message that cannot be sent.
     pub(super) fn forget(&mut self, session: u32, packet_id: Option<PacketId>) {
         let Some(packet_id) = packet_id else { return };
-        let abandoned = self.sessions[session].flow_mut().outbound.abandon(packet_id);
+        let flow = self.sessions[session].flow_mut();
+        flow.end_unsent(packet_id);
+        let abandoned = flow.outbound.abandon(packet_id);
         debug_assert!(abandoned.is_ok(), "the identifier was given out for this message");
         if let Ok(delivery) = abandoned {
             self.let_go(self.sessions[session].serial, &delivery);
@@ -332,9 +336,16 @@ impl Shard {
         delivery: Option<Delivery>,
     ) {
         if let Some(delivery) = delivery {
-            self.write_delivery(now, connection, index, &delivery, Some(packet_id), true);
+            if !self.hold_publish(connection, index, &delivery, packet_id) {
+                self.write_again(now, connection, index, &delivery, packet_id);
+            }
         } else if let Some(id) = self.connection_id(connection) {
-            self.send(id, &Packet::PubRel(PublishAck::success(packet_id)));
+            // It may not be on disk that PUBREC came, if CONNACK went out while the disk took nothing.
+            let outer = self.hold.take();
+            self.begin_hold();
+            self.await_what_was_changed(index);
+            self.reply(now, id, Packet::PubRel(PublishAck::success(packet_id)));
+            self.hold = outer;
         }
     }
 
@@ -355,13 +366,32 @@ impl Shard {
             }
         };
         self.write_row(index, &delivery, packet_id);
-        let is_held = packet_id.is_some_and(|id| self.hold_publish(connection, index, &delivery, id));
-        if !is_held {
-            self.write_delivery(now, connection, index, &delivery, packet_id, false);
+        match packet_id.filter(|id| self.hold_publish(connection, index, &delivery, *id)) {
+            Some(id) => self.sessions[index].flow_mut().begin_unsent(id),
+            None => self.write_delivery(now, connection, index, &delivery, packet_id, false),
         }
     }
 
-    pub(super) fn write_delivery(
+    /// Writes a message that has had its identifier for a while: as one that comes again, unless it never went out
+    /// [MQTT-3.3.1-1].
+    pub(super) fn write_again(
+        &mut self,
+        now: Time,
+        connection: u32,
+        session: u32,
+        delivery: &Delivery,
+        packet_id: PacketId,
+    ) {
+        let is_first = self.sessions[session].flow_mut().end_unsent(packet_id);
+        if is_first && delivery.message.is_expired(now) {
+            // It was on its way to the disk for longer than it was to live [MQTT-3.3.2-5].
+            self.count_drop_of(session, DropReason::Expired);
+            return self.forget(session, Some(packet_id));
+        }
+        self.write_delivery(now, connection, session, delivery, Some(packet_id), !is_first);
+    }
+
+    fn write_delivery(
         &mut self,
         now: Time,
         connection: u32,

@@ -124,6 +124,31 @@ impl Shard {
         });
     }
 
+    /// What is going on now changes nothing that has not been changed before, by a packet whose answer may have gone with its
+    /// connection: it waits for what that waited for.
+    pub(super) fn await_what_was_changed(&mut self, index: u32) {
+        let Some(hold) = self.hold.filter(|_| self.sessions[index].is_kept) else { return };
+        let Some(batch) = self.journal.last_uncommitted() else { return };
+        self.holds.add_change(hold, batch);
+        if batch == self.journal.open_batch() {
+            // Nobody may take that back.
+            self.journal.mark();
+        }
+    }
+
+    /// The batch that the row of a delivery was written in last, if it has one.
+    pub(super) fn batch_of_row(&self, delivery: &Delivery) -> Option<u64> {
+        let written = match delivery.kept.as_ref()? {
+            KeptDelivery::WithMessage(_) => {
+                let kept = lock(&delivery.message);
+                kept.written.filter(|(shard, _)| *shard == self.id).map(|(_, written)| written)
+            }
+            KeptDelivery::Apart(kept) => kept.written.get(),
+        };
+        // What was read from the disk is there.
+        Some(written.map_or(0, Entry::batch))
+    }
+
     /// Takes back that a QoS 2 message of a client came; whether nothing of that may be on disk.
     pub(super) fn take_flow_back(&mut self, index: u32, packet_id: PacketId) -> bool {
         let session = &self.sessions[index];

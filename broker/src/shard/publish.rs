@@ -30,6 +30,7 @@ impl Shard {
                 let inbound = &mut self.sessions[session].flow_mut().inbound;
                 if !inbound.begin(packet_id) && !faults::has(Fault::DuplicateRouted) {
                     // It came before and is held: acknowledged again, routed no more [MQTT-4.3.3-10].
+                    self.await_what_was_changed(session);
                     self.reply(now, id, Packet::PubRec(PublishAck::success(packet_id)));
                     return;
                 }

@@ -6,7 +6,7 @@ use hearth_protocol::{QoS, ReasonCode, Time};
 use super::Shard;
 use crate::delivery::Delivery;
 use crate::durable::{Hold, Lane, Release};
-use crate::effect::{Awaited, DropReason, Effect, EndReason, Forward};
+use crate::effect::{Awaited, Effect, EndReason, Forward};
 use crate::faults::{self, Fault};
 use crate::ids::{ConnectionId, SessionId, ShardId};
 
@@ -230,7 +230,7 @@ impl Shard {
     }
 
     /// Has a QoS 2 message go out once its identifier is on disk, and others behind it; whether it waits. Without that
-    /// it could come again under another one after a crash.
+    /// it could come again under another one after a crash. The next connection may come to it before the disk does.
     pub(super) fn hold_publish(
         &mut self,
         connection: u32,
@@ -238,19 +238,21 @@ impl Shard {
         delivery: &Delivery,
         packet_id: PacketId,
     ) -> bool {
-        let is_kept = delivery.kept.is_some();
-        let Some(id) = self.connection_id(connection).filter(|_| is_kept) else { return false };
+        let Some(batch) = self.batch_of_row(delivery) else { return false };
+        let Some(id) = self.connection_id(connection) else { return false };
+        let is_written = batch <= self.journal.committed();
         let place = &mut self.connections[connection as usize];
-        let is_free = delivery.qos < QoS::ExactlyOnce || faults::has(Fault::PublishBeforeCommit);
+        let is_free =
+            is_written || delivery.qos < QoS::ExactlyOnce || faults::has(Fault::PublishBeforeCommit);
         if is_free && place.held_publishes == 0 {
             return false;
         }
         place.held_publishes += 1;
         let session = self.sessions[index].id(index);
         let hold = self.holds.begin(Lane::Publishes);
-        self.holds.add_change(hold, self.journal.open_batch());
+        self.holds.add_change(hold, batch);
         let release = self.holds.end(hold, Release::Publish(id, session, packet_id));
-        debug_assert!(release.is_none(), "the batch is open");
+        debug_assert!(release.is_none(), "what it waits for was counted");
         true
     }
 
@@ -263,12 +265,8 @@ impl Shard {
         };
         connection.held_publishes = connection.held_publishes.saturating_sub(1);
         let delivery = self.sessions[session.index].flow_mut().outbound.message(packet_id).cloned();
-        if delivery.as_ref().is_some_and(|delivery| delivery.message.is_expired(now)) {
-            // It was on its way to the disk for longer than it was to live [MQTT-3.3.2-5].
-            self.count_drop_of(session.index, DropReason::Expired);
-            self.forget(session.index, Some(packet_id));
-        } else if let Some(delivery) = delivery {
-            self.write_delivery(now, id.index, session.index, &delivery, Some(packet_id), false);
+        if let Some(delivery) = delivery {
+            self.write_again(now, id.index, session.index, &delivery, packet_id);
         }
         if self.sessions[session.index].flow_mut().outbound.message(packet_id).is_none() {
             // What was not sent after all has made room.

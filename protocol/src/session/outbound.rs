@@ -232,11 +232,13 @@ impl<M> Outbound<M> {
 
     /// Ends, in order, the flows of the messages that are wanted and got neither PUBACK nor PUBREC, and hands them
     /// back. What the peer still says of them is unknown then: for a session without a connection.
-    pub fn extract(&mut self, is_wanted: impl Fn(QoS, &M) -> bool) -> Vec<M> {
+    pub fn extract(&mut self, is_wanted: impl Fn(PacketId, QoS, &M) -> bool) -> Vec<M> {
         let wanted: Vec<PacketId> = (0..)
             .zip(&self.flights)
             .filter_map(|(place, flight)| match flight {
-                Flight::Sent { qos, message } if is_wanted(*qos, message) => Some(self.id_at(place)),
+                Flight::Sent { qos, message } if is_wanted(self.id_at(place), *qos, message) => {
+                    Some(self.id_at(place))
+                }
                 Flight::Sent { .. } | Flight::Released | Flight::Request | Flight::Done => None,
             })
             .collect();

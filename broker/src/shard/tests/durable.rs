@@ -6,7 +6,7 @@ use crate::{Change, Table};
 
 impl Broker {
     /// The process ends without a word and another one begins with what is on the disk, so much later.
-    fn crash(self, later: Duration) -> Self {
+    pub(super) fn crash(self, later: Duration) -> Self {
         let count = self.shards.len() as u16;
         self.crash_into(count, later)
     }
@@ -32,11 +32,11 @@ impl Broker {
         next
     }
 
-    fn stick(&mut self) {
+    pub(super) fn stick(&mut self) {
         self.disk.as_mut().unwrap().is_stuck = true;
     }
 
-    fn unstick(&mut self) {
+    pub(super) fn unstick(&mut self) {
         self.disk.as_mut().unwrap().is_stuck = false;
         self.run();
     }

@@ -6,6 +6,7 @@ mod choices;
 mod delivery;
 mod disk;
 mod durable;
+mod failing;
 mod limits;
 mod oracle;
 mod pressure;

@@ -202,7 +202,7 @@ impl Model {
                 && flight.qos == publish.qos
                 && self.messages[flight.message].key == key
         });
-        !is_known && self.store.is_on
+        !is_known && self.store.messages_before > 0
     }
 
     /// A message that was sent before the broker ended, and comes once more.
@@ -231,8 +231,8 @@ impl Model {
         self.closing.clear();
         self.closed.clear();
         self.ended.clear();
-        self.told.clear();
-        let mut carried = self.take_carried();
+        let told = std::mem::take(&mut self.told);
+        let mut carried = self.take_carried(&told);
         let written = std::mem::take(&mut self.store.written);
         for (number, message) in self.messages.iter_mut().enumerate() {
             let home = written.get(&self.shards[message.publisher]);
@@ -240,7 +240,7 @@ impl Model {
             message.is_unsure |= !message.is_acknowledged;
             message.is_undone |= !is_known && !message.is_acknowledged;
         }
-        carried.retain(|(number, _)| !self.messages[*number].is_undone);
+        carried.retain(|(number, _), _| !self.messages[*number].is_undone);
         let mut saved: BTreeMap<usize, Session> =
             written.into_values().flat_map(|snapshot| snapshot.sessions).collect();
         self.restore_carried(&carried, &mut saved);
@@ -293,13 +293,21 @@ impl Model {
 
     /// The messages with a row on their way, and the shards that they go to. What was on its way without one has to be there
     /// if it was acknowledged.
-    fn take_carried(&mut self) -> BTreeSet<(usize, usize)> {
-        let mut carried: BTreeSet<_> = std::mem::take(&mut self.store.carried).into_keys().collect();
+    fn take_carried(&mut self, told: &BTreeSet<(usize, usize)>) -> BTreeMap<(usize, usize), bool> {
+        let shards: BTreeSet<usize> = self.shards.iter().copied().collect();
+        let mut carried = BTreeMap::new();
+        for (number, message) in self.messages.iter().enumerate().skip(self.store.messages_before) {
+            if message.may_wait && message.qos == QoS::ExactlyOnce && !message.is_acknowledged {
+                let untold = shards.iter().map(|shard| (number, *shard)).filter(|at| !told.contains(at));
+                carried.extend(untold.map(|at| (at, false)));
+            }
+        }
+        carried.extend(std::mem::take(&mut self.store.carried).into_keys().map(|at| (at, true)));
         for ((number, shard), is_on_the_way) in std::mem::take(&mut self.forwards) {
             let message = &self.messages[number];
             if message.may_wait && message.qos == QoS::ExactlyOnce && !is_on_the_way {
-                carried.insert((number, shard));
-            } else if message.is_acknowledged && !carried.contains(&(number, shard)) {
+                carried.insert((number, shard), true);
+            } else if message.is_acknowledged && carried.get(&(number, shard)) != Some(&true) {
                 self.deliver(number, shard);
             }
         }
@@ -307,13 +315,28 @@ impl Model {
     }
 
     /// They come to the sessions of that shard, as those are on disk.
-    fn restore_carried(&self, carried: &BTreeSet<(usize, usize)>, saved: &mut BTreeMap<usize, Session>) {
-        for (number, shard) in carried {
+    fn restore_carried(
+        &self,
+        carried: &BTreeMap<(usize, usize), bool>,
+        saved: &mut BTreeMap<usize, Session>,
+    ) {
+        for ((number, shard), is_owed) in carried {
+            if self.is_near(*number, *shard) {
+                continue;
+            }
             for (_, session) in saved.iter_mut().filter(|(client, _)| self.shards[**client] == *shard) {
                 let Some((qos, retain, ids)) = self.wanted_by(session, *number) else { continue };
                 let is_known = session.waiting.iter().any(|entry| entry.message == *number);
                 if qos > QoS::AtMostOnce && !is_known {
-                    session.waiting.push(Entry { message: *number, qos, retain, ids, origin: Origin::Live });
+                    let (message, is_optional) = (*number, !is_owed);
+                    session.waiting.push(Entry {
+                        message,
+                        qos,
+                        retain,
+                        ids,
+                        is_optional,
+                        origin: Origin::Live,
+                    });
                 }
             }
         }
@@ -474,6 +497,7 @@ impl Session {
             qos: flight.qos,
             retain: flight.retain,
             ids: flight.ids,
+            is_optional: false,
             origin: flight.origin,
         });
         self.waiting.splice(0..0, entries);

@@ -191,7 +191,14 @@ impl Model {
             let Some(session) = self.sessions.get_mut(&client) else { continue };
             let is_connected = session.link.is_some() || ended.contains(&session.link_last);
             if qos > QoS::AtMostOnce || is_connected {
-                session.waiting.push(Entry { message: number, qos, retain, ids, origin: Origin::Live });
+                session.waiting.push(Entry {
+                    message: number,
+                    qos,
+                    retain,
+                    ids,
+                    is_optional: false,
+                    origin: Origin::Live,
+                });
             }
         }
     }
@@ -345,6 +352,11 @@ impl Model {
         is_unsure
             || self.is_expired(number)
             || (session.packet_max.is_some() && self.messages[number].is_large)
+    }
+
+    /// Whether the broker may leave out what a session waits for.
+    fn may_miss(&self, session: &Session, entry: &Entry) -> bool {
+        entry.is_optional || self.is_excused(session, entry.message)
     }
 
     /// Whether two messages come one after the other for every subscriber that gets both with one QoS.

@@ -176,10 +176,10 @@ impl Model {
             let is_first = !waiting[..place].iter().any(|before| {
                 before.qos == entry.qos
                     && self.are_in_order(before.message, entry.message)
-                    && !self.is_excused(session, before.message)
+                    && !self.may_miss(session, before)
             });
             // What was taken twice because of a crash may be there once: then as what has to be.
-            let is_owed = !self.is_excused(session, entry.message);
+            let is_owed = !self.may_miss(session, entry);
             (is_told, !self.is_expired(entry.message), is_first, is_owed, std::cmp::Reverse(place))
         };
         let is_it = |place: &usize| {
@@ -206,9 +206,8 @@ impl Model {
             session.lost.extend(lost);
             return;
         }
-        let skipped = session.waiting[..place]
-            .iter()
-            .find(|entry| is_before(entry) && !self.is_excused(session, entry.message));
+        let skipped =
+            session.waiting[..place].iter().find(|entry| is_before(entry) && !self.may_miss(session, entry));
         let unsent = session.flights.values().find(|flight| {
             flight.origin == Origin::Live
                 && flight.qos == qos

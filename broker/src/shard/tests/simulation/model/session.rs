@@ -61,6 +61,8 @@ pub(super) struct Entry {
     pub(super) qos: QoS,
     pub(super) retain: bool,
     pub(super) ids: Vec<u32>,
+    /// Whether it may not come although it could.
+    pub(super) is_optional: bool,
     /// Another one than [`Origin::Live`] where it was sent before the broker ended.
     pub(super) origin: Origin,
 }

@@ -1,0 +1,128 @@
+//! While the disk takes nothing, clients come and go: nothing is promised to the next connection that was not to the last.
+
+use super::*;
+
+impl Broker {
+    /// The disk takes nothing, and everybody knows.
+    fn fail(&mut self) {
+        self.stick();
+        self.run();
+        self.shared.set_store_failing(true);
+        let now = self.now;
+        self.shards.iter_mut().for_each(|shard| shard.handle_commit_failed(now));
+        self.run();
+    }
+
+    fn recover(&mut self) {
+        self.shared.set_store_failing(false);
+        self.unstick();
+    }
+
+    /// A session with a subscription, that a QoS 2 message waits for.
+    fn awaited(&mut self, client_id: &str, pattern: &str) {
+        let wire = self.connected(resume(client_id, 10));
+        self.send(wire, Version::V5, [subscribe(1, &[pattern], QoS::ExactlyOnce)]);
+        self.hang_up(wire);
+        let publisher = self.client(options("publisher"));
+        assert_eq!(self.publish(publisher, message("a", "1", QoS::ExactlyOnce)), Some(ReasonCode::Success));
+    }
+}
+
+fn kept(client_id: &str) -> Connect {
+    Connect { clean_start: false, ..connect(client_id, Version::V311) }
+}
+
+#[test]
+fn a_qos_2_message_waits_for_the_disk_on_every_connection_and_comes_as_the_first() {
+    let mut broker = Broker::new(1);
+    broker.awaited("s", "a");
+    broker.fail();
+    let wire = broker.connected(resume("s", 10));
+    broker.hang_up(wire);
+    let wire = broker.wire("s");
+    broker.send(wire, Version::V5, [Packet::Connect(Box::new(resume("s", 10)))]);
+    let got = broker.received(wire, Version::V5);
+    assert!(matches!(&got[..], [Packet::ConnAck(_)]), "its identifier is not on disk: {got:?}");
+    broker.recover();
+    let got = broker.received(wire, Version::V5);
+    let [Packet::Publish(publish)] = &got[..] else { panic!("{got:?}") };
+    assert!(!publish.dup && publish.payload == "1", "{publish:?}");
+}
+
+#[test]
+fn what_never_went_out_cannot_be_acknowledged() {
+    let mut broker = Broker::new(1);
+    broker.awaited("s", "a");
+    broker.fail();
+    let wire = broker.connected(resume("s", 10));
+    for reason in [ReasonCode::Success, ReasonCode::UnspecifiedError] {
+        broker.send(wire, Version::V5, [Packet::PubRec(PublishAck::new(packet_id(1), reason))]);
+    }
+    let got = broker.received(wire, Version::V5);
+    let [Packet::PubRel(ack)] = &got[..] else { panic!("{got:?}") };
+    assert_eq!(ack.reason, ReasonCode::PacketIdentifierNotFound);
+    broker.recover();
+    let got = broker.received(wire, Version::V5);
+    assert!(matches!(&got[..], [Packet::Publish(publish)] if publish.payload == "1"), "{got:?}");
+}
+
+#[test]
+fn a_shared_qos_2_message_that_never_went_out_goes_to_another_member() {
+    let mut broker = Broker::new(1);
+    broker.awaited("one", "$share/g/a");
+    let other = broker.client(persistent("other"));
+    broker.subscribe(other, filter("$share/g/a", QoS::ExactlyOnce));
+    broker.fail();
+    let wire = broker.connected(resume("one", 10));
+    let mut goodbye = Disconnect::new(ReasonCode::Success);
+    goodbye.properties.session_expiry = Some(0);
+    broker.send(wire, Version::V5, [Packet::Disconnect(goodbye)]);
+    broker.recover();
+    assert_eq!(broker.payloads(other), ["1"]);
+    assert_eq!(broker.crash(Duration::ZERO).payloads(other), [""; 0]);
+}
+
+#[test]
+fn what_comes_again_is_answered_no_earlier_than_the_first_time() {
+    let mut broker = Broker::new(1);
+    broker.awaited("s", "a");
+    let id = packet_id(7);
+    let steps = [
+        (publish(7, "a", "2", QoS::ExactlyOnce), Packet::PubRec(PublishAck::success(id))),
+        (Packet::PubRel(PublishAck::success(id)), Packet::PubComp(PublishAck::success(id))),
+    ];
+    for (said, answer) in steps {
+        let wire = broker.connected(kept("p"));
+        broker.stick();
+        broker.send(wire, Version::V311, [said.clone()]);
+        broker.fail();
+        assert_eq!(broker.received(wire, Version::V311), []);
+        broker.hang_up(wire);
+        let wire = broker.connected(kept("p"));
+        broker.send(wire, Version::V311, [said]);
+        assert_eq!(broker.received(wire, Version::V311), [], "it could be forgotten by a crash");
+        broker.recover();
+        assert_eq!(broker.received(wire, Version::V311), [answer]);
+        broker.hang_up(wire);
+    }
+}
+
+#[test]
+fn pubrel_is_sent_again_no_earlier_than_it_would_have_been_first() {
+    let mut broker = Broker::new(1);
+    broker.awaited("s", "a");
+    let wire = broker.wire("s");
+    broker.send(wire, Version::V5, [Packet::Connect(Box::new(resume("s", 10)))]);
+    assert!(matches!(&broker.received(wire, Version::V5)[..], [Packet::ConnAck(_), Packet::Publish(_)]));
+    broker.stick();
+    broker.send(wire, Version::V5, [Packet::PubRec(PublishAck::success(packet_id(1)))]);
+    broker.fail();
+    broker.hang_up(wire);
+    let wire = broker.connected(resume("s", 10));
+    assert_eq!(broker.received(wire, Version::V5), [], "after a crash the message would come again");
+    broker.send(wire, Version::V5, [Packet::PubRec(PublishAck::success(packet_id(1)))]);
+    assert_eq!(broker.received(wire, Version::V5), []);
+    broker.recover();
+    let released = Packet::PubRel(PublishAck::success(packet_id(1)));
+    assert_eq!(broker.received(wire, Version::V5), [released.clone(), released]);
+}
