@@ -49,6 +49,10 @@ pub(crate) enum Fault {
     PublishBeforeCommit,
     /// What a client publishes behind a QoS 2 message goes to other shards before that.
     CarriedOvertaken,
+    /// Nobody waits for retained messages to be on disk.
+    RetainedNotAwaited,
+    /// The row of a message goes with the first session that needs it no more.
+    RowGoesEarly,
 }
 
 #[cfg(test)]

@@ -77,10 +77,7 @@ impl UnderWay {
     }
 
     /// See [`Outbound::extract`].
-    pub(crate) fn extract(
-        &mut self,
-        is_wanted: impl Fn(PacketId, QoS, &Delivery) -> bool,
-    ) -> Vec<Delivery> {
+    pub(crate) fn extract(&mut self, is_wanted: impl Fn(PacketId, QoS, &Delivery) -> bool) -> Vec<Delivery> {
         let taken = self.outbound.extract(is_wanted);
         self.bytes -= taken.iter().map(weight).sum::<usize>();
         taken

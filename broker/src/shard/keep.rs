@@ -13,6 +13,7 @@ use crate::durable::{
     key_of,
 };
 use crate::effect::{Effect, Forward, Unneeded};
+use crate::faults::{self, Fault};
 use crate::message::{Kept, Message};
 use crate::router::SubscriptionOptions;
 use crate::system::is_reserved;
@@ -161,7 +162,7 @@ impl Shard {
         if !self.journal.is_on() || is_reserved(&message.topic) {
             return;
         }
-        if let Some(hold) = self.hold {
+        if let Some(hold) = self.hold.filter(|_| !faults::has(Fault::RetainedNotAwaited)) {
             self.holds.add_change(hold, self.journal.open_batch());
         }
         self.journal.mark();
@@ -270,6 +271,8 @@ impl Shard {
         kept.references -= 1;
         if kept.references == 0 {
             self.end_message(&mut kept);
+        } else if faults::has(Fault::RowGoesEarly) {
+            self.append(Change::Delete(Table::Messages, kept.number.to_be_bytes().into()));
         }
     }
 

@@ -6,7 +6,7 @@ use super::*;
 const SEEDS_MAX: u64 = 100;
 
 /// Rules, and the promise that does not hold without them.
-const BROKEN: [(Fault, Invariant); 23] = [
+const BROKEN: [(Fault, Invariant); 25] = [
     (Fault::QueueForgotten, Invariant::AcknowledgedIsDelivered),
     (Fault::NeighboursNotTold, Invariant::AcknowledgedIsDelivered),
     (Fault::DuplicateRouted, Invariant::ExactlyOnce),
@@ -30,6 +30,8 @@ const BROKEN: [(Fault, Invariant); 23] = [
     (Fault::ReceiptNotAwaited, Invariant::AcknowledgedIsDelivered),
     (Fault::PublishBeforeCommit, Invariant::ExactlyOnce),
     (Fault::CarriedOvertaken, Invariant::OrderIsKept),
+    (Fault::RetainedNotAwaited, Invariant::RetainedIsTheLast),
+    (Fault::RowGoesEarly, Invariant::AcknowledgedIsDelivered),
 ];
 
 #[test]

@@ -29,10 +29,6 @@ pub(super) struct Store {
     notices: Vec<VecDeque<Notice>>,
 }
 
-/// Seeds below this may crash in every run. Beyond, about one in 250 still shows an order across a crash that the model
-/// does not expect; `HEARTH_SIM_CRASHES=1` plays them.
-const CRASH_SEEDS: u64 = 500;
-
 /// What a shard is told of the disk.
 #[derive(Clone, Copy, Debug)]
 enum Notice {
@@ -54,8 +50,7 @@ impl Store {
         (seed % 2 == 1).then(|| Self {
             random,
             disk: Disk::default(),
-            crashes: seed % 4 == 1
-                && (seed < CRASH_SEEDS || std::env::var_os("HEARTH_SIM_CRASHES").is_some()),
+            crashes: seed % 4 == 1,
             fails,
             pending: Vec::new(),
             batches: BTreeMap::new(),

@@ -23,9 +23,11 @@ impl Model {
         let Some(session) = self.sessions.get_mut(&client) else { return };
         let Some(flight) = session.flights.get_mut(&packet_id) else { return };
         flight.is_released = true;
-        let (message, origin) = (flight.message, flight.origin);
-        let key = self.messages[message].key.clone();
-        *self.taken_once.entry((client, key)).or_default() += 1;
+        let (message, origin, is_again) = (flight.message, flight.origin, flight.is_again);
+        if !is_again {
+            let key = self.messages[message].key.clone();
+            *self.taken_once.entry((client, key)).or_default() += 1;
+        }
         self.settle(origin);
     }
 

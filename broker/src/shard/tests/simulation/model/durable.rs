@@ -149,6 +149,7 @@ impl Model {
         }
     }
 
+    /// The session of a client that is told of it, if that is a promise: not while the disk takes nothing.
     fn promised(&mut self, client: usize, session: Option<u64>) -> Option<&mut Session> {
         let is_it = |other: &&mut Session| Some(other.number) == session;
         if self.store.is_failing { None } else { self.sessions.get_mut(&client).filter(is_it) }
@@ -161,14 +162,20 @@ impl Model {
     }
 
     pub(super) fn promise_release(&mut self, client: usize, session: Option<u64>, ack: &PublishAck) {
-        let session = self.promised(client, session);
-        if let Some(flight) = session.and_then(|session| session.flights.get_mut(&ack.packet_id.get())) {
+        let id = ack.packet_id.get();
+        let Some(mut of) = self.sessions.remove(&client) else { return };
+        if let Some(flight) = of.flights.get_mut(&id).filter(|_| Some(of.number) == session) {
+            // Of a message that nobody acknowledged the row may be gone while the identifier of it is not.
+            let is_lost = flight.message < self.store.messages_before && self.is_lost(flight.message);
+            flight.is_released |= is_lost;
             flight.is_told = flight.is_released;
         }
+        self.sessions.insert(client, of);
     }
 
     pub(super) fn promise_completion(&mut self, client: usize, session: Option<u64>, ack: &PublishAck) {
-        if let Some(session) = self.promised(client, session) {
+        let is_it = |other: &&mut Session| Some(other.number) == session;
+        if let Some(session) = self.sessions.get_mut(&client).filter(is_it) {
             session.promised.completed.insert(ack.packet_id.get());
         }
     }
@@ -178,16 +185,19 @@ impl Model {
         let (client, session) = (connection.client, connection.session);
         let open = connection.open.filters.get_mut(&(stands, packet_id));
         let Some(filters) = open.and_then(VecDeque::pop_front) else { return };
-        let Some(session) = self.promised(client, session) else { return };
+        let is_promise = !self.store.is_failing;
+        let is_it = |other: &&mut Session| Some(other.number) == session;
+        let Some(session) = self.sessions.get_mut(&client).filter(is_it) else { return };
         let promised = &mut session.promised;
         for filter in filters {
+            // Without a promise of its own it takes the one before back.
             promised.filters.remove(&filter);
             promised.gone.remove(&filter);
-            if stands {
-                promised.filters.insert(filter)
-            } else {
-                promised.gone.insert(filter)
-            };
+            match stands {
+                true if is_promise => drop(promised.filters.insert(filter)),
+                false if is_promise => drop(promised.gone.insert(filter)),
+                true | false => {}
+            }
         }
     }
 
@@ -292,7 +302,8 @@ impl Model {
     }
 
     /// The messages with a row on their way, and the shards that they go to. What was on its way without one has to be there
-    /// if it was acknowledged.
+    /// if it was acknowledged. True of those that must arrive: a row may be on disk for a shard that had no subscriber when the
+    /// message was taken, and has one by now.
     fn take_carried(&mut self, told: &BTreeSet<(usize, usize)>) -> BTreeMap<(usize, usize), bool> {
         let shards: BTreeSet<usize> = self.shards.iter().copied().collect();
         let mut carried = BTreeMap::new();
@@ -364,7 +375,8 @@ impl Model {
             let is_new = is_live && !known.contains(&entry.message);
             let number = entry.message;
             // What comes with a row of its own comes to subscriptions that are on disk.
-            let is_wanted = self.is_near(number, home) || self.wanted_by(saved, number).is_some();
+            let is_same = |wanted: (QoS, bool, Vec<u32>)| wanted.0 == entry.qos;
+            let is_wanted = self.is_near(number, home) || self.wanted_by(saved, number).is_some_and(is_same);
             if is_new && is_wanted && self.messages[number].is_acknowledged {
                 saved.waiting.push(entry);
             } else if is_new && self.is_near(number, home) {

@@ -346,10 +346,14 @@ impl Model {
         u32::try_from(at.saturating_since(self.now).as_secs()).ok()
     }
 
+    /// Whether a message may be lost with a broker that had not acknowledged it.
+    fn is_lost(&self, number: usize) -> bool {
+        self.messages[number].is_unsure && !self.messages[number].is_acknowledged
+    }
+
     /// Whether the broker may leave out a message for a session.
     fn is_excused(&self, session: &Session, number: usize) -> bool {
-        let is_unsure = self.messages[number].is_unsure && !self.messages[number].is_acknowledged;
-        is_unsure
+        self.is_lost(number)
             || self.is_expired(number)
             || (session.packet_max.is_some() && self.messages[number].is_large)
     }

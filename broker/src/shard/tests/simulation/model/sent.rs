@@ -86,6 +86,7 @@ impl Model {
             link,
             place: session.flights_begun,
             is_released: false,
+            is_again: publish.dup,
             is_told: false,
             origin,
             retain: publish.retain,

@@ -77,6 +77,8 @@ pub(super) struct Flight {
     /// Its place in the order of first sending.
     pub(super) place: u64,
     pub(super) is_released: bool,
+    /// It came as one that is sent again, of a time before the broker ended: the client may know it from then.
+    pub(super) is_again: bool,
     /// PUBREL was sent.
     pub(super) is_told: bool,
     pub(super) origin: Origin,
