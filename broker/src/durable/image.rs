@@ -255,7 +255,7 @@ impl Image {
             }
             restored.push(Restored { serial, row, subscriptions, deliveries, received, released });
         }
-        self.deliver_carried(shared, &mut restored, &mut used, orphans);
+        let arrivals = self.deliver_carried(shared, &mut restored, &mut used);
         dropped.extend(references);
         let is_held = |number: &u64| used.get(number).is_some_and(|message| Arc::strong_count(message) > 1);
         let read = std::mem::take(&mut self.messages).into_keys().chain(used.keys().copied());
@@ -265,24 +265,26 @@ impl Image {
         orphans.extend(dropped.into_iter().filter_map(|(at, waiting)| ended(shared, at, &waiting, &used)));
         // Those are the rows of messages too, which stay for others alone.
         orphans.extend(unheld);
+        // In a place that was that of something dropped.
+        orphans.extend(arrivals);
         restored
     }
 
-    /// What was on its way from shard to shard goes to whom it was for.
+    /// What was on its way from shard to shard goes to whom it was for; the changes that this makes.
     fn deliver_carried(
         &mut self,
         shared: &Shared,
         restored: &mut [Restored],
         used: &mut HashMap<u64, Arc<Message>>,
-        changes: &mut Vec<Change>,
-    ) {
-        let messages = &mut self.messages;
-        carried::deliver(std::mem::take(&mut self.carried), restored, changes, |number| {
+    ) -> Vec<Change> {
+        let (messages, mut changes) = (&mut self.messages, Vec::new());
+        carried::deliver(std::mem::take(&mut self.carried), restored, &mut changes, |number| {
             if let Some(found) = messages.remove(&number) {
                 used.insert(number, Arc::new(message(shared, found)));
             }
             used.get(&number).filter(|message| !message.is_expired(Time::ZERO)).map(Arc::clone)
         });
+        changes
     }
 }
 

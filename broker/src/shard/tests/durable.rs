@@ -665,3 +665,36 @@ fn a_client_is_read_no_further_while_too_much_of_it_waits_for_the_disk() {
     broker.unstick();
     assert!(broker.shards[wire.0].wants_input(wire.1));
 }
+
+#[test]
+fn what_was_on_its_way_outlives_a_second_crash_in_the_place_of_a_reference_to_nothing() {
+    let mut broker = Broker::new(3);
+    let subscribers = ["s 1", "s 2", "s 3", "s 4"].map(|id| away(&mut broker, id, "a", QoS::ExactlyOnce));
+    let publisher = broker.client(persistent("p"));
+    broker.disk.as_mut().unwrap().commits_left = Some(1);
+    broker.clients[publisher].publish(broker.now, message("a", "1", QoS::ExactlyOnce)).unwrap();
+    broker.run();
+    assert!(broker.rows(Table::Carried) > 0);
+    let home = broker.shared.shard_of("p").as_index() as u64;
+    let row = ReferenceRow {
+        message: 999,
+        qos: QoS::AtLeastOnce,
+        retain: false,
+        ids: Vec::new(),
+        group: None,
+        packet_id: None,
+    };
+    let disk = broker.disk.as_mut().unwrap();
+    for key in disk.keys(Table::Sessions) {
+        let serial = u64::from_be_bytes(key[..].try_into().unwrap());
+        if serial >> 48 != home {
+            let key = key_of(serial, &1_u64.to_be_bytes());
+            disk.apply(Change::Put(Table::References, key, row.clone().encode().into()));
+        }
+    }
+    let mut broker = broker.crash(NOW).crash(NOW);
+    for subscriber in subscribers {
+        broker.connect(subscriber);
+        assert_eq!(broker.payloads(subscriber), ["1"]);
+    }
+}
