@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use futures_util::FutureExt;
@@ -168,13 +169,20 @@ impl Page {
 
     /// Clicks, or taps, the one element of a CSS selector.
     pub async fn click(&self, selector: &str) {
-        self.wait_for_element(selector).await;
-        let element = self.client.find(Locator::Css(selector)).await;
-        let clicked = match element {
-            Ok(element) => element.click().await,
-            Err(error) => Err(error),
-        };
-        clicked.unwrap_or_else(|error| panic!("cannot click {selector}: {error}"));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.wait_for_element(selector).await;
+            let clicked = match self.client.find(Locator::Css(selector)).await {
+                Ok(element) => element.click().await,
+                Err(error) => Err(error),
+            };
+            // A page that draws itself anew may take the element away between the two; then nothing was clicked.
+            match clicked {
+                Ok(()) => return,
+                Err(error) => assert!(Instant::now() < deadline, "cannot click {selector}: {error}"),
+            }
+            self.next_frame().await;
+        }
     }
 
     /// Replaces the text of an input by typing.
@@ -187,8 +195,11 @@ impl Page {
 
     /// Types at whatever has the focus.
     pub async fn press(&self, keys: &str) {
-        let focused = self.client.active_element().await.expect("something has the focus");
-        focused.send_keys(keys).await.unwrap_or_else(|error| panic!("cannot type {keys:?}: {error}"));
+        // As a keyboard does it: the browser says who has the focus at the moment of each key.
+        let keys = keys.chars().fold(KeyActions::new("keyboard".to_owned()), |actions, value| {
+            actions.then(KeyAction::Down { value }).then(KeyAction::Up { value })
+        });
+        self.client.perform_actions(keys).await.unwrap_or_else(|error| panic!("cannot type: {error}"));
     }
 
     /// Waits until the page was drawn twice, so that what was begun before is done.
