@@ -4,7 +4,9 @@ use yew::prelude::*;
 
 use crate::components::{MAIN_ID, Shell};
 use crate::hooks::{App, use_link, use_route, use_shortcuts, use_watch};
-use crate::pages::{AboutPage, ChartPage, HomePage, MissingPage, PublishPage, TopicPage, TopicsPage};
+use crate::pages::{
+    AboutPage, ChartPage, HomePage, MissingPage, PublishPage, RetainedPage, TopicPage, TopicsPage,
+};
 use crate::route::Route;
 use crate::services::hub::Hub;
 use crate::services::locale::Locale;
@@ -78,6 +80,7 @@ fn page(route: &Route) -> Html {
     match route {
         Route::Home => html! { <HomePage /> },
         Route::Topics => html! { <TopicsPage /> },
+        Route::Retained => html! { <RetainedPage /> },
         Route::Topic(topic) => html! { <TopicPage topic={topic.clone()} /> },
         Route::Publish(topic) => html! { <PublishPage topic={topic.clone().map(AttrValue::from)} /> },
         Route::Chart(topic, field) => {
@@ -93,6 +96,7 @@ fn title(route: &Route, locale: &Locale) -> String {
     let page = match route {
         Route::Home => return format!("Hearth · {}", text.app_tagline),
         Route::Topics => text.topics,
+        Route::Retained => text.retained_page,
         Route::Topic(topic) | Route::Chart(Some(topic), _) => topic,
         Route::Publish(_) => text.publish,
         Route::Chart(None, _) => text.chart,

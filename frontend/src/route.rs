@@ -7,6 +7,8 @@ pub enum Route {
     Home,
     /// The list of topics.
     Topics,
+    /// What the broker keeps.
+    Retained,
     /// One topic.
     Topic(String),
     /// The form, with a topic filled in where one was chosen.
@@ -33,6 +35,7 @@ impl Route {
         match (page, topic) {
             ("", None) => Self::Home,
             ("topics", None) => Self::Topics,
+            ("retained", None) => Self::Retained,
             ("topics", Some(topic)) => Self::Topic(topic),
             ("publish", topic) => Self::Publish(topic),
             ("chart", topic) => {
@@ -48,6 +51,7 @@ impl Route {
         match self {
             Self::Home | Self::Missing => "#/".to_owned(),
             Self::Topics => "#/topics".to_owned(),
+            Self::Retained => "#/retained".to_owned(),
             Self::Topic(topic) => format!("#/topics/{}", encode(topic)),
             Self::Publish(None) => "#/publish".to_owned(),
             Self::Publish(Some(topic)) => format!("#/publish/{}", encode(topic)),
@@ -64,6 +68,7 @@ impl Route {
             Self::Home => "home",
             Self::Topics => "topics",
             Self::Topic(_) => "topic",
+            Self::Retained => "retained",
             Self::Publish(_) => "publish",
             Self::Chart(_, _) => "chart",
             Self::About => "about",
@@ -117,6 +122,7 @@ mod tests {
             Route::Topic("home/kitchen/temperature".into()),
             Route::Topic("/leading//and trailing/".into()),
             Route::Topic("Küche/100%/a?b#c".into()),
+            Route::Retained,
             Route::Publish(None),
             Route::Publish(Some("a/set".into())),
             Route::Chart(None, String::new()),

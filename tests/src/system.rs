@@ -48,5 +48,8 @@ mod users;
 mod web_app;
 mod web_layout;
 mod web_page;
+mod web_payload;
+mod web_retained;
+mod web_tree;
 mod websocket;
 mod wire;

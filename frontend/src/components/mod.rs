@@ -8,6 +8,7 @@ mod payload_view;
 mod segmented;
 mod shell;
 mod toggle;
+mod tree_view;
 
 pub use connection_badge::ConnectionBadge;
 pub use empty::Empty;
@@ -17,3 +18,4 @@ pub use payload_view::PayloadView;
 pub use segmented::{Choice, Segmented};
 pub use shell::{MAIN_ID, Shell};
 pub use toggle::Toggle;
+pub use tree_view::TreeView;

@@ -1,13 +1,17 @@
-//! A payload for reading: text as it is, JSON indented, anything else as hex; never cut without saying so.
+//! A payload for reading, in the way that fits it best or that a person chose; never cut without saying so.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use yew::prelude::*;
 
-use crate::catalogue::fill;
+use super::{Choice, Segmented, TreeView};
+use crate::catalogue::{Catalogue, fill};
+use crate::services::document;
 use crate::services::locale::Locale;
 use crate::state::json;
 use crate::state::payload::{Form, hex_dump};
+use crate::state::view::{self, View};
 
 /// Bytes shown before a person asks for all: more would make each update of the page slow.
 const SHOWN_BYTES: usize = 64 * 1024;
@@ -18,8 +22,10 @@ const SHORT_BYTES: usize = 24;
 /// Props of [`PayloadView`].
 #[derive(Clone, PartialEq, Properties)]
 pub struct PayloadViewProps {
+    /// The topic that it came under.
+    pub topic: AttrValue,
     /// The payload, whole.
-    pub payload: std::rc::Rc<[u8]>,
+    pub payload: Rc<[u8]>,
     /// Whether it is up to date.
     pub live: bool,
     /// The person's language.
@@ -29,18 +35,60 @@ pub struct PayloadViewProps {
 /// The payload.
 #[component]
 pub fn PayloadView(props: &PayloadViewProps) -> Html {
+    let chosen = use_state_eq(|| None::<&'static str>);
+    let offered = use_memo(props.payload.clone(), |payload| view::offered(payload));
+    let text = props.locale.catalogue();
+    // A choice holds for as long as the messages allow it.
+    let shown = offered.iter().copied().find(|view| Some(view.as_str()) == *chosen).unwrap_or(offered[0]);
+    let on_choose = {
+        let chosen = chosen.setter();
+        Callback::from(move |value| chosen.set(Some(value)))
+    };
+    let choices = offered.iter().map(|view| Choice {
+        value: view.as_str(),
+        label: label(text, *view).into(),
+        hint: None,
+    });
+    let stale = (!props.live).to_string();
+    let tree = shown.tree(&props.payload);
+    html! {
+        <>
+            if offered.len() > 1 {
+                <Segmented name="payload-view" legend={text.payload_view} choices={choices.collect::<Vec<_>>()}
+                    chosen={shown.as_str()} {on_choose} />
+            }
+            if let Some(node) = tree {
+                <TreeView node={Rc::new(node)} chart_topic={(shown == View::Json).then(|| props.topic.clone())}
+                    locale={props.locale.clone()} />
+            } else if let Some(media_type) = view::image_type(&props.payload).filter(|_| shown == View::Image) {
+                <img class="payload-image" alt={text.payload_image} data-testid="detail-image" data-stale={stale}
+                    src={format!("data:{media_type};base64,{}", document::base64(&props.payload))} />
+            } else {
+                <Characters view={shown} payload={props.payload.clone()} locale={props.locale.clone()} {stale} />
+            }
+        </>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct CharactersProps {
+    view: View,
+    payload: Rc<[u8]>,
+    locale: Locale,
+    stale: String,
+}
+
+/// A payload that is shown as characters.
+#[component]
+fn Characters(props: &CharactersProps) -> Html {
     let all = use_state_eq(|| false);
     let text = props.locale.catalogue();
     let payload = &*props.payload;
     let shown = if *all { payload.len() } else { SHOWN_BYTES };
-    let (format, body): (&str, Cow<'_, str>) = match Form::of(payload) {
-        Form::Empty => ("empty", Cow::Borrowed(text.empty_payload)),
-        Form::Json => match json::pretty(payload) {
-            Some(pretty) => ("json", Cow::Owned(pretty)),
-            None => ("text", head(payload, shown)),
-        },
-        Form::Text => ("text", head(payload, shown)),
-        Form::Hex => ("hex", Cow::Owned(hex_dump(payload, shown))),
+    let (format, body): (&str, Cow<'_, str>) = match props.view {
+        View::Hex => ("hex", Cow::Owned(hex_dump(payload, shown))),
+        View::Base64 => ("base64", Cow::Owned(document::base64(&payload[..payload.len().min(shown)]))),
+        View::Text | View::Json | View::Image => readable(text, payload, shown),
     };
     let short = format == "text" && payload.len() <= SHORT_BYTES;
     let cut = payload.len() > shown && format != "json";
@@ -50,8 +98,9 @@ pub fn PayloadView(props: &PayloadViewProps) -> Html {
     };
     html! {
         <>
-            <pre class={classes!("payload", format!("payload--{format}"), short.then_some("payload--short"))} tabindex="0" data-testid="detail-payload"
-                data-format={format} data-stale={(!props.live).to_string()}>{body.into_owned()}</pre>
+            <pre class={classes!("payload", format!("payload--{format}"), short.then_some("payload--short"))}
+                tabindex="0" data-testid="detail-payload" data-format={format}
+                data-stale={props.stale.clone()}>{body.into_owned()}</pre>
             if cut {
                 <p class="payload__cut">
                     {fill(text.payload_cut, &[
@@ -62,6 +111,28 @@ pub fn PayloadView(props: &PayloadViewProps) -> Html {
                 </p>
             }
         </>
+    }
+}
+
+fn label(text: &'static Catalogue, view: View) -> &'static str {
+    match view {
+        View::Text => text.format_text,
+        View::Json => text.view_tree,
+        View::Hex => "Hex",
+        View::Base64 => "Base64",
+        View::Image => text.view_image,
+    }
+}
+
+/// A payload as it came, JSON indented.
+fn readable<'a>(text: &'static Catalogue, payload: &'a [u8], shown: usize) -> (&'static str, Cow<'a, str>) {
+    match Form::of(payload) {
+        Form::Empty => ("empty", Cow::Borrowed(text.empty_payload)),
+        Form::Json => match json::pretty(payload) {
+            Some(pretty) => ("json", Cow::Owned(pretty)),
+            None => ("text", head(payload, shown)),
+        },
+        Form::Text | Form::Hex => ("text", head(payload, shown)),
     }
 }
 

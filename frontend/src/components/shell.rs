@@ -81,7 +81,11 @@ fn nav_items(text: &'static Catalogue, current: &Route) -> impl Iterator<Item = 
     ];
     // A topic's page belongs to the list it was reached from.
     let list = Route::Topics;
-    let current = std::mem::discriminant(if matches!(current, Route::Topic(_)) { &list } else { current });
+    let current = std::mem::discriminant(if matches!(current, Route::Topic(_) | Route::Retained) {
+        &list
+    } else {
+        current
+    });
     items.into_iter().map(move |(route, symbol, label, testid)| {
         let here = std::mem::discriminant(&route) == current;
         html! {

@@ -6,8 +6,10 @@ mod chart_figures;
 mod home;
 mod missing;
 mod publish;
+mod retained;
 mod room;
 mod topic;
+mod topic_rows;
 mod topics;
 mod unheard;
 
@@ -16,5 +18,6 @@ pub use chart::ChartPage;
 pub use home::HomePage;
 pub use missing::MissingPage;
 pub use publish::PublishPage;
+pub use retained::RetainedPage;
 pub use topic::TopicPage;
 pub use topics::TopicsPage;

@@ -17,10 +17,14 @@ use crate::state::json;
 use crate::state::payload::{self, Form};
 use crate::state::spark::Spark;
 use crate::state::topics::{Kind, Topic};
+use crate::state::view;
 use crate::widgets::SparkLine;
 
 /// Characters of a past message.
 const PAST_CHARS: usize = 160;
+
+/// Changed values that are listed; the others are counted.
+const CHANGES_MAX: usize = 50;
 
 /// Points of the small picture of a number's course.
 const COURSE_POINTS: usize = 200;
@@ -75,7 +79,9 @@ fn PayloadCard(props: &TopicPageProps) -> Html {
                 <span class="card__note">{kind_and_size(&locale, topic.payload())}</span>
                 <CopyButton topic={props.topic.clone()} />
             </div>
-            <PayloadView payload={Rc::<[u8]>::from(topic.payload())} live={mark.live} locale={locale.clone()} />
+            <PayloadView topic={props.topic.clone()} payload={Rc::<[u8]>::from(topic.payload())}
+                live={mark.live} locale={locale.clone()} />
+            {changes(&locale, topic)}
             {course(topic)}
             {fields(&locale, topic)}
         </section>
@@ -193,6 +199,47 @@ fn size(locale: &Locale, bytes: usize) -> String {
     match bytes {
         1 => text.bytes_one.to_owned(),
         bytes => fill(text.bytes_many, &[("count", &locale.count(bytes as u64))]),
+    }
+}
+
+/// What the last message changed, where both are known.
+fn changes(locale: &Locale, topic: &Topic) -> Html {
+    let before = match topic.history().newest_first().nth(1).map(|message| &message.payload) {
+        Some(Kept::Whole(before)) => before,
+        Some(Kept::TooLarge(_)) | None => return Html::default(),
+    };
+    let shown = view::offered(topic.payload())[0];
+    let changes = view::changes(shown, before, topic.payload()).unwrap_or_default();
+    let text = locale.catalogue();
+    let title = match changes.len() {
+        0 => return Html::default(),
+        1 => text.changes_one.to_owned(),
+        count => fill(text.changes_many, &[("count", &locale.count(count as u64))]),
+    };
+    let side = |value: Option<&String>| {
+        let mut line = String::new();
+        match value {
+            Some(value) => payload::preview(value.as_bytes(), PAST_CHARS, &mut line),
+            None => text.change_absent.clone_into(&mut line),
+        }
+        line
+    };
+    html! {
+        <details class="changes" data-testid="detail-changes">
+            <summary class="changes__title">{title}</summary>
+            <dl class="facts">
+                {for changes.iter().take(CHANGES_MAX).map(|change| html! {
+                    <div class="facts__row">
+                        <dt>{if change.path.is_empty() { text.change_whole } else { &change.path }}</dt>
+                        <dd><del class="changes__before">{side(change.before.as_ref())}</del>{" "}
+                            <ins class="changes__after">{side(change.after.as_ref())}</ins></dd>
+                    </div>
+                })}
+                if changes.len() > CHANGES_MAX {
+                    <div class="facts__row"><dt>{"…"}</dt><dd>{locale.count((changes.len() - CHANGES_MAX) as u64)}</dd></div>
+                }
+            </dl>
+        </details>
     }
 }
 

@@ -1,84 +1,27 @@
-//! The list of all topics, live and filterable.
+//! The topics, live and filterable: as a list or as a tree.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
-use web_sys::HtmlInputElement;
+use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
+use super::topic_rows::TopicRows;
 use super::unheard::Unheard;
-use crate::catalogue::{age, fill, rate};
-use crate::components::{Empty, Icon, Symbol};
+use crate::catalogue::fill;
+use crate::components::{Choice, Empty, Icon, Segmented, Symbol};
 use crate::hooks::{FILTER_ID, use_hub, use_locale, use_watch};
 use crate::route::Route;
-use crate::services::clock;
-use crate::services::hub::Hub;
-use crate::services::locale::Locale;
-use crate::state::listing::Listing;
-use crate::state::payload;
-use crate::state::query::Query;
-use crate::state::signal::{Signal, Subscription};
-use crate::widgets::{Row, RowSource, RowWords, Rows, TopicList};
+use crate::services::{clock, preferences};
+use crate::state::settings::Shape;
+use crate::state::topic_tree::Order;
+use crate::widgets::{RowSource, RowWords, Rows, TopicList};
 
-/// Characters of a value in the list: what fits on a wide screen.
-const VALUE_CHARS: usize = 200;
-
-/// The topics as rows, filtered.
-struct TopicRows {
-    hub: Hub,
-    locale: Locale,
-    listing: RefCell<Listing>,
-    repaint: Signal,
-}
-
-impl TopicRows {
-    fn set_query(&self, query: &str) {
-        let mut listing = self.listing.borrow_mut();
-        listing.set_query(Query::parse(query));
-        listing.update(&self.hub.topics(), clock::wall_ms());
-    }
-
-    /// Follows the topics, then paints: in this order, so that a painted row exists.
-    fn follow(self: &Rc<Self>) -> Subscription {
-        let rows = Rc::clone(self);
-        self.hub.frames().subscribe(move || {
-            rows.listing.borrow_mut().update(&rows.hub.topics(), clock::wall_ms());
-            rows.repaint.ring();
-        })
-    }
-}
-
-impl RowSource for TopicRows {
-    fn len(&self) -> usize {
-        self.listing.borrow().rows(&self.hub.topics()).len()
-    }
-
-    fn read(&self, index: usize, row: &mut Row) {
-        let topics = self.hub.topics();
-        let listing = self.listing.borrow();
-        let Some(&id) = listing.rows(&topics).get(index) else { return };
-        let topic = topics.topic(id);
-        let text = self.locale.catalogue();
-        let now_ms = clock::wall_ms();
-        if row.topic != topic.name() {
-            topic.name().clone_into(&mut row.topic);
-            row.href = Route::Topic(topic.name().to_owned()).href();
-        }
-        payload::preview(topic.payload(), VALUE_CHARS, &mut row.value);
-        if topic.payload().is_empty() {
-            row.value.push_str(text.empty_payload);
-        }
-        row.age = age(text, now_ms - topic.at_ms());
-        row.retained = topic.retain();
-        row.stale = !topics.is_live(id);
-        // What does not come any more has no rate; the column says so in words.
-        row.rate = if row.stale {
-            text.stale.to_owned()
-        } else {
-            rate(text, topic.per_second(now_ms)).unwrap_or_default()
-        };
-        row.count = topic.count();
-    }
+/// How the topics are shown.
+#[derive(Clone, Debug, PartialEq)]
+struct Wanted {
+    query: String,
+    shape: Shape,
+    order: Order,
 }
 
 /// The page.
@@ -88,16 +31,14 @@ pub fn TopicsPage() -> Html {
     let locale = use_locale();
     let text = locale.catalogue();
     let query = use_state_eq(String::new);
+    let layout = use_state_eq(preferences::topics);
+    let (shape, order) = *layout;
+    let wanted = Wanted { query: (*query).clone(), shape, order };
     let rows = {
         let deps = (hub.clone(), locale.clone());
         use_memo(deps, |(hub, locale)| {
-            let rows = Rc::new(TopicRows {
-                hub: hub.clone(),
-                locale: locale.clone(),
-                listing: RefCell::default(),
-                repaint: Signal::default(),
-            });
-            rows.set_query("");
+            let rows = Rc::new(TopicRows::new(hub.clone(), locale.clone()));
+            rows.show(&wanted.query, shape, order);
             rows
         })
     };
@@ -106,9 +47,9 @@ pub fn TopicsPage() -> Html {
         let subscription = rows.0.follow();
         move || drop(subscription)
     });
-    use_effect_with((RowsRef(Rc::clone(&rows)), (*query).clone()), |(rows, query)| {
-        rows.0.set_query(query);
-        rows.0.hub.frames().ring();
+    use_effect_with((RowsRef(Rc::clone(&rows)), wanted.clone()), |(rows, wanted)| {
+        rows.0.show(&wanted.query, wanted.shape, wanted.order);
+        rows.0.hub().frames().ring();
     });
     let none_match =
         use_watch(RowsRef(Rc::clone(&rows)), |hub, rows| rows.0.len() == 0 && !hub.topics().is_empty());
@@ -122,22 +63,89 @@ pub fn TopicsPage() -> Html {
         let query = query.setter();
         Callback::from(move |text: String| query.set(text))
     };
-    let words = RowWords { retained: text.retained, retained_name: text.retained_name };
+    let on_layout = {
+        let layout = layout.setter();
+        Callback::from(move |(shape, order)| {
+            preferences::set_topics(shape, order);
+            layout.set((shape, order));
+        })
+    };
+    let words =
+        RowWords { retained: text.retained, retained_name: text.retained_name, toggle: text.tree_toggle };
     let list: Rc<dyn RowSource> = Rc::<TopicRows>::clone(&rows);
     html! {
         <>
             <h1 class="visually-hidden">{text.topics}</h1>
             <FilterField query={(*query).clone()} {on_query} />
-            <Counts rows={RowsRef(Rc::clone(&rows))} query={(*query).clone()} />
+            <div class="topic-controls">
+                <Counts rows={RowsRef(Rc::clone(&rows))} query={(*query).clone()} />
+                <Layout {shape} {order} {on_layout} />
+            </div>
             if none_match {
                 <Empty symbol={Symbol::Search} title={text.filter_empty_title}
                     text={fill(text.filter_empty_text, &[("query", &query)])} />
             } else {
                 <Heads />
-                <TopicList rows={Rows(list)} repaint={rows.repaint.clone()} {words} name={text.topics}
-                    query={(*query).clone()} />
+                <TopicList rows={Rows(list)} repaint={rows.repaint().clone()} {words} name={text.topics}
+                    query={format!("{}{}{}", shape.as_str(), order.as_str(), *query)} />
             }
         </>
+    }
+}
+
+#[derive(Clone, PartialEq, Properties)]
+struct LayoutProps {
+    shape: Shape,
+    order: Order,
+    on_layout: Callback<(Shape, Order)>,
+}
+
+/// List or tree, and what orders the tree.
+#[component]
+fn Layout(props: &LayoutProps) -> Html {
+    let hub = use_hub();
+    let locale = use_locale();
+    let text = locale.catalogue();
+    let (shape, order) = (props.shape, props.order);
+    let on_shape = props.on_layout.reform(move |word| (Shape::of(word), order));
+    let on_order = props.on_layout.reform(move |event: Event| {
+        let word = event.target_dyn_into::<HtmlSelectElement>().map(|select| select.value());
+        (shape, Order::of(&word.unwrap_or_default()))
+    });
+    let shapes = [(Shape::List, text.shape_list), (Shape::Tree, text.shape_tree)];
+    let shapes =
+        shapes.map(|(shape, label)| Choice { value: shape.as_str(), label: label.into(), hint: None });
+    let orders = [
+        (Order::Name, text.order_name),
+        (Order::Activity, text.order_activity),
+        (Order::Traffic, text.order_traffic),
+    ];
+    let on_all = |is_open: bool| {
+        let hub = hub.clone();
+        Callback::from(move |_: MouseEvent| {
+            hub.tree().set_all_open(is_open);
+            hub.frames().ring();
+        })
+    };
+    html! {
+        <div class="topic-layout">
+            <a class="button button--quiet" href={Route::Retained.href()} data-testid="topics-retained">
+                {text.retained_page}</a>
+            if shape == Shape::Tree {
+                <button type="button" class="button button--quiet" onclick={on_all(true)} data-testid="tree-open-all">
+                    {text.tree_open_all}</button>
+                <button type="button" class="button button--quiet" onclick={on_all(false)} data-testid="tree-close-all">
+                    {text.tree_close_all}</button>
+                <label class="visually-hidden" for="topic-order">{text.order_legend}</label>
+                <select id="topic-order" class="input topic-layout__order" onchange={on_order} data-testid="topic-order">
+                    {for orders.into_iter().map(|(choice, label)| html! {
+                        <option value={choice.as_str()} selected={choice == order}>{label}</option>
+                    })}
+                </select>
+            }
+            <Segmented name="topic-shape" legend={text.shape_legend} choices={shapes.to_vec()} chosen={shape.as_str()}
+                on_choose={on_shape} />
+        </div>
     }
 }
 
@@ -216,7 +224,7 @@ fn Counts(props: &CountsProps) -> Html {
     let text = locale.catalogue();
     let (shown, total, dropped) = use_watch((props.rows.clone(), props.query.clone()), |hub, (rows, _)| {
         let topics = hub.topics();
-        (rows.0.len() as u64, topics.len() as u64, topics.dropped())
+        (rows.0.found() as u64, topics.len() as u64, topics.dropped())
     });
     let tenths = use_watch((), |hub, ()| (hub.topics().per_second(clock::wall_ms()) * 10.0).round() as u64);
     let count = |n: u64| locale.count(n);

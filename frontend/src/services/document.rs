@@ -22,6 +22,13 @@ pub fn document() -> Document {
     window().document().expect("a page has a document")
 }
 
+/// Bytes as base64 (RFC 4648, section 4); the browser has it.
+pub fn base64(bytes: &[u8]) -> String {
+    let latin: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+    // Refused only for characters beyond the 256 that stand for bytes.
+    window().btoa(&latin).unwrap_or_default()
+}
+
 /// The address of the page; empty where the browser will not tell.
 pub fn href() -> String {
     window().location().href().unwrap_or_default()

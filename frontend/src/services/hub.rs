@@ -1,7 +1,7 @@
 //! The one place where the state lives and changes: messages go in, commands go out, and a bell rings once a
 //! frame for those who watch.
 
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::rc::{Rc, Weak};
 
 use gloo::render::{AnimationFrame, request_animation_frame};
@@ -18,17 +18,21 @@ use super::document;
 use super::info;
 use crate::state::address::{broker_address, development_address};
 use crate::state::command::{Command, Effect, Input};
+use crate::state::janitor::{Janitor, Progress};
 use crate::state::link::Link;
 use crate::state::outcome::{self, Draft, Failure, Outcome};
 use crate::state::panel::Panel;
 use crate::state::payload::{self, Spelling};
+use crate::state::retained::Retained;
 use crate::state::signal::Signal;
+use crate::state::topic_tree::TopicTree;
 use crate::state::topics::{Recorded, TopicId, Topics};
 
 /// Whom a token's answer is for.
 enum Asked {
     Form,
     Command(TopicId),
+    Janitor,
 }
 
 struct Pending {
@@ -40,6 +44,9 @@ struct Inner {
     connection: Connection,
     link: RefCell<Link>,
     topics: RefCell<Topics>,
+    tree: RefCell<TopicTree>,
+    retained: RefCell<Retained>,
+    janitor: RefCell<Janitor>,
     panel: RefCell<Panel>,
     commands: RefCell<HashMap<TopicId, Pending>>,
     outcome: RefCell<Outcome>,
@@ -80,6 +87,9 @@ impl Hub {
                 connection,
                 link: RefCell::default(),
                 topics: RefCell::default(),
+                tree: RefCell::default(),
+                retained: RefCell::default(),
+                janitor: RefCell::default(),
                 panel: RefCell::default(),
                 commands: RefCell::default(),
                 outcome: RefCell::default(),
@@ -108,6 +118,42 @@ impl Hub {
     /// The topics.
     pub fn topics(&self) -> Ref<'_, Topics> {
         self.inner.topics.borrow()
+    }
+
+    /// The topics as a tree, to open and close branches.
+    pub fn tree(&self) -> RefMut<'_, TopicTree> {
+        self.inner.tree.borrow_mut()
+    }
+
+    /// What the broker keeps.
+    pub fn retained(&self) -> Ref<'_, Retained> {
+        self.inner.retained.borrow()
+    }
+
+    /// How far clearing or giving back has come, and how many messages can be given back.
+    pub fn janitor(&self) -> (Progress, usize) {
+        let janitor = self.inner.janitor.borrow();
+        (janitor.progress(), janitor.restorable())
+    }
+
+    /// Clears the retained messages of these topics.
+    pub fn clear_retained(&self, topics: &[String]) {
+        let messages = {
+            let retained = self.inner.retained.borrow();
+            let kept = |topic: &String| {
+                let kept = retained.get(topic)?.clone();
+                Some((TopicName::try_from(topic.as_str()).ok()?, kept))
+            };
+            topics.iter().filter_map(kept).collect()
+        };
+        self.inner.janitor.borrow_mut().clear(messages);
+        self.inner.tidy();
+    }
+
+    /// Gives back what was cleared last.
+    pub fn restore_retained(&self) {
+        self.inner.janitor.borrow_mut().restore();
+        self.inner.tidy();
     }
 
     /// The home page's contents.
@@ -169,7 +215,12 @@ impl Inner {
     }
 
     fn on_message(self: &Rc<Self>, message: &Publish) {
-        let recorded = self.topics.borrow_mut().record(message, clock::wall_ms());
+        let at_ms = clock::wall_ms();
+        let recorded = self.topics.borrow_mut().record(message, at_ms);
+        self.retained.borrow_mut().record(message, at_ms);
+        if let Recorded::New(id) | Recorded::NewKind(id) | Recorded::Value(id) = recorded {
+            self.tree.borrow_mut().record(id, message.topic.as_str(), at_ms);
+        }
         match recorded {
             Recorded::New(_) | Recorded::NewKind(_) => {
                 self.panel.borrow_mut().follow(&self.topics.borrow(), recorded);
@@ -191,6 +242,7 @@ impl Inner {
             (Link::Online { .. }, Link::Online { .. }) => {}
             (_, Link::Online { .. }) => {
                 self.topics.borrow_mut().begin_epoch();
+                self.retained.borrow_mut().begin_epoch();
                 self.ask_info();
             }
             (Link::Online { .. }, Link::Checking) => self.topics.borrow_mut().distrust(),
@@ -211,6 +263,7 @@ impl Inner {
 
     fn on_link_lost(self: &Rc<Self>) {
         self.topics.borrow_mut().distrust();
+        self.janitor.borrow_mut().on_lost();
         let waiting: Vec<TopicId> = self.commands.borrow().keys().copied().collect();
         for id in waiting {
             self.command(id, Input::LinkLost);
@@ -224,10 +277,29 @@ impl Inner {
         let asked = self.asked.borrow_mut().remove(&token);
         match asked {
             Some(Asked::Form) => self.set_outcome(Outcome::of(reason)),
+            Some(Asked::Janitor) => {
+                self.janitor.borrow_mut().on_answer(reason);
+                self.tidy();
+            }
             Some(Asked::Command(id)) => self.command(id, Input::Answered(reason)),
             // The answer to a message that went out in an earlier connection and was given up since.
             None => {}
         }
+    }
+
+    /// Publishes what the janitor has ready.
+    fn tidy(self: &Rc<Self>) {
+        loop {
+            let next = self.janitor.borrow_mut().poll_publish();
+            let Some(message) = next else { break };
+            match self.connection.publish(message).ok().filter(|_| self.link.borrow().is_online()) {
+                Some(token) => {
+                    self.asked.borrow_mut().insert(token, Asked::Janitor);
+                }
+                None => self.janitor.borrow_mut().on_lost(),
+            }
+        }
+        self.want_frame();
     }
 
     fn publish_form(&self, draft: &Draft) -> Outcome {

@@ -1,10 +1,13 @@
 //! What was chosen for this browser, kept in localStorage where the browser has one.
 
 use super::document;
-use crate::state::settings::{Language, Theme};
+use crate::state::settings::{Language, Shape, Theme};
+use crate::state::topic_tree::Order;
 
 const THEME: &str = "hearth.theme";
 const LANGUAGE: &str = "hearth.language";
+const SHAPE: &str = "hearth.topics.shape";
+const ORDER: &str = "hearth.topics.order";
 
 /// The stored theme.
 pub fn theme() -> Theme {
@@ -41,6 +44,17 @@ pub fn apply_language(tag: &str) {
         // Setting an attribute with a valid name does not fail.
         let _ = root.set_attribute("lang", tag);
     }
+}
+
+/// Whether topics were last shown as a tree, and in which order.
+pub fn topics() -> (Shape, Order) {
+    (Shape::of(&read(SHAPE)), Order::of(&read(ORDER)))
+}
+
+/// Stores how topics are shown.
+pub fn set_topics(shape: Shape, order: Order) {
+    write(SHAPE, shape.as_str());
+    write(ORDER, order.as_str());
 }
 
 fn storage() -> Option<web_sys::Storage> {

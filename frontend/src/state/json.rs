@@ -20,6 +20,11 @@ pub fn pretty(payload: &[u8]) -> Option<String> {
     Some(indent(text))
 }
 
+/// Whether the payload is JSON through and through.
+pub fn is_valid(payload: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(payload).is_ok()
+}
+
 /// Indents text that is known to be JSON.
 fn indent(json: &str) -> String {
     let mut pretty = String::with_capacity(json.len() * 2);

@@ -140,15 +140,20 @@ pub fn preview(payload: &[u8], chars_max: usize, line: &mut String) {
 
 fn preview_hex(payload: &[u8], chars_max: usize, line: &mut String) {
     let bytes_max = chars_max / 3;
-    for (index, byte) in payload.iter().take(bytes_max).enumerate() {
+    hex_pairs(&payload[..payload.len().min(bytes_max)], line);
+    if payload.len() > bytes_max {
+        line.push('…');
+    }
+}
+
+/// Appends bytes as pairs of hex digits with blanks between them.
+pub fn hex_pairs(bytes: &[u8], line: &mut String) {
+    for (index, byte) in bytes.iter().enumerate() {
         if index > 0 {
             line.push(' ');
         }
         line.push(hex_digit(byte >> 4));
         line.push(hex_digit(byte & 0xF));
-    }
-    if payload.len() > bytes_max {
-        line.push('…');
     }
 }
 

@@ -31,6 +31,31 @@ impl Theme {
     }
 }
 
+/// How the topics are laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// One row a topic.
+    #[default]
+    List,
+    /// Level below level.
+    Tree,
+}
+
+impl Shape {
+    /// The word in storage and tests.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Tree => "tree",
+        }
+    }
+
+    /// The shape of a stored word; an unknown word is as if nothing were stored.
+    pub fn of(word: &str) -> Self {
+        if word == Self::Tree.as_str() { Self::Tree } else { Self::List }
+    }
+}
+
 /// The language of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {

@@ -22,7 +22,8 @@ const POINTS_TOTAL_MAX: usize = 2_000_000;
 pub struct TopicId(u32);
 
 impl TopicId {
-    const fn index(self) -> usize {
+    /// Its number, counted from 0 in the order in which topics were first heard.
+    pub const fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -328,7 +329,7 @@ impl Topics {
 }
 
 /// The same properties in memory of their own: as received they keep the whole receive buffer alive.
-fn detached(properties: &PublishProperties) -> PublishProperties {
+pub(super) fn detached(properties: &PublishProperties) -> PublishProperties {
     let text = hearth_protocol::Text::detached;
     PublishProperties {
         payload_format: properties.payload_format,

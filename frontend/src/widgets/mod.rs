@@ -11,7 +11,7 @@ mod topic_list;
 pub use lamp::{CatalogueRef, Lamp, LampLook};
 pub use line_chart::{ChartData, LineChart};
 pub use room::RoomCard;
-pub use row_pool::{Row, RowSource, RowWords};
+pub use row_pool::{Place, Row, RowSource, RowWords};
 pub use spark_line::SparkLine;
 pub use tile::Tile;
 pub use topic_list::{Rows, TopicList};

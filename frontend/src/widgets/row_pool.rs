@@ -26,6 +26,21 @@ pub struct Row {
     pub stale: bool,
     /// Messages so far: tells a repeated value from none.
     pub count: u64,
+    /// Where the row is one of a tree.
+    pub place: Option<Place>,
+}
+
+/// Where a row of a tree stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The level that it is named by.
+    pub level: String,
+    /// Levels above it.
+    pub depth: u16,
+    /// Whether something is below it: `Some` with whether that is shown.
+    pub open: Option<bool>,
+    /// Whether a message came under exactly this name.
+    pub is_topic: bool,
 }
 
 /// Where the rows come from.
@@ -40,6 +55,9 @@ pub trait RowSource {
 
     /// Writes row `index` into `row`, whose strings are reused.
     fn read(&self, index: usize, row: &mut Row);
+
+    /// Opens or closes what is below row `index`; nothing in a list that is no tree.
+    fn toggle(&self, _index: usize) {}
 }
 
 /// The words that the rows carry.
@@ -49,10 +67,13 @@ pub struct RowWords {
     pub retained: &'static str,
     /// Explains it.
     pub retained_name: &'static str,
+    /// Names the button that opens and closes a branch.
+    pub toggle: &'static str,
 }
 
 struct Node {
     item: HtmlElement,
+    toggle: Element,
     link: Element,
     parent: Element,
     leaf: Element,
@@ -129,6 +150,19 @@ impl RowPool {
         self.nodes.iter().find(|node| *node.link == *active).map(|node| node.index)
     }
 
+    /// The index of the row whose node holds `element` in a part that opens and closes it.
+    pub(super) fn toggled_index(&self, element: &Element) -> Option<usize> {
+        let part = element.closest(".topic-item__toggle, [data-branch=true]").ok().flatten()?;
+        self.nodes.iter().find(|node| node.toggle == part || node.link == part).map(|node| node.index)
+    }
+
+    /// Whether the row that has the focus is open; `None` where nothing is below it.
+    pub(super) fn focused_open(&self) -> Option<bool> {
+        let index = self.focused_index()?;
+        let node = self.nodes.iter().find(|node| node.index == index)?;
+        node.shown.place.as_ref().and_then(|place| place.open)
+    }
+
     /// Gives the focus to the row with this index, when it is on the screen.
     pub(super) fn focus_index(&self, index: usize) {
         if let Some(node) = self.nodes.iter().find(|node| node.index == index && node.item.is_connected()) {
@@ -153,6 +187,9 @@ impl RowPool {
 
     fn build(&self) -> Result<Node, JsValue> {
         let item = self.element("li", "topic-item")?;
+        let toggle = self.element("button", "topic-item__toggle")?;
+        toggle.set_attribute("type", "button")?;
+        toggle.set_attribute("data-testid", "topic-toggle")?;
         let link = self.element("a", "topic-row")?;
         link.set_attribute("data-testid", "topic-row")?;
         let name = self.element("span", "topic-row__topic")?;
@@ -167,10 +204,10 @@ impl RowPool {
         for cell in [&name, &value, &rate, &age, &retained] {
             link.append_child(cell)?;
         }
-        item.append_child(&link)?;
+        item.append_with_node_2(&toggle, &link)?;
         let item = item.dyn_into::<HtmlElement>()?;
         let shown = Row { retained: true, ..Row::default() };
-        Ok(Node { item, link, parent, leaf, value, rate, age, retained, shown, index: usize::MAX })
+        Ok(Node { item, toggle, link, parent, leaf, value, rate, age, retained, shown, index: usize::MAX })
     }
 
     fn cell(&self, name: &str, testid: &str) -> Result<Element, JsValue> {
@@ -199,13 +236,23 @@ impl Node {
     fn write(&self, row: &Row, words: &RowWords) -> Result<(), JsValue> {
         let shown = &self.shown;
         let same_topic = row.topic == shown.topic;
-        if !same_topic {
+        let level = |row: &Row| row.place.as_ref().map(|place| place.level.clone());
+        if !same_topic || level(row) != level(shown) {
             let split = row.topic.rfind('/').map_or(0, |slash| slash + 1);
-            self.parent.set_text_content(Some(&row.topic[..split]));
-            self.leaf.set_text_content(Some(&row.topic[split..]));
+            let (parent, leaf) = match &row.place {
+                Some(place) => ("", &*place.level),
+                None => row.topic.split_at(split),
+            };
+            self.parent.set_text_content(Some(parent));
+            self.leaf.set_text_content(Some(leaf));
             self.link.set_attribute("data-topic", &row.topic)?;
-            self.link.set_attribute("href", &row.href)?;
             self.link.set_attribute("title", &row.topic)?;
+        }
+        if row.href != shown.href {
+            self.link.set_attribute("href", &row.href)?;
+        }
+        if row.place != shown.place || !same_topic || self.index == usize::MAX {
+            self.write_place(row, words)?;
         }
         if row.value != shown.value {
             self.value.set_text_content(Some(&row.value));
@@ -224,6 +271,27 @@ impl Node {
             self.link.set_attribute("data-stale", if row.stale { "true" } else { "false" })?;
         }
         self.flash(row, same_topic)
+    }
+
+    fn write_place(&self, row: &Row, words: &RowWords) -> Result<(), JsValue> {
+        let place = row.place.clone().unwrap_or_default();
+        self.item.style().set_property("--depth", &place.depth.to_string())?;
+        // A row without a topic of its own opens and closes where others lead to their page.
+        let is_branch = row.place.is_some() && !place.is_topic;
+        self.link.set_attribute("data-branch", if is_branch { "true" } else { "false" })?;
+        if row.place.is_some() {
+            self.item.set_attribute("data-depth", &place.depth.to_string())?;
+        } else {
+            self.item.remove_attribute("data-depth")?;
+        }
+        match place.open {
+            Some(open) => {
+                self.toggle.set_attribute("aria-expanded", if open { "true" } else { "false" })?;
+                self.toggle.set_attribute("aria-label", &format!("{}: {}", words.toggle, row.topic))?;
+                self.toggle.remove_attribute("hidden")
+            }
+            None => self.toggle.set_attribute("hidden", ""),
+        }
     }
 
     /// Lets a new value light up. The name alternates, so that the animation starts anew each time.

@@ -84,7 +84,7 @@ struct Canvas {
 struct Painter {
     _canvas: Rc<Canvas>,
     _frames: Subscription,
-    _listeners: [EventListener; 2],
+    _listeners: [EventListener; 3],
     resized: ResizeObserver,
     _on_resize: Closure<dyn FnMut()>,
 }
@@ -113,14 +113,17 @@ impl Painter {
             height: Cell::new(0.0),
             count: Cell::new(usize::MAX),
         });
-        let (framed, scrolled, resized, keyed) =
-            (Rc::clone(&canvas), Rc::clone(&canvas), Rc::clone(&canvas), Rc::clone(&canvas));
+        let (framed, scrolled, resized) = (Rc::clone(&canvas), Rc::clone(&canvas), Rc::clone(&canvas));
+        let (keyed, clicked) = (Rc::clone(&canvas), Rc::clone(&canvas));
         let on_resize = Closure::<dyn FnMut()>::new(move || resized.measure());
         let observer = ResizeObserver::new(on_resize.as_ref().unchecked_ref()).ok()?;
         observer.observe(&scroller);
         let options = EventListenerOptions::enable_prevent_default();
         let listeners = [
             EventListener::new(&scroller, "scroll", move |_| scrolled.paint()),
+            EventListener::new_with_options(&scroller, "click", options, move |event| {
+                clicked.on_click(event)
+            }),
             EventListener::new_with_options(&scroller, "keydown", options, move |event| {
                 if let Some(event) = event.dyn_ref::<KeyboardEvent>() {
                     keyed.on_key(event);
@@ -164,6 +167,15 @@ impl Canvas {
         let _ = self.pool.borrow_mut().paint(&*self.rows.0, &window, row_height);
     }
 
+    fn on_click(&self, event: &Event) {
+        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        let Some(index) = target.and_then(|element| self.pool.borrow().toggled_index(&element)) else {
+            return;
+        };
+        event.prevent_default();
+        self.rows.0.toggle(index);
+    }
+
     fn on_key(&self, event: &KeyboardEvent) {
         let Some(at) = self.pool.borrow().focused_index() else { return };
         let last = self.rows.0.len().saturating_sub(1);
@@ -174,6 +186,14 @@ impl Canvas {
             "PageUp" => at.saturating_sub(PAGE_ROWS),
             "Home" => 0,
             "End" => last,
+            key @ ("ArrowRight" | "ArrowLeft") => {
+                let is_open = self.pool.borrow().focused_open();
+                if is_open == Some(key == "ArrowLeft") {
+                    event.prevent_default();
+                    self.rows.0.toggle(at);
+                }
+                return;
+            }
             _ => return,
         };
         event.prevent_default();

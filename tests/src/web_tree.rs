@@ -1,0 +1,101 @@
+//! The topics as a tree: opened and closed, filtered, ordered, by pointer and by keyboard.
+
+use crate::browser::{Page, Scheme, Screen, browse, nothing};
+use crate::hearth::Hearth;
+use crate::mosquitto::{V311, publish};
+use crate::web_page::open;
+
+/// The rows from top to bottom, each with its depth.
+const ROWS: &str = "[...document.querySelectorAll('.topic-item')] \
+    .sort((a, b) => a.getAttribute('aria-posinset') - b.getAttribute('aria-posinset')) \
+    .map(it => '>'.repeat(it.dataset.depth ?? 0) + it.querySelector('.topic-row__topic').textContent).join(' ')";
+
+async fn wait_for_rows(page: &Page, rows: &str) {
+    page.wait_for(&format!("the rows {rows:?}"), &format!("{ROWS} === {rows:?}")).await;
+}
+
+fn toggle(path: &str) -> String {
+    format!(r#".topic-item:has([data-topic="{path}"]) [data-testid=topic-toggle]"#)
+}
+
+async fn house(page: &Page, hearth: &Hearth) {
+    for topic in ["home/kitchen/lamp", "home/kitchen", "home/bath/lamp", "car/speed"] {
+        publish(hearth.mqtt(), V311, &["-t", topic, "-m", "1", "-r", "-q", "1"]);
+    }
+    open(page, hearth, "topics").await;
+    wait_for_rows(page, "car/speed home/bath/lamp home/kitchen home/kitchen/lamp").await;
+    page.click("label:has([data-testid=topic-shape-tree])").await;
+    wait_for_rows(page, "car home").await;
+}
+
+#[test]
+fn branches_open_close_and_lead_to_their_topics() {
+    let hearth = Hearth::start();
+    browse("en", nothing, async |page| {
+        house(page, &hearth).await;
+        page.wait_for_text(r#"[data-topic="home"] [data-testid=topic-value]"#, "3 topics").await;
+        page.click(&toggle("home")).await;
+        wait_for_rows(page, "car home >bath >kitchen").await;
+        page.click(&toggle("home/kitchen")).await;
+        wait_for_rows(page, "car home >bath >kitchen >>lamp").await;
+        // A level without a message opens wherever it is touched.
+        page.click(r#"[data-testid=topic-row][data-topic="car"]"#).await;
+        wait_for_rows(page, "car >speed home >bath >kitchen >>lamp").await;
+        publish(hearth.mqtt(), V311, &["-t", "home/attic", "-m", "2", "-q", "1"]);
+        wait_for_rows(page, "car >speed home >attic >bath >kitchen >>lamp").await;
+        for (screen, scheme, name) in [
+            (Screen::Desktop, Scheme::Dark, "tree-desktop-dark"),
+            (Screen::Phone, Scheme::Light, "tree-phone-light"),
+        ] {
+            page.show_on(screen, scheme).await;
+            page.next_frame().await;
+            page.screenshot(name).await;
+        }
+        page.click(r#"[data-testid=topic-row][data-topic="home/kitchen"]"#).await;
+        page.wait_for_text("[data-testid=detail-topic]", "home/kitchen").await;
+        // The shape and what is open are as they were left.
+        page.click("[data-testid=nav-topics]").await;
+        wait_for_rows(page, "car >speed home >attic >bath >kitchen >>lamp").await;
+        page.click("[data-testid=tree-close-all]").await;
+        wait_for_rows(page, "car home").await;
+        page.click("[data-testid=tree-open-all]").await;
+        wait_for_rows(page, "car >speed home >attic >bath >>lamp >kitchen >>lamp").await;
+    });
+}
+
+#[test]
+fn the_tree_answers_the_filter_and_the_wanted_order() {
+    let hearth = Hearth::start();
+    browse("en", nothing, async |page| {
+        house(page, &hearth).await;
+        page.fill("[data-testid=topic-filter]", "lamp").await;
+        wait_for_rows(page, "home >bath >>lamp >kitchen >>lamp").await;
+        page.wait_for_element("[data-testid=topic-count][data-shown=\"2\"][data-total=\"4\"]").await;
+        page.fill("[data-testid=topic-filter]", "").await;
+        page.press("\u{E00C}").await;
+        wait_for_rows(page, "car home").await;
+        page.click("[data-testid=topic-order] option[value=traffic]").await;
+        wait_for_rows(page, "home car").await;
+        for value in ["2", "3", "4"] {
+            publish(hearth.mqtt(), V311, &["-t", "car/speed", "-m", value, "-q", "1"]);
+        }
+        wait_for_rows(page, "car home").await;
+    });
+}
+
+#[test]
+fn the_keyboard_opens_and_closes_branches() {
+    let hearth = Hearth::start();
+    browse("en", nothing, async |page| {
+        house(page, &hearth).await;
+        page.evaluate(r#"document.querySelector('[data-topic="home"]').focus()"#).await;
+        page.press("\u{E014}").await;
+        wait_for_rows(page, "car home >bath >kitchen").await;
+        page.press("\u{E015}").await;
+        let focused = "document.activeElement?.dataset?.topic";
+        page.wait_for("the focus on the next row", &format!("{focused} === 'home/bath'")).await;
+        page.press("\u{E013}").await;
+        page.press("\u{E012}").await;
+        wait_for_rows(page, "car home").await;
+    });
+}
