@@ -166,6 +166,13 @@ impl Journal {
         }
     }
 
+    /// What waits for a change, if it was not collected yet.
+    pub(crate) fn hold_of(&self, entry: Entry) -> Option<Hold> {
+        let is_open = entry.batch == self.open;
+        let standing = self.changes.get(entry.place as usize).filter(|_| is_open)?.as_ref()?;
+        standing.hold
+    }
+
     /// Takes a change back, if it was not collected yet.
     pub(crate) fn take_back(&mut self, entry: Entry) -> Option<Standing> {
         if entry.batch != self.open {

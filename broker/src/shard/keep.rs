@@ -9,8 +9,8 @@ use hearth_protocol::{QoS, Text, Time, TopicFilter};
 use super::Shard;
 use crate::delivery::{Delivery, KeptApart, KeptDelivery};
 use crate::durable::{
-    Batch, Change, Entry, OwnReference, ReferenceRow, RowBytes, SessionRow, SubscriptionRow, Table, Value,
-    key_of,
+    Batch, Change, Entry, Hold, OwnReference, ReferenceRow, RowBytes, SessionRow, SubscriptionRow, Table,
+    Value, key_of,
 };
 use crate::effect::{Effect, Forward, Unneeded};
 use crate::faults::{self, Fault};
@@ -139,15 +139,25 @@ impl Shard {
 
     /// The batch that the row of a delivery was written in last, if it has one.
     pub(super) fn batch_of_row(&self, delivery: &Delivery) -> Option<u64> {
-        let written = match delivery.kept.as_ref()? {
+        delivery.kept.as_ref()?;
+        // What was read from the disk is there.
+        Some(self.entry_of_row(delivery).map_or(0, Entry::batch))
+    }
+
+    /// What waits for the row of a delivery, as long as nobody has collected that.
+    pub(super) fn hold_of_row(&self, delivery: &Delivery) -> Option<Hold> {
+        self.journal.hold_of(self.entry_of_row(delivery)?)
+    }
+
+    /// Where this process has written the row of a delivery last, if it has.
+    fn entry_of_row(&self, delivery: &Delivery) -> Option<Entry> {
+        match delivery.kept.as_ref()? {
             KeptDelivery::WithMessage(_) => {
                 let kept = lock(&delivery.message);
                 kept.written.filter(|(shard, _)| *shard == self.id).map(|(_, written)| written)
             }
             KeptDelivery::Apart(kept) => kept.written.get(),
-        };
-        // What was read from the disk is there.
-        Some(written.map_or(0, Entry::batch))
+        }
     }
 
     /// Takes back that a QoS 2 message of a client came; whether nothing of that may be on disk.

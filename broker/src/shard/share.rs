@@ -166,7 +166,10 @@ impl Shard {
         let outer = self.hold.take();
         for delivery in deliveries {
             let way = if delivery.kept.is_some() { Way::Exact } else { Way::Plain };
+            // Who waits for its row here waits for the one that comes in its place.
+            self.hold = self.hold_of_row(&delivery);
             self.pass_on_one(now, &delivery, &way);
+            self.hold = None;
             // In the commit that has the message in another place: with a session of this shard, or on its way.
             self.let_go(serial, &delivery);
         }

@@ -698,3 +698,57 @@ fn what_was_on_its_way_outlives_a_second_crash_in_the_place_of_a_reference_to_no
         assert_eq!(broker.payloads(subscriber), ["1"]);
     }
 }
+
+/// A member of a group loses its connection with a message that is on no disk, then so many commits of single shards succeed
+/// and the process dies; whether the publisher was told that it was taken, and how often it comes to a member after that.
+fn move_before_commit(commits: usize, watchers: usize) -> (bool, usize) {
+    let mut broker = Broker::new(2);
+    let is_near = |broker: &Broker, id: &str| broker.shared.shard_of(id) == broker.shared.shard_of("p");
+    let names: Vec<String> = (0..20).map(|number| format!("s {number}")).collect();
+    let (near, far): (Vec<_>, Vec<_>) = names.iter().partition(|id| is_near(&broker, id));
+    // The row of the message is written by the shard of its publisher, and that of the member by the other one.
+    for id in &near[..watchers] {
+        away(&mut broker, id, "a", QoS::AtLeastOnce);
+    }
+    let names = [far[0], far[1]];
+    let members = names.map(|id| {
+        let wire = broker.connected(resume(id, 10));
+        broker.send(wire, Version::V5, [subscribe(1, &["$share/group/a"], QoS::AtLeastOnce)]);
+        broker.received(wire, Version::V5);
+        wire
+    });
+    let publisher = broker.client(options("p"));
+    let count = |broker: &mut Broker, wire| {
+        let packets = broker.received(wire, Version::V5);
+        packets.iter().filter(|packet| matches!(packet, Packet::Publish(_))).count()
+    };
+    broker.stick();
+    let sent = message("a", "1", QoS::AtLeastOnce);
+    let token = broker.clients[publisher].publish(broker.now, sent).unwrap();
+    broker.run();
+    let place = members.iter().position(|wire| count(&mut broker, *wire) > 0).unwrap();
+    broker.hang_up(members[place]);
+    broker.run();
+    broker.disk.as_mut().unwrap().commits_left = Some(commits);
+    broker.unstick();
+    let is_taken = broker.published(publisher, token).is_some();
+    let mut broker = broker.crash(NOW);
+    let times = names.map(|id| {
+        let wire = broker.wire(id);
+        broker.send(wire, Version::V5, [Packet::Connect(Box::new(resume(id, 10)))]);
+        count(&mut broker, wire)
+    });
+    (is_taken, times.into_iter().sum())
+}
+
+#[test]
+fn a_message_that_moves_to_another_member_before_it_is_on_disk_is_acknowledged_when_it_is_there() {
+    // Their number decides which shard is the first to commit.
+    for watchers in 1..4 {
+        let outcomes: Vec<_> = (0..6).map(|commits| move_before_commit(commits, watchers)).collect();
+        for (is_taken, times) in &outcomes {
+            assert!(*times == 1 || (!is_taken && *times == 0), "{outcomes:?}");
+        }
+        assert!(!outcomes[0].0 && outcomes[5].0, "{outcomes:?}");
+    }
+}
