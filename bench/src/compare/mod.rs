@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::peer::{Installed, Peer};
 use figures::{Figures, Metric};
@@ -164,9 +164,9 @@ fn figures(plan: &Plan, one: &Installed, row: &Row, results: &Results) -> Result
         Kind::Idle(_, connections) => clients::idle(&peer, &door, connections),
         Kind::Retained(messages) => clients::retained(&peer, &door, messages),
     }
-    .with_context(|| match peer.last_words() {
-        words if words.is_empty() => "it said nothing".to_owned(),
-        words => format!("it said: {words}"),
+    .map_err(|error| match peer.last_words() {
+        words if words.is_empty() => error,
+        words => anyhow!("{error:#}; it said: {words}"),
     })
 }
 
