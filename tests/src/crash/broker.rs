@@ -116,7 +116,8 @@ impl Broker {
         }
     }
 
-    fn rows(&self, tables: &[&'static str]) -> Rows {
+    /// How many rows these tables have.
+    pub fn rows(&self, tables: &[&'static str]) -> Rows {
         let file = self.data.path().join("hearth.db");
         let database = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         database.busy_timeout(PATIENCE).unwrap();

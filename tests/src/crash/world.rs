@@ -237,7 +237,7 @@ impl World {
             }
             if Instant::now() > deadline {
                 return Err(match missing {
-                    Some(missing) => missing,
+                    Some(missing) => format!("{missing}; rows: {:?}", self.broker.rows(FLOW)),
                     None => format!("a publisher or subscriber waits for an answer (idle: {is_idle})"),
                 });
             }
