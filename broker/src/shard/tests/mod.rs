@@ -3,6 +3,7 @@
 mod authentication;
 mod chaos;
 mod choices;
+mod crossing;
 mod delivery;
 mod disk;
 mod durable;
