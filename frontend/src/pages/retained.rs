@@ -67,7 +67,14 @@ pub fn RetainedPage() -> Html {
         let asked = asked.setter();
         Callback::from(move |_: MouseEvent| asked.set(topics.clone()))
     };
-    let everything: Vec<String> = found.iter().map(|(topic, _)| (*topic).to_owned()).collect();
+    let ask_all = {
+        let (hub, asked, query) = (hub.clone(), asked.setter(), query.clone());
+        Callback::from(move |_: MouseEvent| {
+            let (retained, topics) = (hub.retained(), hub.topics());
+            let found = retained.find(topics.sorted().iter().map(|&id| topics.topic(id).name()), &query);
+            asked.set(found.into_iter().map(|(topic, _)| topic.to_owned()).collect());
+        })
+    };
     let (count, is_all) = (marked.len(), marked.is_empty());
     let words = if is_all {
         fill(text.retained_clear_found, &[("count", &locale.count(found.len() as u64))])
@@ -101,14 +108,14 @@ pub fn RetainedPage() -> Html {
                 </p>
                 if !found.is_empty() {
                     <button type="button" class="button" data-testid="retained-clear"
-                        onclick={ask(if is_all { everything } else { marked })}>{words}</button>
+                        onclick={if is_all { ask_all } else { ask(marked) }}>{words}</button>
                 }
             </div>
             if found.is_empty() {
                 <Empty symbol={Symbol::Search} title={text.retained_none_title} text={text.retained_none_text} />
             } else {
                 <ul class="card retained" aria-label={text.retained_page}>
-                    {for everything_shown(&found, *shown).map(|(topic, bytes)| html! {
+                    {for found.iter().take(*shown).map(|&(topic, bytes)| html! {
                         <Item key={topic} topic={topic.to_owned()} {bytes} is_marked={chosen.iter().any(|other| other == topic)}
                             on_mark={on_mark.clone()} on_clear={ask(vec![topic.to_owned()])} />
                     })}
@@ -132,13 +139,6 @@ pub fn RetainedPage() -> Html {
             }
         </>
     }
-}
-
-fn everything_shown<'a>(
-    found: &'a [(&'a str, usize)],
-    count: usize,
-) -> impl Iterator<Item = (&'a str, usize)> {
-    found.iter().take(count).copied()
 }
 
 #[derive(Clone, PartialEq, Properties)]

@@ -263,7 +263,7 @@ impl Inner {
 
     fn on_link_lost(self: &Rc<Self>) {
         self.topics.borrow_mut().distrust();
-        self.janitor.borrow_mut().on_lost();
+        self.stop_tidying();
         let waiting: Vec<TopicId> = self.commands.borrow().keys().copied().collect();
         for id in waiting {
             self.command(id, Input::LinkLost);
@@ -296,10 +296,16 @@ impl Inner {
                 Some(token) => {
                     self.asked.borrow_mut().insert(token, Asked::Janitor);
                 }
-                None => self.janitor.borrow_mut().on_lost(),
+                None => self.stop_tidying(),
             }
         }
         self.want_frame();
+    }
+
+    /// Gives up what has no answer. One that comes later belongs to nothing that is under way then.
+    fn stop_tidying(&self) {
+        self.janitor.borrow_mut().on_lost();
+        self.asked.borrow_mut().retain(|_, asked| !matches!(asked, Asked::Janitor));
     }
 
     fn publish_form(&self, draft: &Draft) -> Outcome {
