@@ -1,6 +1,6 @@
 //! PUBLISH packets of one message, encoded once for all that get the same bytes.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hearth_protocol::codec::{PublishHead, encode_publish_head};
 use hearth_protocol::connection::TopicNaming;
 use hearth_protocol::packet::PacketId;
@@ -8,7 +8,8 @@ use hearth_protocol::{QoS, Time, Version};
 
 use crate::delivery::Outgoing;
 use crate::message::expiry_left;
-use crate::output::{COPY_MAX, Output};
+use crate::output::COPY_MAX;
+use crate::tape::Tape;
 
 /// What makes the bytes of two deliveries of one message differ, but for packet identifier and exact QoS, which
 /// are patched.
@@ -21,10 +22,9 @@ pub(crate) struct Form<'a> {
     pub(crate) naming: TopicNaming,
 }
 
-/// The encodings of one message so far, in memory that stays for the next one.
+/// Where on the tape the encodings of one message stand, in memory that stays for the next one.
 #[derive(Default)]
 pub(crate) struct Encodings {
-    bytes: BytesMut,
     entries: Vec<Entry>,
     ids: Vec<u32>,
 }
@@ -43,11 +43,21 @@ struct Entry {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Variant(u32);
 
-/// One encoding: its header, with a copied payload or before a shared one.
+/// One encoding on the tape: its header, with the payload or before one that is shared.
 pub(crate) struct Encoded<'a> {
-    bytes: &'a [u8],
-    packet_id_at: usize,
-    shared: Option<&'a Bytes>,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Where the packet identifier stands, from `start`; 0 with QoS 0.
+    pub(crate) packet_id_at: usize,
+    pub(crate) shared: Option<&'a Bytes>,
+}
+
+/// What a delivery has for itself in bytes that are otherwise those of others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Own {
+    pub(crate) qos: QoS,
+    pub(crate) packet_id: Option<PacketId>,
+    pub(crate) dup: bool,
 }
 
 impl Variant {
@@ -65,15 +75,16 @@ impl Variant {
 
 impl Encodings {
     /// Forgets the message before.
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
+    pub(crate) fn clear(&mut self, tape: &mut Tape) {
+        tape.begin();
         self.entries.clear();
         self.ids.clear();
     }
 
     /// The bytes of a message in a form; `None` when no packet can hold it.
     pub(crate) fn encode<'a>(
-        &'a mut self,
+        &mut self,
+        tape: &mut Tape,
         outgoing: &Outgoing<'a>,
         form: Form<'_>,
         now: Time,
@@ -88,14 +99,21 @@ impl Encodings {
         };
         let place = match self.entries.iter().position(has_form) {
             Some(place) => place,
-            None => self.add(outgoing, form, variant, now)?,
+            None => self.add(tape, outgoing, form, variant, now)?,
         };
         let entry = &self.entries[place];
         let shared = (outgoing.payload.len() > COPY_MAX).then_some(outgoing.payload);
-        Some(Encoded { bytes: &self.bytes[entry.start..entry.end], packet_id_at: entry.packet_id_at, shared })
+        Some(Encoded { start: entry.start, end: entry.end, packet_id_at: entry.packet_id_at, shared })
     }
 
-    fn add(&mut self, outgoing: &Outgoing<'_>, form: Form<'_>, variant: Variant, now: Time) -> Option<usize> {
+    fn add(
+        &mut self,
+        tape: &mut Tape,
+        outgoing: &Outgoing<'_>,
+        form: Form<'_>,
+        variant: Variant,
+        now: Time,
+    ) -> Option<usize> {
         let is_acknowledged = form.qos > QoS::AtMostOnce;
         let (topic, topic_alias) = form.naming.fields(outgoing.topic.as_str());
         let head = PublishHead {
@@ -110,18 +128,20 @@ impl Encodings {
             subscription_ids: form.ids,
             payload_len: outgoing.payload.len(),
         };
-        let start = self.bytes.len();
-        let packet_id_at = encode_publish_head(&head, form.version, &mut self.bytes).ok()?;
+        let bytes = tape.end();
+        let start = bytes.len();
+        let packet_id_at = encode_publish_head(&head, form.version, bytes).ok()?;
         if outgoing.payload.len() <= COPY_MAX {
-            self.bytes.extend_from_slice(outgoing.payload);
+            bytes.extend_from_slice(outgoing.payload);
         }
+        let end = bytes.len();
         let ids_start = self.ids.len();
         self.ids.extend_from_slice(form.ids);
         self.entries.push(Entry {
             variant,
             ids: (ids_start, self.ids.len()),
             start,
-            end: self.bytes.len(),
+            end,
             packet_id_at: packet_id_at.map_or(0, |at| at - start),
         });
         Some(self.entries.len() - 1)
@@ -131,22 +151,29 @@ impl Encodings {
 impl Encoded<'_> {
     /// Length of the whole packet.
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() + self.shared.map_or(0, Bytes::len)
+        self.end - self.start + self.shared.map_or(0, Bytes::len)
+    }
+}
+
+impl Own {
+    /// Makes the encoded `packet` this delivery's.
+    pub(crate) fn patch(self, packet: &mut [u8], packet_id_at: usize) {
+        packet[0] = self.first_byte(packet[0]);
+        if let Some(packet_id) = self.packet_id {
+            packet[packet_id_at..packet_id_at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
+        }
     }
 
-    /// Puts it into an output, with what is the delivery's own.
-    pub(crate) fn write(&self, output: &mut Output, qos: QoS, packet_id: Option<PacketId>, dup: bool) {
-        output.write(|tail| {
-            let start = tail.len();
-            tail.extend_from_slice(self.bytes);
-            tail[start] = tail[start] & 0b1111_0001 | qos.bits() << 1 | u8::from(dup) << 3;
-            if let Some(packet_id) = packet_id {
-                let at = start + self.packet_id_at;
-                tail[at..at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
-            }
-        });
-        if let Some(payload) = self.shared {
-            output.put_shared(payload);
-        }
+    /// Whether the encoded `packet` is this delivery's as it is.
+    pub(crate) fn is_in(self, packet: &[u8], packet_id_at: usize) -> bool {
+        packet[0] == self.first_byte(packet[0])
+            && self.packet_id.is_none_or(|packet_id| {
+                packet[packet_id_at..packet_id_at + 2] == packet_id.get().to_be_bytes()
+            })
+    }
+
+    /// The first byte of a PUBLISH of the same form.
+    const fn first_byte(self, of_form: u8) -> u8 {
+        of_form & 0b1111_0001 | self.qos.bits() << 1 | (self.dup as u8) << 3
     }
 }

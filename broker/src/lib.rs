@@ -33,6 +33,7 @@ mod shared;
 mod stats;
 mod system;
 mod tap;
+mod tape;
 mod under_way;
 
 pub use access::{Access, Admission, AllowAll, Decision, Identity, Subject};
@@ -47,7 +48,7 @@ pub use ids::{ConnectionId, ShardCount, ShardId};
 pub use limits::{Limit, Limits};
 pub use message::Message;
 pub use options::{Options, Redirect};
-pub use output::Output;
+pub use output::{Output, Sending};
 pub use shard::Shard;
 pub use shared::Shared;
 pub use stats::{ReasonCounts, Stats};

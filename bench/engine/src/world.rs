@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use bytes::BytesMut;
 use hearth_broker::{
-    ConnectionId, Effect, Limits, Output, Peer, Shard, ShardCount, ShardId, Shared, Stats, Transport,
+    ConnectionId, Effect, Limits, Peer, Sending, Shard, ShardCount, ShardId, Shared, Stats, Transport,
 };
 use hearth_protocol::codec::encode;
 use hearth_protocol::packet::{
@@ -109,9 +109,9 @@ impl World {
     pub(crate) fn flush(&mut self) {
         loop {
             while let Some(id) = self.shard.poll_dirty() {
-                let Some(output) = self.shard.output(id) else { continue };
-                match output.only_chunk() {
-                    Some(only) => output.advance(std::hint::black_box(only).len()),
+                let Some(mut output) = self.shard.output(id) else { continue };
+                match output.only_chunk().map(|only| std::hint::black_box(only).len()) {
+                    Some(len) => output.advance(len),
                     None => advance_pieces(output),
                 }
                 self.flushed.push(id);
@@ -144,7 +144,7 @@ impl World {
 }
 
 /// Takes what is several pieces.
-fn advance_pieces(output: &mut Output) {
+fn advance_pieces(mut output: Sending<'_>) {
     let mut slices = [IoSlice::new(&[]); 32];
     while output.chunks(&mut slices) > 0 {
         let written = slices.iter().map(|slice| slice.len()).sum();

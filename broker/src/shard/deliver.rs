@@ -10,7 +10,7 @@ use hearth_protocol::{QoS, Time};
 use super::{Shard, mark_dirty};
 use crate::delivery::{Delivery, Outgoing};
 use crate::effect::{DropReason, Event};
-use crate::encoding::Form;
+use crate::encoding::{Form, Own};
 use crate::faults::{self, Fault};
 use crate::held::{Account, Pressure};
 use crate::limits::Limit;
@@ -80,7 +80,7 @@ impl Shard {
     /// Gives a message to its targets. Encodes it once for all that get the same bytes.
     pub(super) fn deliver(&mut self, now: Time, route: &Route, outgoing: &Outgoing<'_>) -> Delivered {
         let mut delivered = Delivered::default();
-        self.encodings.clear();
+        self.encodings.clear(&mut self.outputs.tape);
         for target in &route.targets {
             if target.audience != Audience::All && !faults::has(Fault::NoLocalIgnored) {
                 let is_own = self.sessions[target.session].serial == outgoing.publisher;
@@ -247,15 +247,15 @@ impl Shard {
         let naming = if dup { TopicNaming::Topic } else { place.name(outgoing.topic.as_str()) };
         let form = Form { version: self.sessions[session].version, qos, retain, ids, naming };
         let size_max = place.packet_size_max();
-        let encoded = self.encodings.encode(outgoing, form, now).filter(|encoded| encoded.len() <= size_max);
-        let Some(encoded) = encoded else {
+        let encoded = self.encodings.encode(&mut self.outputs.tape, outgoing, form, now);
+        let Some(encoded) = encoded.filter(|encoded| encoded.len() <= size_max) else {
             place.revoke(naming);
             self.count_drop_of(session, DropReason::PacketTooLarge);
             self.forget(session, packet_id);
             return;
         };
         let len = encoded.len();
-        encoded.write(self.outputs.lend(&mut place.output), qos, packet_id, dup);
+        self.outputs.put(&mut place.output, &encoded, Own { qos, packet_id, dup });
         self.stats.delivered[qos as usize] += 1;
         self.stats.packets_out += 1;
         self.stats.bytes_out += len as u64;
@@ -400,7 +400,7 @@ impl Shard {
         packet_id: Option<PacketId>,
         dup: bool,
     ) {
-        self.encodings.clear();
+        self.encodings.clear(&mut self.outputs.tape);
         let outgoing = Outgoing::of_message(&delivery.message);
         let Delivery { qos, retain, ids, group, .. } = delivery;
         let (ids, group) = (ids.as_slice(), group.as_ref());

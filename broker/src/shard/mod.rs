@@ -38,7 +38,7 @@ use crate::encoding::Encodings;
 use crate::held::{Account, Gauge, Pressure};
 use crate::ids::{ConnectionId, ShardId};
 use crate::limits::{Limit, LimitSet};
-use crate::output::{Output, Outputs};
+use crate::output::{Output, Outputs, Sending};
 use crate::router::Router;
 use crate::sessions::Sessions;
 use crate::shared::Shared;
@@ -285,9 +285,9 @@ impl Shard {
     }
 
     /// What is to be written to a connection; `None` when the connection is over.
-    pub fn output(&mut self, id: ConnectionId) -> Option<&mut Output> {
+    pub fn output(&mut self, id: ConnectionId) -> Option<Sending<'_>> {
         let connection = self.connections.get_mut(id.as_index()).filter(|place| place.is(id))?;
-        Some(self.outputs.lend(&mut connection.output))
+        Some(self.outputs.sending(&mut connection.output))
     }
 
     /// The last words to a connection that is over, or all that is left for one that is to end now.
@@ -296,6 +296,7 @@ impl Shard {
         if connection.generation != id.generation {
             return Output::default();
         }
+        self.outputs.settle(&mut connection.output);
         let output = connection.output.take().map_or_else(Output::default, |output| *output);
         self.backlog -= std::mem::take(&mut connection.backlog);
         if connection.is_closed {

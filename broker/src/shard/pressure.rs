@@ -21,7 +21,10 @@ impl Shard {
     /// The socket of a connection has not taken all of its output; to be called again when that grows, or becomes less.
     /// For [`Shard::handle_flushed`] it is not needed.
     pub fn handle_sent(&mut self, id: ConnectionId) {
-        let Some(connection) = self.open_connection(id) else { return };
+        let Some(connection) = self.connections.get_mut(id.as_index()).filter(|place| place.is(id)) else {
+            return;
+        };
+        self.outputs.settle(&mut connection.output);
         let len = connection.output_len();
         let before = std::mem::replace(&mut connection.backlog, len);
         self.backlog = self.backlog + len - before;

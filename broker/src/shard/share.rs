@@ -98,7 +98,7 @@ impl Shard {
     pub(super) fn take_assigned(&mut self, now: Time, assigned: &Assigned) {
         let Assigned { message, group, choice, hops: _, awaited, carried } = assigned;
         let outgoing = Outgoing::of_message(message);
-        self.encodings.clear();
+        self.encodings.clear(&mut self.outputs.tape);
         if self.give(now, group, *choice, &outgoing) {
             if let Some(carried) = carried {
                 self.settle(carried, message);
@@ -126,7 +126,7 @@ impl Shard {
         let Assigned { message, group, hops, carried, .. } = assigned;
         let way = carried.clone().map_or(Way::Plain, Way::Carried);
         let outgoing = Outgoing::of_message(message);
-        self.encodings.clear();
+        self.encodings.clear(&mut self.outputs.tape);
         if *hops >= HOPS_MAX || !self.dispatch(now, group, &outgoing, hops + 1, &way) {
             self.count_drop(DropReason::QueueFull);
             if let Some(carried) = carried {
@@ -182,7 +182,7 @@ impl Shard {
             self.count_drop(DropReason::Expired);
             return;
         }
-        self.encodings.clear();
+        self.encodings.clear(&mut self.outputs.tape);
         let outgoing = Outgoing::of_message(&delivery.message);
         if !self.dispatch(now, group, &outgoing, 0, way) && group.len() > 0 {
             self.count_drop(DropReason::QueueFull);

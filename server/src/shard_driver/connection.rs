@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{BufMut, BytesMut};
-use hearth_broker::{ConnectionId, Output};
+use hearth_broker::{ConnectionId, Output, Sending};
 use hearth_protocol::Time;
 use tokio::io::AsyncWrite;
 
@@ -150,7 +150,7 @@ impl Connection {
     }
 
     /// Writes until all of `output` is sent or the socket is full.
-    pub(super) fn send(&mut self, output: &mut Output) -> Sent {
+    pub(super) fn send(&mut self, mut output: Sending<'_>) -> Sent {
         loop {
             let poll = match output.only_chunk() {
                 Some(bytes) if self.frames.is_none() => {
@@ -160,7 +160,7 @@ impl Connection {
                     let mut context = Context::from_waker(&self.waker);
                     Pin::new(&mut self.socket).poll_write(&mut context, bytes)
                 }
-                Some(_) | None => match self.write_pieces(output) {
+                Some(_) | None => match self.write_pieces(&output) {
                     Some(poll) => poll,
                     None => return Sent::All,
                 },
@@ -182,7 +182,7 @@ impl Connection {
     }
 
     /// Writes once what is more than one piece, or in frames; `None`: there is nothing.
-    fn write_pieces(&mut self, output: &Output) -> Option<Poll<io::Result<usize>>> {
+    fn write_pieces(&mut self, output: &Sending<'_>) -> Option<Poll<io::Result<usize>>> {
         let mut context = Context::from_waker(&self.waker);
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let (own, follows) = match &mut self.frames {
@@ -220,7 +220,7 @@ impl Connection {
 }
 
 /// Fills `slices` with `own` and then the output's chunks; how many slices are used.
-fn gather<'a>(slices: &mut [IoSlice<'a>], own: &'a [u8], output: &'a Output) -> usize {
+fn gather<'a>(slices: &mut [IoSlice<'a>], own: &'a [u8], output: &'a Sending<'_>) -> usize {
     let first = usize::from(!own.is_empty());
     if first == 1 {
         slices[0] = IoSlice::new(own);

@@ -322,7 +322,7 @@ impl ShardDriver {
     fn send_last_words(&mut self, now: Time, slot: usize) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         match std::mem::replace(&mut connection.phase, Phase::Lingering { until: now }) {
-            Phase::Flushing { mut output, until } => match connection.send(&mut output) {
+            Phase::Flushing { mut output, until } => match connection.send(output.sending()) {
                 Sent::All => {
                     connection.phase = Phase::Lingering { until };
                     // Whatever came of it, the read that follows finds out and ends the connection.

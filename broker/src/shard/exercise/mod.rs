@@ -111,7 +111,7 @@ impl Run {
     /// Lets the peer read so many bytes at most.
     fn flush(&mut self, place: usize, bytes_max: usize) {
         let peer = &mut self.peers[place];
-        let Some(output) = self.shards[peer.shard].output(peer.id) else { return };
+        let Some(mut output) = self.shards[peer.shard].output(peer.id) else { return };
         let mut left = bytes_max;
         while left > 0 && !output.is_empty() {
             let mut slices = [IoSlice::new(&[]); 4];

@@ -123,7 +123,7 @@ impl World {
         }
         let mut has_moved = false;
         loop {
-            let Some(output) = self.shards[shard].output(id) else { return has_moved };
+            let Some(mut output) = self.shards[shard].output(id) else { return has_moved };
             let room = capacity.saturating_sub(self.links[link].down.len());
             let count = output.len().min(room);
             if count == 0 {
