@@ -205,6 +205,8 @@ pub(crate) struct Outputs {
     spare: Vec<Box<Output>>,
     bytes: usize,
     pub(crate) tape: Tape,
+    /// Bytes that were ever copied into outputs of their own.
+    pub(crate) copied: u64,
 }
 
 /// Bytes of spare buffers. 4 MiB: a turn that writes to ten thousand connections gets by with them.
@@ -244,6 +246,7 @@ impl Outputs {
             return;
         }
         output.settle(self.tape.bytes());
+        self.copied += (end - start) as u64;
         output.write(|tail| {
             let at = tail.len();
             tail.extend_from_slice(&self.tape.bytes()[start..end]);

@@ -55,9 +55,10 @@ const STOP_LINGER: Duration = Duration::from_millis(500);
 /// output they cause goes out first: some socket buffers full, and little enough to stay in the cache.
 const TURN_BYTES_MAX: usize = 256 * 1024;
 
-/// Bytes of output after which a turn reads no more sockets, so that what was put together is written while the cache still
-/// has it, and no buffer grows beyond what is kept.
-const TURN_OUTPUT_BYTES_MAX: u64 = 1 << 20;
+/// [Cost](Shard::output_cost) of the output after which a turn reads no more sockets, so that what was put together is written
+/// while the cache still has it, no buffer grows beyond what is kept, and those of other connections need not wait for long:
+/// 1 MiB that is copied here, or 16 MiB that only the kernel copies, which takes it some milliseconds.
+const TURN_OUTPUT_COST_MAX: u64 = 1 << 20;
 
 /// How often in one turn connections whose output went out may get more (replays, queues) and send it at once.
 const FLUSH_ROUNDS: usize = 4;

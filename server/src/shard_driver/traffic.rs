@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::appetite::READ_BYTES_MAX;
 use super::connection::{Phase, Received, Sent};
-use super::{CLOSE_MAX, FLUSH_ROUNDS, ShardDriver, TURN_OUTPUT_BYTES_MAX};
+use super::{CLOSE_MAX, FLUSH_ROUNDS, ShardDriver, TURN_OUTPUT_COST_MAX};
 
 /// Bytes that one connection may bring in a turn before the others get theirs.
 const CONNECTION_BYTES_PER_TURN: usize = 2 * READ_BYTES_MAX;
@@ -32,7 +32,7 @@ enum Next {
 struct Left {
     /// Bytes of input.
     input: usize,
-    /// Where [`Shard::output_bytes`](hearth_broker::Shard::output_bytes) may come to.
+    /// Where [`Shard::output_cost`](hearth_broker::Shard::output_cost) may come to.
     output_end: u64,
 }
 
@@ -49,7 +49,7 @@ impl ShardDriver {
         self.read_resumed(now);
         self.take_ready(now);
         let mut left =
-            Left { input: self.turn_bytes, output_end: self.shard.output_bytes() + TURN_OUTPUT_BYTES_MAX };
+            Left { input: self.turn_bytes, output_end: self.shard.output_cost() + TURN_OUTPUT_COST_MAX };
         for _ in 0..self.due.len() {
             if self.is_satisfied(left) {
                 break;
@@ -103,7 +103,7 @@ impl ShardDriver {
 
     /// Whether the turn reads no more.
     fn is_satisfied(&self, left: Left) -> bool {
-        left.input == 0 || self.shard.output_bytes() >= left.output_end || self.is_congested()
+        left.input == 0 || self.shard.output_cost() >= left.output_end || self.is_congested()
     }
 
     /// Reads one socket until it would block or its share is used up.
@@ -129,11 +129,11 @@ impl ShardDriver {
                 Received::Bytes(len) => {
                     share = share.saturating_sub(len);
                     left.input = left.input.saturating_sub(len);
-                    let before = self.shard.output_bytes();
+                    let before = self.shard.output_cost();
                     self.digest(now, slot, buffer, start);
-                    let output = self.shard.output_bytes() - before;
+                    let cost = self.shard.output_cost() - before;
                     if let Some(connection) = self.connections.get_mut(slot) {
-                        connection.appetite.learn(output);
+                        connection.appetite.learn(cost);
                     }
                 }
                 Received::Blocked => {
