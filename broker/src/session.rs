@@ -50,6 +50,8 @@ pub(crate) struct Session {
     pub(crate) limits_told: LimitSet,
     /// Whether it has rows in the store, so that it outlives the process.
     pub(crate) is_kept: bool,
+    /// Whether it had rows, which may be on disk for a while yet.
+    pub(crate) was_kept: bool,
     /// The place of the last message that was entered among its rows.
     pub(crate) place_next: u64,
     /// What was dropped of it, if anything ever was.
@@ -112,6 +114,7 @@ impl Session {
             timer_at: None,
             limits_told: LimitSet::EMPTY,
             is_kept: false,
+            was_kept: false,
             place_next: 0,
             drops: None,
         }

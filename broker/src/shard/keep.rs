@@ -49,6 +49,7 @@ impl Shard {
             self.write_session(now, index);
         } else if was_kept {
             let session = &mut self.sessions[index];
+            session.was_kept = true;
             let serial = session.serial;
             let rows = session.take_rows();
             self.delete_session(serial);
@@ -128,7 +129,8 @@ impl Shard {
     /// What is going on now changes nothing that has not been changed before, by a packet whose answer may have gone with its
     /// connection: it waits for what that waited for.
     pub(super) fn await_what_was_changed(&mut self, index: u32) {
-        let Some(hold) = self.hold.filter(|_| self.sessions[index].is_kept) else { return };
+        let session = &self.sessions[index];
+        let Some(hold) = self.hold.filter(|_| session.is_kept || session.was_kept) else { return };
         let Some(batch) = self.journal.last_uncommitted() else { return };
         self.holds.add_change(hold, batch);
         if batch == self.journal.open_batch() {
@@ -164,7 +166,8 @@ impl Shard {
     pub(super) fn take_flow_back(&mut self, index: u32, packet_id: PacketId) -> bool {
         let session = &self.sessions[index];
         let key = key_of(session.serial, &packet_id.get().to_be_bytes());
-        !session.is_kept || self.journal.take_back_row(Table::Received, &key)
+        let has_rows = session.is_kept || session.was_kept;
+        !has_rows || self.journal.take_back_row(Table::Received, &key)
     }
 
     /// The retained store has changed at this topic: what waits now waits for that too.

@@ -1,5 +1,6 @@
 //! While the disk takes nothing, clients come and go: nothing is promised to the next connection that was not to the last.
 
+use super::durable::away;
 use super::*;
 
 impl Broker {
@@ -104,6 +105,43 @@ fn what_comes_again_is_answered_no_earlier_than_the_first_time() {
         broker.recover();
         assert_eq!(broker.received(wire, Version::V311), [answer]);
         broker.hang_up(wire);
+    }
+}
+
+#[test]
+fn what_comes_again_of_a_session_that_is_to_end_with_its_connection_is_not_taken_before_the_disk_has_it() {
+    let id = packet_id(7);
+    for is_collected in [false, true] {
+        let mut broker = Broker::new(3);
+        let subscribers = ["s 1", "s 2", "s 3", "s 4"].map(|id| away(&mut broker, id, "a", QoS::ExactlyOnce));
+        let said = || publish(7, "a", "2", QoS::ExactlyOnce);
+        let wire = broker.connected(resume("p", 10));
+        broker.stick();
+        broker.send(wire, Version::V5, [said()]);
+        broker.hang_up(wire);
+        let batch = if is_collected { broker.shards[wire.0].poll_batch() } else { None };
+        broker.fail();
+        let over_with_it = Connect { clean_start: false, ..connect("p", Version::V5) };
+        let wire = broker.connected(over_with_it);
+        broker.send(wire, Version::V5, [said()]);
+        // On its way to other shards it has a row, which is not on disk; and under its identifier the next message would be
+        // taken for this one if what was collected came to the disk, and nothing more.
+        let told = match is_collected {
+            true => vec![],
+            false => vec![Packet::PubRec(PublishAck::new(id, ReasonCode::QuotaExceeded))],
+        };
+        assert_eq!(broker.received(wire, Version::V5), told);
+        batch.into_iter().flat_map(|batch| batch.changes).for_each(|change| {
+            broker.disk.as_mut().unwrap().apply(change);
+        });
+        broker.recover();
+        let told = if is_collected { vec![Packet::PubRec(PublishAck::success(id))] } else { vec![] };
+        assert_eq!(broker.received(wire, Version::V5), told);
+        let mut broker = broker.crash(Duration::ZERO);
+        for subscriber in subscribers {
+            broker.connect(subscriber);
+            assert_eq!(broker.payloads(subscriber), ["2"]);
+        }
     }
 }
 
