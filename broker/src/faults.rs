@@ -51,6 +51,8 @@ pub(crate) enum Fault {
     CarriedOvertaken,
     /// Nobody waits for retained messages to be on disk.
     RetainedNotAwaited,
+    /// A will has no row on its way to another shard.
+    WillNotCarried,
     /// The row of a message goes with the first session that needs it no more.
     RowGoesEarly,
 }

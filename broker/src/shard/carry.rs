@@ -1,8 +1,10 @@
-//! QoS 2 messages that cross shards: each has a row of its own on its way, so that what two shards write is as exact as one commit.
+//! QoS 2 messages and wills that cross shards: each has a row of its own on its way, so that what two shards write is as exact as
+//! one commit.
 //!
 //! What their publishers send behind them goes behind them, whatever its QoS [MQTT-4.6.0-5].
 //!
-//! The row is written with the packet identifier by which the message is known when it comes again. The message leaves once
+//! The row is written with the packet identifier by which the message is known when it comes again; that of a will with the end of
+//! it in its session, from which it would be published again. The message leaves once
 //! that is on disk, and the shard that takes it removes the row in the commit that has all of its own rows. After a crash
 //! [`Image`](crate::Image) gives what was on its way to whom it was for.
 
@@ -75,6 +77,19 @@ impl Shard {
     pub(super) fn way_of(&self, session: u32, qos: QoS) -> Way {
         match qos {
             QoS::ExactlyOnce if self.sessions[session].is_kept => Way::Exact,
+            QoS::AtMostOnce | QoS::AtLeastOnce | QoS::ExactlyOnce => Way::Plain,
+        }
+    }
+
+    /// How the will of a session goes: the commit in which the session has it no more is the one that has its row on the way,
+    /// so that it is neither lost nor published once more by the next process.
+    pub(super) fn way_of_will(&self, session: u32, qos: QoS) -> Way {
+        match qos {
+            QoS::AtLeastOnce | QoS::ExactlyOnce
+                if self.sessions[session].is_kept && !faults::has(Fault::WillNotCarried) =>
+            {
+                Way::Exact
+            }
             QoS::AtMostOnce | QoS::AtLeastOnce | QoS::ExactlyOnce => Way::Plain,
         }
     }

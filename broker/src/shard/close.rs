@@ -224,8 +224,9 @@ impl Shard {
             self.count_drop_of(index, DropReason::Denied);
             return;
         }
+        let way = self.way_of_will(index, will.qos);
         let message = Arc::new(Message::of_will(will, session.serial, now).charged(&self.account));
-        self.publish_message(now, &message);
+        self.publish_message(now, &message, &way);
     }
 }
 

@@ -158,11 +158,11 @@ impl Shard {
             charge: None,
         };
         let message = message.charged(&self.account);
-        self.publish_message(now, &Arc::new(message));
+        self.publish_message(now, &Arc::new(message), &Way::Plain);
     }
 
     /// A message of the broker itself, or for a client that is gone.
-    pub(super) fn publish_message(&mut self, now: Time, message: &Arc<Message>) {
+    pub(super) fn publish_message(&mut self, now: Time, message: &Arc<Message>, way: &Way) {
         if message.retain
             && let Err(limit) = self.retain(now, message)
         {
@@ -172,7 +172,7 @@ impl Shard {
             }
         }
         // Nobody is there to be told that every subscriber is full; each has counted it.
-        let _told_to_nobody = self.route(now, Outgoing::of_message(message), &Way::Plain);
+        let _told_to_nobody = self.route(now, Outgoing::of_message(message), way);
     }
 
     /// Puts a message into the retained store, before anybody is looked up: see `interest`.

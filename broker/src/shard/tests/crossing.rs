@@ -242,3 +242,41 @@ fn a_message_that_moves_to_another_member_before_it_is_on_disk_is_acknowledged_w
         assert!(!outcomes[0].0 && outcomes[5].0, "{outcomes:?}");
     }
 }
+
+/// Subscribers on all shards and a will that is due, while each shard's batch is a commit of its own and the process dies after so
+/// many; what each got in all.
+fn publish_will_before_crash(qos: QoS, delay: u32, commits: usize) -> Vec<Vec<Bytes>> {
+    let mut broker = Broker::new(3);
+    let subscribers = ["s 1", "s 2", "s 3", "s 4"].map(|id| away(&mut broker, id, "a", QoS::ExactlyOnce));
+    let mut options = persistent("p");
+    options.will = Some(Will { qos, ..will("a", Some(delay)) });
+    let publisher = broker.client(options);
+    broker.disk.as_mut().unwrap().commits_left = Some(commits);
+    broker.cut(publisher);
+    broker.wait(Duration::from_secs(u64::from(delay)));
+    let mut broker = broker.crash(NOW);
+    broker.wait(Duration::from_secs(60));
+    let mut broker = broker.crash(NOW);
+    broker.wait(Duration::from_secs(60));
+    let got = subscribers.map(|subscriber| {
+        broker.connect(subscriber);
+        broker.payloads(subscriber)
+    });
+    assert_eq!(
+        [Table::Messages, Table::Carried].map(|table| broker.rows(table)),
+        [0; 2],
+        "{commits} commits"
+    );
+    got.into()
+}
+
+#[test]
+fn a_will_that_crosses_shards_comes_once_wherever_the_process_dies() {
+    for (qos, delay) in [(QoS::AtLeastOnce, 0), (QoS::ExactlyOnce, 0), (QoS::ExactlyOnce, 10)] {
+        for commits in 0..12 {
+            for got in publish_will_before_crash(qos, delay, commits) {
+                assert_eq!(got, ["gone"], "{qos:?}, {delay} s, {commits} commits");
+            }
+        }
+    }
+}
