@@ -6,7 +6,7 @@ use super::*;
 const SEEDS_MAX: u64 = 100;
 
 /// Rules, and the promise that does not hold without them.
-const BROKEN: [(Fault, Invariant); 25] = [
+const BROKEN: [(Fault, Invariant); 26] = [
     (Fault::QueueForgotten, Invariant::AcknowledgedIsDelivered),
     (Fault::NeighboursNotTold, Invariant::AcknowledgedIsDelivered),
     (Fault::DuplicateRouted, Invariant::ExactlyOnce),
@@ -31,6 +31,7 @@ const BROKEN: [(Fault, Invariant); 25] = [
     (Fault::PublishBeforeCommit, Invariant::ExactlyOnce),
     (Fault::CarriedOvertaken, Invariant::OrderIsKept),
     (Fault::RetainedNotAwaited, Invariant::RetainedIsTheLast),
+    (Fault::WillNotCarried, Invariant::WillsGoOutWhenTheyMust),
     (Fault::RowGoesEarly, Invariant::AcknowledgedIsDelivered),
 ];
 

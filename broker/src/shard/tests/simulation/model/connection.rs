@@ -124,6 +124,7 @@ impl Model {
         session.link = Some(link);
         session.link_last = link;
         session.expiry = expiry.min(self.terms.session_expiry_max);
+        session.is_kept = session.expiry > 0;
         session.expires_at = None;
         session.will.clone_from(&connect.will);
         session.will_due = None;

@@ -50,8 +50,8 @@ pub(super) struct Promised {
     /// That there is the session.
     session: bool,
     /// That it subscribes to these, and no more to those.
-    filters: BTreeSet<String>,
-    gone: BTreeSet<String>,
+    pub(super) filters: BTreeSet<String>,
+    pub(super) gone: BTreeSet<String>,
     /// That its QoS 2 messages under these identifiers are through.
     pub(super) completed: BTreeSet<u16>,
 }
@@ -164,10 +164,13 @@ impl Model {
     pub(super) fn promise_release(&mut self, client: usize, session: Option<u64>, ack: &PublishAck) {
         let id = ack.packet_id.get();
         let Some(mut of) = self.sessions.remove(&client) else { return };
-        if let Some(flight) = of.flights.get_mut(&id).filter(|_| Some(of.number) == session) {
+        let is_it = |flight: &&mut super::session::Flight| {
+            flight.qos == QoS::ExactlyOnce && Some(of.number) == session
+        };
+        if let Some(flight) = of.flights.get_mut(&id).filter(is_it) {
             // Of a message that nobody acknowledged the row may be gone while the identifier of it is not.
             let is_lost = flight.message < self.store.messages_before && self.is_lost(flight.message);
-            flight.is_released |= is_lost;
+            flight.is_released |= is_lost || flight.may_be_over;
             flight.is_told = flight.is_released;
         }
         self.sessions.insert(client, of);
@@ -247,12 +250,20 @@ impl Model {
         for (number, message) in self.messages.iter_mut().enumerate() {
             let home = written.get(&self.shards[message.publisher]);
             let is_known = home.is_some_and(|home| number < home.messages);
+            message.is_acknowledged |=
+                is_known && message.is_kept_will && number >= self.store.messages_before;
             message.is_unsure |= !message.is_acknowledged;
             message.is_undone |= !is_known && !message.is_acknowledged;
         }
         carried.retain(|(number, _), _| !self.messages[*number].is_undone);
         let mut saved: BTreeMap<usize, Session> =
             written.into_values().flat_map(|snapshot| snapshot.sessions).collect();
+        // A will that its session has still is to come from there, and nowhere else.
+        let is_to_come = |entry: &Entry| {
+            let message = &self.messages[entry.message];
+            message.is_kept_will && message.is_undone
+        };
+        saved.values_mut().for_each(|session| session.waiting.retain(|entry| !is_to_come(entry)));
         self.restore_carried(&carried, &mut saved);
         let live = std::mem::take(&mut self.sessions);
         let kept: BTreeSet<usize> = live
@@ -260,6 +271,12 @@ impl Model {
             .filter(|(_, session)| session.expiry > 0 && session.promised.session)
             .map(|(client, _)| *client)
             .collect();
+        for (client, saved) in &mut saved {
+            let is_it = |live: &&Session| live.number == saved.number && live.expiry > 0;
+            if live.get(client).filter(is_it).is_none() {
+                saved.is_to_end();
+            }
+        }
         for (client, live) in live {
             let is_saved = saved.get(&client).is_some_and(|saved| saved.number == live.number);
             if is_saved {
@@ -308,7 +325,7 @@ impl Model {
         let shards: BTreeSet<usize> = self.shards.iter().copied().collect();
         let mut carried = BTreeMap::new();
         for (number, message) in self.messages.iter().enumerate().skip(self.store.messages_before) {
-            if message.may_wait && message.qos == QoS::ExactlyOnce && !message.is_acknowledged {
+            if self.may_be_carried(number) && !message.is_acknowledged {
                 let untold = shards.iter().map(|shard| (number, *shard)).filter(|at| !told.contains(at));
                 carried.extend(untold.map(|at| (at, false)));
             }
@@ -316,7 +333,7 @@ impl Model {
         carried.extend(std::mem::take(&mut self.store.carried).into_keys().map(|at| (at, true)));
         for ((number, shard), is_on_the_way) in std::mem::take(&mut self.forwards) {
             let message = &self.messages[number];
-            if message.may_wait && message.qos == QoS::ExactlyOnce && !is_on_the_way {
+            if self.may_be_carried(number) && !is_on_the_way {
                 carried.insert((number, shard), true);
             } else if message.is_acknowledged && carried.get(&(number, shard)) != Some(&true) {
                 self.deliver(number, shard);
@@ -335,8 +352,9 @@ impl Model {
             if self.is_near(*number, *shard) {
                 continue;
             }
-            for (_, session) in saved.iter_mut().filter(|(client, _)| self.shards[**client] == *shard) {
+            for (client, session) in saved.iter_mut().filter(|(client, _)| self.shards[**client] == *shard) {
                 let Some((qos, retain, ids)) = self.wanted_by(session, *number) else { continue };
+                let is_owed = *is_owed && self.still_needs(*client, session.number, *number);
                 let is_known = session.waiting.iter().any(|entry| entry.message == *number);
                 if qos > QoS::AtMostOnce && !is_known {
                     let (message, is_optional) = (*number, !is_owed);
@@ -353,14 +371,25 @@ impl Model {
         }
     }
 
+    /// Whether a session that was there when the broker ended still had to get a message that came from another shard, or might
+    /// have: nobody keeps it for one that is to end, wants it no more or has acknowledged it, whatever is on disk of that.
+    fn still_needs(&self, client: usize, session: u64, number: usize) -> bool {
+        let live = self.sessions.get(&client).filter(|live| live.number == session && live.expiry > 0);
+        live.is_some_and(|live| {
+            let has_come = live.seen.contains(&self.messages[number].key);
+            live.is_open(number) || (!has_come && self.wanted_by(live, number).is_some())
+        })
+    }
+
     /// Enters what somebody was told of a session into what is on disk of it.
     fn keep_promises(&self, saved: &mut Session, live: Session, home: usize) {
-        for (filter, subscription) in live.subscriptions {
-            if live.promised.filters.contains(&filter) {
-                saved.subscriptions.entry(filter).or_insert(subscription);
+        for (filter, subscription) in &live.subscriptions {
+            if live.promised.filters.contains(filter) {
+                saved.subscriptions.entry(filter.clone()).or_insert_with(|| subscription.clone());
             }
         }
-        saved.groups.extend(live.groups.into_iter().filter(|filter| live.promised.filters.contains(filter)));
+        let promised = live.groups.iter().filter(|filter| live.promised.filters.contains(*filter));
+        saved.groups.extend(promised.cloned());
         saved.subscriptions.retain(|filter, _| !live.promised.gone.contains(filter));
         saved.groups.retain(|filter| !live.promised.gone.contains(filter));
         saved.held.retain(|id, _| !live.promised.completed.contains(id));
@@ -370,19 +399,26 @@ impl Model {
         let known = saved.waiting.iter().filter(|entry| entry.origin == Origin::Live);
         let known: BTreeSet<usize> =
             known.map(|entry| entry.message).chain(flights.map(|flight| flight.message)).collect();
-        for entry in live.waiting {
+        for entry in &live.waiting {
             let is_live = entry.origin == Origin::Live && entry.qos > QoS::AtMostOnce;
             let is_new = is_live && !known.contains(&entry.message);
             let number = entry.message;
             // What comes with a row of its own comes to subscriptions that are on disk.
             let is_same = |wanted: (QoS, bool, Vec<u32>)| wanted.0 == entry.qos;
             let is_wanted = self.is_near(number, home) || self.wanted_by(saved, number).is_some_and(is_same);
-            if is_new && is_wanted && self.messages[number].is_acknowledged {
-                saved.waiting.push(entry);
+            if live.expiry == 0 {
+                // It was to end with its connection.
+            } else if is_new && is_wanted && self.messages[number].is_acknowledged {
+                saved.waiting.push(entry.clone());
             } else if is_new && self.is_near(number, home) {
                 saved.missing.insert(number);
             }
         }
+        // What the client has acknowledged since may be gone from the disk, or not.
+        let sent = saved.flights.values_mut().filter(|flight| flight.qos == QoS::AtLeastOnce);
+        sent.for_each(|flight| flight.may_be_over |= !live.is_open(flight.message));
+        let waiting = saved.waiting.iter_mut().filter(|entry| entry.qos == QoS::AtLeastOnce);
+        waiting.for_each(|entry| entry.is_optional |= !live.is_open(entry.message));
         for (id, flight) in live.flights {
             let is_new = !known.contains(&flight.message);
             if flight.qos == QoS::ExactlyOnce && !flight.is_released {
@@ -392,11 +428,15 @@ impl Model {
                 // It was not on disk, or is, that the client took it: PUBLISH or PUBREL may come.
                 saved.waiting.retain(|entry| !flight.is_of(entry));
                 let flight = super::session::Flight { is_released: false, ..flight };
-                saved.flights.entry(id).or_insert(flight);
+                saved.flights.entry(id).or_insert(flight).may_be_over = true;
             } else if flight.is_told {
                 saved.waiting.retain(|entry| !flight.is_of(entry));
                 saved.flights.insert(id, flight);
-            } else if is_new && flight.qos == QoS::AtLeastOnce && flight.origin == Origin::Live {
+            } else if is_new
+                && flight.qos == QoS::AtLeastOnce
+                && flight.origin == Origin::Live
+                && live.expiry > 0
+            {
                 if self.messages[flight.message].is_acknowledged {
                     saved.flights.insert(id, flight);
                 } else if self.is_near(flight.message, home) {
@@ -405,6 +445,7 @@ impl Model {
             }
         }
         saved.missing.extend(live.missing);
+        saved.flights_begun = saved.flights_begun.max(live.flights_begun);
         (saved.seen, saved.lost, saved.promised) = (live.seen, live.lost, live.promised);
     }
 
@@ -427,7 +468,7 @@ impl Model {
         }
         for (number, share) in self.shares.iter_mut().enumerate() {
             let is_safe = self.groups[&share.group].members.is_subset(kept);
-            share.is_owed &= is_safe && self.messages[share.message].is_acknowledged;
+            share.is_owed &= is_safe && !share.was_unkept && self.messages[share.message].is_acknowledged;
             share.state = match (sent.get(&number), share.state) {
                 (Some(session), _) => State::Loose(*session),
                 (None, State::Sent(_) | State::Loose(_) | State::Waiting) if share.qos < QoS::ExactlyOnce => {
@@ -473,6 +514,19 @@ impl Model {
 }
 
 impl Session {
+    /// Whether it waits for a message or has not acknowledged it.
+    fn is_open(&self, number: usize) -> bool {
+        self.flights.values().any(|flight| flight.message == number)
+            || self.waiting.iter().any(|entry| entry.message == number)
+    }
+
+    /// It was over when the broker ended, or was to be with its connection, and is on disk still: that it gets something is not
+    /// promised any more.
+    fn is_to_end(&mut self) {
+        self.waiting.iter_mut().for_each(|entry| entry.is_optional = true);
+        self.flights.values_mut().for_each(|flight| flight.may_be_over = true);
+    }
+
     /// What a store has of it. What was sent is known of the session itself.
     fn to_save(&self) -> Self {
         let is_kept = |entry: &&Entry| entry.qos > QoS::AtMostOnce;
@@ -509,7 +563,7 @@ impl Session {
             qos: flight.qos,
             retain: flight.retain,
             ids: flight.ids,
-            is_optional: false,
+            is_optional: flight.may_be_over,
             origin: flight.origin,
         });
         self.waiting.splice(0..0, entries);

@@ -50,6 +50,8 @@ struct Message {
     is_large: bool,
     /// It may have to wait until a QoS 2 message of its publisher is on its way to other shards, or is one.
     may_wait: bool,
+    /// It is the will of a session that is kept: in the commit in which that has it no more, it is on disk.
+    is_kept_will: bool,
     /// Its publisher was told that it was taken.
     is_acknowledged: bool,
     /// The broker ended before it was on disk that it came.
@@ -138,6 +140,11 @@ impl Model {
 
     /// The broker takes a message of a client's session.
     fn take(&mut self, client: usize, session: u64, publish: &Publish) {
+        self.take_from(client, session, publish, false);
+    }
+
+    /// The same of a will; whether it is that of a session that is kept.
+    fn take_from(&mut self, client: usize, session: u64, publish: &Publish, is_kept_will: bool) {
         let key = key_of(publish);
         let known = self.by_key.get(&key).map_or(&[][..], |known| known);
         let is_second = publish.qos == QoS::ExactlyOnce
@@ -148,7 +155,9 @@ impl Model {
             self.fail(Invariant::ExactlyOnce, format!("client {client} sent {key} anew in one session"));
         }
         let expiry = publish.properties.as_ref().and_then(|properties| properties.message_expiry);
-        let may_wait = self.has_store() && (publish.qos == QoS::ExactlyOnce || self.may_follow(client));
+        let is_kept_will = is_kept_will && self.has_store() && publish.qos > QoS::AtMostOnce;
+        let is_exact = publish.qos == QoS::ExactlyOnce || is_kept_will;
+        let may_wait = self.has_store() && (is_exact || self.may_follow(client));
         let message = Message {
             key: key.clone(),
             publisher: client,
@@ -160,6 +169,7 @@ impl Model {
                 .map(|seconds| self.now.saturating_add(Duration::from_secs(u64::from(seconds)))),
             is_large: publish.payload.len() > LARGE,
             may_wait,
+            is_kept_will,
             is_acknowledged: false,
             is_undone: false,
             is_unsure: false,
@@ -259,7 +269,7 @@ impl Model {
         let is_owed = |number: usize| self.forwards.contains_key(&(number, to));
         let rank = |number: &usize| {
             let is_usual = is_carried == self.is_kept(*number);
-            (!is_owed(*number), self.overtaken_by(*number, to).is_some(), !is_usual, *number)
+            (self.overtaken_by(*number, to).is_some(), !is_owed(*number), !is_usual, *number)
         };
         let Some(number) = known.iter().copied().filter(is_it).min_by_key(rank) else {
             self.fail(Invariant::ExactlyOnce, format!("{key} is on the way to shard {to} once more"));
@@ -277,6 +287,12 @@ impl Model {
             *is_on_the_way = true;
         }
         Some(number)
+    }
+
+    /// Whether a message may have a row on its way to other shards.
+    fn may_be_carried(&self, number: usize) -> bool {
+        let message = &self.messages[number];
+        message.may_wait && (message.qos == QoS::ExactlyOnce || message.is_kept_will)
     }
 
     /// Whether a message is of a session that lasts.
@@ -326,7 +342,16 @@ impl Model {
             let message = &self.messages[number];
             message.may_wait && !message.is_acknowledged
         };
-        let is_late = |number: usize, is_on_the_way: bool| !is_on_the_way && !may_wait(number);
+        // What waits for nothing itself may have to stay behind something that does.
+        let is_behind = |number: usize| {
+            let message = &self.messages[number];
+            let is_before = |other: usize| other < number && self.messages[other].session == message.session;
+            let mut waiting = self.forwards.iter().filter(|(_, is_on_the_way)| !**is_on_the_way);
+            message.may_wait
+                && waiting.any(|((other, _), _)| is_before(*other) && self.may_be_carried(*other))
+        };
+        let is_late =
+            |number: usize, is_on_the_way: bool| !is_on_the_way && !may_wait(number) && !is_behind(number);
         let late =
             self.forwards.iter().find(|((number, _), is_on_the_way)| is_late(*number, **is_on_the_way));
         if let Some(((number, shard), _)) = late {

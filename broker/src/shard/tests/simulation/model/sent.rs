@@ -88,6 +88,7 @@ impl Model {
             is_released: false,
             is_again: publish.dup,
             is_told: false,
+            may_be_over: false,
             origin,
             retain: publish.retain,
             ids,
@@ -181,7 +182,9 @@ impl Model {
             });
             // What was taken twice because of a crash may be there once: then as what has to be.
             let is_owed = !self.may_miss(session, entry);
-            (is_told, !self.is_expired(entry.message), is_first, is_owed, std::cmp::Reverse(place))
+            // What had an identifier when it expired may come all the same.
+            let may_come = publish.dup || !self.is_expired(entry.message);
+            (is_told, may_come, is_first, is_owed, std::cmp::Reverse(place))
         };
         let is_it = |place: &usize| {
             let entry = &waiting[*place];
@@ -282,8 +285,11 @@ impl Model {
             return self.fail(Invariant::ExactlyOnce, detail);
         };
         let (place, message, origin) = (flight.place, flight.message, flight.origin);
+        // What had an identifier when it expired, and had not gone out, may come after the broker has ended, and late.
+        let is_in_order = !self.is_expired(message);
         let first = session.flights.values().find(|other| {
-            other.place < place
+            is_in_order
+                && other.place < place
                 && other.link != link
                 && !other.is_released
                 && other.origin == Origin::Live

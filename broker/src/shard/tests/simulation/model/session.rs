@@ -19,6 +19,8 @@ pub(super) struct Session {
     /// The connection that it has or had last.
     pub(super) link_last: usize,
     pub(super) expiry: u32,
+    /// Whether CONNECT asked for one: DISCONNECT ends it together with what it leaves.
+    pub(super) is_kept: bool,
     pub(super) expires_at: Option<Time>,
     pub(super) will: Option<Will>,
     pub(super) will_due: Option<Time>,
@@ -81,6 +83,8 @@ pub(super) struct Flight {
     pub(super) is_again: bool,
     /// PUBREL was sent.
     pub(super) is_told: bool,
+    /// The client acknowledged it with PUBACK or PUBREC, and the broker ended: that may be on disk or not.
+    pub(super) may_be_over: bool,
     pub(super) origin: Origin,
     pub(super) retain: bool,
     pub(super) ids: Vec<u32>,
@@ -109,6 +113,7 @@ impl Session {
             link: Some(link),
             link_last: link,
             expiry: 0,
+            is_kept: false,
             expires_at: None,
             will: None,
             will_due: None,
@@ -164,7 +169,7 @@ impl Model {
         let Some(session) = self.sessions.get_mut(&client) else { return };
         session.will_due = None;
         let Some(will) = session.will.take() else { return };
-        let number = session.number;
+        let (number, is_kept) = (session.number, session.is_kept);
         let properties = PublishProperties {
             message_expiry: will.properties.message_expiry,
             ..PublishProperties::default()
@@ -178,7 +183,7 @@ impl Model {
             payload: will.payload,
             properties: Some(Box::new(properties)),
         };
-        self.take(client, number, &publish);
+        self.take_from(client, number, &publish, is_kept);
     }
 
     /// How many sessions there are.

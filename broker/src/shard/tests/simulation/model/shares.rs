@@ -28,6 +28,8 @@ pub(super) struct Share {
     pub(super) state: State,
     /// Whether somebody must get it: not when all members left before that.
     pub(super) is_owed: bool,
+    /// A session had it that nothing is kept of: it was not on disk then.
+    pub(super) was_unkept: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,10 +91,12 @@ impl Model {
                 share.state = if is_free { State::Waiting } else { State::Done };
             }
         }
-        let has_store = self.has_store();
-        for share in self.shares.iter_mut().filter(|share| session.groups.contains(&share.group)) {
-            // One that had its identifier and waited for the disk counts as sent.
-            let may_be_its = has_store && share.qos == QoS::ExactlyOnce && share.state == State::Waiting;
+        let (groups, before) = (&self.groups, self.store.messages_before);
+        for share in self.shares.iter_mut().filter(|share| share.message < before) {
+            // What had its identifier on disk when the broker ended counts as sent: nobody knows whether it was.
+            let may_be_its = share.qos == QoS::ExactlyOnce
+                && share.state == State::Waiting
+                && groups[&share.group].ever.contains(&session.number);
             share.is_owed &= !may_be_its;
         }
         for filter in self.groups.keys().cloned().collect::<Vec<_>>() {
@@ -120,7 +124,7 @@ impl Model {
                 let qos = group.qos.min(message.qos);
                 let is_owed = qos > QoS::AtMostOnce;
                 let (group, state) = (name.clone(), State::Waiting);
-                self.shares.push(Share { message: number, group, qos, state, is_owed });
+                self.shares.push(Share { message: number, group, qos, state, is_owed, was_unkept: false });
             }
         }
     }
@@ -157,6 +161,7 @@ impl Model {
     pub(super) fn give_share(&mut self, number: usize, session: &mut Session) -> usize {
         let share = &mut self.shares[number];
         let old = std::mem::replace(&mut share.state, State::sent_to(session));
+        share.was_unkept |= session.expiry == 0;
         if share.qos == QoS::AtMostOnce {
             share.state = State::Done;
         }

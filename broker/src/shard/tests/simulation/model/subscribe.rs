@@ -8,6 +8,9 @@ use super::session::Subscription;
 impl Model {
     pub(super) fn on_subscribe(&mut self, client: usize, subscribe: &Subscribe) {
         for asked in &subscribe.subscriptions {
+            if let Some(session) = self.sessions.get_mut(&client) {
+                session.promised.gone.remove(asked.filter.as_str());
+            }
             if asked.filter.shared().is_some() {
                 self.join(client, asked);
                 continue;
@@ -36,6 +39,9 @@ impl Model {
 
     pub(super) fn on_unsubscribe(&mut self, client: usize, unsubscribe: &Unsubscribe) {
         for filter in &unsubscribe.filters {
+            if let Some(session) = self.sessions.get_mut(&client) {
+                session.promised.filters.remove(filter.as_str());
+            }
             if filter.shared().is_some() {
                 self.leave(client, filter.as_str());
             } else if let Some(session) = self.sessions.get_mut(&client) {
