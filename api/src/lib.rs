@@ -9,6 +9,7 @@ mod info;
 mod inspection;
 mod problem;
 mod readiness;
+mod tree;
 
 pub use door::Door;
 pub use health::{Health, HealthState};
@@ -20,6 +21,7 @@ pub use inspection::{
 };
 pub use problem::Problem;
 pub use readiness::{Readiness, ReadyState, Shard, ShardState, StoreState};
+pub use tree::{TreeFound, TreeNode, TreeRow, TreeValue, TreeWindow};
 
 /// Paths of the resources, relative to the folder that the web app is served from: a proxy may put that anywhere.
 pub mod path {

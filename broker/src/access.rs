@@ -67,6 +67,13 @@ pub trait Access: Send + Sync {
 
     /// Whether the client may subscribe to the filter.
     fn subscribe(&self, subject: Subject<'_>, filter: &TopicFilter) -> Decision;
+
+    /// Whether the client may see every topic that the filter matches in the live tree: that it is there, how often it has messages,
+    /// how its payloads begin. The filter is a topic, or a topic with `/#` behind it, or `#`. Rules by which a client may subscribe to
+    /// more than it then gets must answer by what it gets.
+    fn see(&self, subject: Subject<'_>, filter: &TopicFilter) -> Decision {
+        self.subscribe(subject, filter)
+    }
 }
 
 /// Everybody may do everything, without a name.

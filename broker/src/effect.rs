@@ -13,6 +13,7 @@ use crate::held::Pressure;
 use crate::ids::{ConnectionId, ShardId};
 use crate::message::Message;
 use crate::router::{Choice, Group};
+use crate::shard::ViewChange;
 
 /// Something for the driver to do.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub enum Effect {
         /// What is to be found out.
         request: Box<AuthRequest>,
     },
+    /// Somebody begins to look at the live tree or ends it.
+    View(ViewChange),
     /// Something for log and counters.
     Event(Event),
 }

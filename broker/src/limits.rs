@@ -21,6 +21,9 @@ pub struct Limits {
     pub topic_levels_max: usize,
     /// Subscriptions of one session. 10,000: a panel that lists every device one by one still fits.
     pub subscriptions_per_session_max: usize,
+    /// Of those, subscriptions to the live tree. 128: a page shows as many open branches at most, and each is looked at several
+    /// times a second.
+    pub views_per_session_max: usize,
     /// Filters in one SUBSCRIBE or UNSUBSCRIBE. 1,000: bounds the work of one packet.
     pub filters_per_packet_max: usize,
     /// QoS 1 and 2 messages that a client may have under way to the broker, and the broker to a client whose
@@ -141,6 +144,7 @@ pub enum Limit {
     KeepAliveMin,
     KeepAliveMax,
     SessionExpiry,
+    Views,
 }
 
 /// A set of bounds.
@@ -149,7 +153,7 @@ pub(crate) struct LimitSet(u32);
 
 impl Limit {
     /// Every one, in the order of their numbers.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::PacketBytes,
         Self::ClientIdBytes,
         Self::TopicBytes,
@@ -174,6 +178,7 @@ impl Limit {
         Self::KeepAliveMin,
         Self::KeepAliveMax,
         Self::SessionExpiry,
+        Self::Views,
     ];
 
     /// How many there are.
@@ -211,6 +216,7 @@ impl Limit {
             Self::KeepAliveMin => "keep_alive_min_seconds",
             Self::KeepAliveMax => "keep_alive_max_seconds",
             Self::SessionExpiry => "session_expiry_max_seconds",
+            Self::Views => "views_per_session_max",
         }
     }
 
@@ -241,6 +247,7 @@ impl Limit {
             Self::KeepAliveMin => "the keep-alive is below keep_alive_min_seconds",
             Self::KeepAliveMax => "the keep-alive is above keep_alive_max_seconds",
             Self::SessionExpiry => "the session expiry is above session_expiry_max_seconds",
+            Self::Views => "the session has views_per_session_max subscriptions to the live tree",
         }
     }
 
@@ -279,6 +286,7 @@ impl Default for Limits {
             topic_bytes_max: 4096,
             topic_levels_max: 128,
             subscriptions_per_session_max: 10_000,
+            views_per_session_max: 128,
             filters_per_packet_max: 1000,
             inflight_max: 1024,
             queued_messages_max: 100_000,

@@ -102,6 +102,21 @@ impl Message {
         }
     }
 
+    /// What it was published to.
+    pub const fn topic(&self) -> &TopicName {
+        &self.topic
+    }
+
+    /// What it says.
+    pub const fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// When it is not worth delivering any more.
+    pub const fn expires_at(&self) -> Option<Time> {
+        self.expires_at
+    }
+
     /// What it counts against a bound of bytes.
     pub(crate) fn bytes(&self) -> usize {
         if let Some(charge) = &self.charge {

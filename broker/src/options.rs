@@ -13,6 +13,8 @@ pub struct Options {
     pub response_topic: Text,
     /// Where clients are sent, if anywhere.
     pub redirect: Option<Redirect>,
+    /// Whether somebody has the live tree, so that clients may look at it.
+    pub tree: bool,
 }
 
 /// Another server for clients of version 5 (MQTT 5.0, 4.11).
@@ -32,6 +34,7 @@ impl Default for Options {
             check_payload_format: false,
             response_topic: Text::try_from("responses").unwrap_or_default(),
             redirect: None,
+            tree: false,
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct RetainedStore {
 
 /// Where the next page of a filter begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Cursor(Key);
+pub struct Cursor(Key);
 
 /// Messages of one page.
 const PAGE_MESSAGES: usize = 256;
@@ -139,6 +139,19 @@ impl RetainedStore {
         }
         let next = rest.next().map(|(key, _)| Cursor(key.clone()));
         (found, next)
+    }
+
+    /// A page of all whose topics do not begin with `$`.
+    pub(crate) fn page_of_all(&self, from: Option<Cursor>, now: Time) -> (Vec<Arc<Message>>, Option<Cursor>) {
+        // `#` is a filter.
+        let Ok(filter) = TopicFilter::try_from("#") else { return (Vec::new(), None) };
+        self.page(&filter, from.unwrap_or_else(|| Cursor::first(&filter)), now)
+    }
+
+    /// What is retained of a topic.
+    pub(crate) fn find(&self, topic: &TopicName, now: Time) -> Option<Arc<Message>> {
+        let content = self.read();
+        content.messages.get(&Key::of(topic)).filter(|message| !message.is_expired(now)).cloned()
     }
 
     /// Whether this is what is retained of a topic.

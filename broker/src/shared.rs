@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use hearth_protocol::Time;
+use hearth_protocol::{Time, TopicFilter, TopicName};
 
-use crate::access::{Access, AllowAll};
+use crate::access::{Access, AllowAll, Decision, Subject};
 use crate::durable::{Change, Placement};
 use crate::held::Account;
 use crate::ids::{ShardCount, ShardId};
 use crate::interest::Interest;
 use crate::limits::Limits;
+use crate::message::Message;
 use crate::options::Options;
-use crate::retained::RetainedStore;
+use crate::retained::{Cursor as RetainedCursor, RetainedStore};
 use crate::router::Groups;
 
 /// Shared by the shards of one broker.
@@ -209,6 +210,25 @@ impl Shared {
     pub fn retained_size(&self, now: Time) -> (usize, usize) {
         self.retained.remove_expired(now);
         self.retained.size()
+    }
+
+    /// Whether a client may see every topic that the filter matches; see [`Access::see`].
+    pub fn may_see(&self, subject: Subject<'_>, filter: &TopicFilter) -> bool {
+        self.access.see(subject, filter) == Decision::Allow
+    }
+
+    /// When what is retained of a topic expires; `None` where nothing is retained, `Some(None)` where it does not expire.
+    pub fn retained_until(&self, topic: &TopicName, now: Time) -> Option<Option<Time>> {
+        self.retained.find(topic, now).map(|message| message.expires_at)
+    }
+
+    /// Some of the retained messages whose topics do not begin with `$`, and where the next ones begin.
+    pub fn retained_page(
+        &self,
+        from: Option<RetainedCursor>,
+        now: Time,
+    ) -> (Vec<Arc<Message>>, Option<RetainedCursor>) {
+        self.retained.page_of_all(from, now)
     }
 
     /// The shard that the session of a client lives on.

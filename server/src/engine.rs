@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hearth_api::StoreState;
-use hearth_broker::{Limits, Options, Peer, Shard, ShardCount, ShardId, ShardImage, Shared, Transport};
+use hearth_broker::{
+    Limits, Options, Peer, Shard, ShardCount, ShardId, ShardImage, Shared, TallySlot, Transport,
+};
 use hearth_protocol::{Text, TopicName};
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::sync::oneshot;
@@ -19,12 +21,14 @@ use tokio::time::{Instant, timeout_at};
 use crate::admission::Presence;
 use crate::auth::{Authenticator, Policies};
 use crate::clock::Clock;
+use crate::config::TreeConfig;
 use crate::figures::ShardFigures;
 use crate::history::{History, Recorder};
 use crate::listener::Standing;
 use crate::shard_driver::{self, HandOver, Inbox, Seat, ShardDriver};
 use crate::socket::Detached;
 use crate::store::{Committer, Counters, OpenedStore, StoreCounts};
+use crate::tree::{Desk, Keeper, Surroundings, Tree, TreeCounts};
 
 /// Gives connections to the shards; cheap to clone.
 #[derive(Clone, Debug)]
@@ -34,6 +38,8 @@ pub(crate) struct Engine {
     clock: Clock,
     /// What was written, where anything outlives the process.
     store: Option<Arc<Counters>>,
+    /// Where the live tree leaves word, if there is one.
+    tree: Option<Arc<Desk>>,
 }
 
 /// The running shards.
@@ -42,6 +48,8 @@ pub(crate) struct Shards {
     engine: Engine,
     threads: Vec<ShardThread>,
     committer: Option<Committer>,
+    /// The thread of the live tree.
+    keeper: Option<Keeper>,
 }
 
 #[derive(Debug)]
@@ -51,6 +59,17 @@ struct ShardThread {
     end: oneshot::Receiver<()>,
 }
 
+/// What stands beside the shards.
+#[derive(Debug, Default)]
+pub(crate) struct Sides<'a> {
+    /// Where anything outlives the process.
+    pub(crate) store: Option<OpenedStore>,
+    /// Where values are kept.
+    pub(crate) history: Option<&'a History>,
+    /// Where topics are shown.
+    pub(crate) tree: Option<&'a TreeConfig>,
+}
+
 /// What a shard takes onto its thread.
 struct Cargo {
     authenticator: Authenticator,
@@ -58,6 +77,8 @@ struct Cargo {
     image: Option<ShardImage>,
     /// Who notes down values, where they are kept.
     recorder: Option<Recorder>,
+    /// Where it counts what comes of each topic, if somebody wants to know.
+    tally: Option<Arc<TallySlot>>,
 }
 
 /// A connection as the door has it.
@@ -89,9 +110,9 @@ impl Engine {
         options: Options,
         policies: Policies,
         authenticator: &Authenticator,
-        store: Option<OpenedStore>,
-        history: Option<&History>,
+        sides: Sides<'_>,
     ) -> io::Result<Shards> {
+        let Sides { store, history, tree } = sides;
         let count = ShardCount::new(count);
         let shared = Shared::with_access(count, limits, rand::random(), Box::new(policies));
         let mut shared = shared.with_options(options);
@@ -116,15 +137,19 @@ impl Engine {
         }
         let commit_queue = committer.as_ref().map(Committer::queue);
         let store = committer.as_ref().map(Committer::counters);
-        let engine = Self { shared, inboxes, clock, store };
-        let mut shards = Shards { engine, threads: Vec::new(), committer };
+        let tree = tree.map(|config| Tree::new(config, count.get()));
+        let desk = tree.as_ref().map(|tree| Arc::clone(&tree.desk));
+        let slots = tree.as_ref().map(|tree| tree.slots.clone());
+        let engine = Self { shared, inboxes, clock, store, tree: desk.clone() };
+        let mut shards = Shards { engine, threads: Vec::new(), committer, keeper: None };
         // Nobody's message may be routed before every session has its subscriptions again.
         let gate = Arc::new(Mutex::new(()));
         let closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
         let (restored, all_restored) = mpsc::channel();
         for ((number, seat), image) in (0..).zip(seats).zip(images) {
             // A failure drops `shards`, which ends the threads that run.
-            let seat = seat.with_store(commit_queue.clone());
+            let seat = seat.with_store(commit_queue.clone()).with_tree(desk.clone());
+            let tally = slots.as_ref().map(|slots| Arc::clone(&slots[usize::from(number)]));
             let recorder = history.map(|history| history.recorder(usize::from(number)));
             let (restored, gate) = (restored.clone(), Arc::clone(&gate));
             let wait = move || {
@@ -132,7 +157,7 @@ impl Engine {
                 let _unheard = restored.send(());
                 drop(gate.lock());
             };
-            let cargo = Cargo { authenticator: authenticator.clone(), image, recorder };
+            let cargo = Cargo { authenticator: authenticator.clone(), image, recorder, tally };
             let thread = shards.engine.start_thread(number, clock, seat, cargo, wait)?;
             shards.threads.push(thread);
         }
@@ -140,6 +165,10 @@ impl Engine {
         for _ in &shards.threads {
             let ended = |_| io::Error::other("a shard has ended before it had its sessions");
             all_restored.recv().map_err(ended)?;
+        }
+        if let Some(tree) = tree {
+            let (shared, inboxes) = (Arc::clone(&shards.engine.shared), Arc::clone(&shards.engine.inboxes));
+            shards.keeper = Some(tree.start(Surroundings { shared, inboxes, clock })?);
         }
         drop(closed);
         Ok(shards)
@@ -154,7 +183,7 @@ impl Engine {
         cargo: Cargo,
         wait: impl FnOnce() + Send + 'static,
     ) -> io::Result<ShardThread> {
-        let Cargo { authenticator, image, recorder } = cargo;
+        let Cargo { authenticator, image, recorder, tally } = cargo;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let shared = Arc::clone(&self.shared);
         let (alive, end) = oneshot::channel();
@@ -168,6 +197,9 @@ impl Engine {
                 }
                 if let Some(recorder) = recorder {
                     shard.set_tap(Box::new(recorder));
+                }
+                if let Some(tally) = tally {
+                    shard.set_tally(tally);
                 }
                 wait();
                 ShardDriver::new(shard, shared.limits(), clock, seat, authenticator).run().await;
@@ -262,6 +294,11 @@ impl Engine {
         self.store.as_ref().map(|counters| counters.read()).unwrap_or_default()
     }
 
+    /// What the live tree has, where there is one.
+    pub(crate) fn tree_counts(&self) -> Option<TreeCounts> {
+        self.tree.as_ref().map(|desk| desk.counts())
+    }
+
     /// Publishes retained messages of the broker itself.
     pub(crate) fn publish_own(&self, messages: Vec<(TopicName, Bytes)>) {
         if let Some(inbox) = self.inboxes.first() {
@@ -298,6 +335,9 @@ impl Shards {
             if thread.handle.join().is_err() {
                 tracing::error!("a shard ended by a panic; see above");
             }
+        }
+        if let Some(keeper) = self.keeper.take() {
+            keeper.stop().await;
         }
         if let Some(committer) = self.committer.take() {
             committer.stop().await;
@@ -337,7 +377,7 @@ mod tests {
         let two = NonZeroU16::new(2).unwrap();
         let start = || {
             let (limits, options) = (Limits::default(), Options::default());
-            Engine::start(two, limits, options, policies.clone(), &authenticator, None, None).unwrap()
+            Engine::start(two, limits, options, policies.clone(), &authenticator, Sides::default()).unwrap()
         };
         let (first, second) = (start(), start());
         let shard = |shards: &Shards, number| shards.engine.shared.shard_of(&format!("client-{number}"));

@@ -12,6 +12,7 @@ use crate::histogram::Histogram;
 use crate::history::{History, HistoryCounts};
 use crate::own_process::OwnProcess;
 use crate::store::StoreCounts;
+use crate::tree::TreeCounts;
 
 /// Where the figures come from; cheap to clone.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub(crate) struct Figures {
     pub(crate) written: StoreCounts,
     /// What was kept of values, if any are.
     pub(crate) history: Option<HistoryCounts>,
+    /// What the live tree has, if there is one.
+    pub(crate) tree: Option<TreeCounts>,
     /// Where the system tells.
     pub(crate) process: Option<OwnProcess>,
 }
@@ -77,6 +80,7 @@ impl Instruments {
             store: self.engine.store_state(),
             written: self.engine.store_counts(),
             history: self.history.as_ref().map(History::counts),
+            tree: self.engine.tree_counts(),
             process: OwnProcess::look(),
         })
     }

@@ -29,6 +29,7 @@ mod socket;
 mod store;
 mod store_command;
 mod system_topics;
+mod tree;
 mod user_command;
 
 pub use auth::{Anonymous, UsersError, UsersFile};

@@ -16,7 +16,7 @@ use crate::admission::Admission;
 use crate::auth::{self, Authenticator, Credentials, Passwords, Policies, Policy, UsersError, UsersFile};
 use crate::config::{AllowedOrigins, Config, Kind, ListenAddress};
 use crate::demo;
-use crate::engine::{Engine, Shards};
+use crate::engine::{Engine, Shards, Sides};
 use crate::figures::Instruments;
 use crate::history::{self, History};
 use crate::http::{self, Past, Status};
@@ -139,8 +139,9 @@ impl Server {
             is_kept.then(|| History::start(&config.data, &config.history, usize::from(config.shards)));
         let (history, history_writer) = history.transpose()?.unzip();
         let options = config.options();
-        let shards =
-            Engine::start(count, limits, options, policies.clone(), &authenticator, store, history.as_ref());
+        let tree = config.tree.enabled.then_some(&config.tree);
+        let sides = Sides { store, history: history.as_ref(), tree };
+        let shards = Engine::start(count, limits, options, policies.clone(), &authenticator, sides);
         let shards = shards.map_err(StartError::Shards)?;
         let listening: Vec<_> = bound.iter().map(Listening::of).collect();
         let admission = Admission::new(config.door.clone());

@@ -91,6 +91,11 @@ const ROWS: &[Row] = &[
         assert_eq!(subscribe(&mut wire, &["first"]), Some(ReasonCode::Success));
         subscribe(&mut wire, &["second"])
     }),
+    row("views_per_session_max", "1", Some(ReasonCode::QuotaExceeded), CLIENT, |place| {
+        let mut wire = place.client();
+        assert_eq!(subscribe(&mut wire, &["$hearth/tree/first"]), Some(ReasonCode::Success));
+        subscribe(&mut wire, &["$hearth/tree/second"])
+    }),
     row("filters_per_packet_max", "1", Some(ReasonCode::QuotaExceeded), CLIENT, |place| {
         subscribe(&mut place.client(), &["first", "second"])
     }),

@@ -42,6 +42,7 @@ mod security;
 mod settings;
 mod subscriptions;
 mod system_topics;
+mod tree;
 #[cfg(unix)]
 mod unix_socket;
 mod users;

@@ -1,5 +1,6 @@
 //! Routes of topics that were published lately.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub(crate) struct Route {
     pub(crate) groups: Vec<Arc<Group>>,
     /// Other shards that may have targets.
     pub(crate) shards: ShardSet,
+    /// Where the topic stands in the tally of the live tree, in which round.
+    pub(crate) sight: Cell<(u32, u32)>,
 }
 
 impl Route {

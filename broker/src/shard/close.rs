@@ -156,6 +156,7 @@ impl Shard {
     fn detach(&mut self, now: Time, index: u32) {
         self.stats.connected -= 1;
         self.sessions[index].connection = None;
+        self.pause_views(index);
         self.with_queue(index, Session::end_connection);
         let session = &mut self.sessions[index];
         let expiry = life(session.expiry_seconds);
@@ -194,6 +195,7 @@ impl Shard {
         for place in session.subscriptions.as_slice() {
             self.router.unsubscribe(&self.shared.interest, *place, index);
         }
+        self.forget_views(index);
         for group in session.shares.iter().flat_map(|shares| &shares.groups) {
             self.leave(session.id(index), group);
         }

@@ -163,7 +163,7 @@ impl Shard {
             return Err(Objection::Limit(ReasonCode::QuotaExceeded, Limit::Wills));
         }
         if is_reserved(&will.topic) {
-            let detail = "will topic: $SYS is the broker's own";
+            let detail = "will topic: $SYS and $hearth are the broker's own";
             return Err(Objection::rule(ReasonCode::TopicNameInvalid, detail));
         }
         let is_text = will.properties.payload_format == Some(PayloadFormat::Utf8);
@@ -256,6 +256,7 @@ impl Shard {
         self.set_will(session_index, will.map(|will| Box::new(LastWill { will, due: None })));
         self.keep_session(now, session_index);
         self.tell_room(session_index);
+        self.resume_views(session_index);
     }
 
     /// Seconds of keep-alive that are granted; an upper bound that is not the widest one replaces 0 too.

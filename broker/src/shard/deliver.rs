@@ -14,6 +14,7 @@ use crate::encoding::{Form, Own};
 use crate::faults::{self, Fault};
 use crate::held::{Account, Pressure};
 use crate::limits::Limit;
+use crate::message::Message;
 use crate::router::{Audience, Choice, Group, Route, Target};
 use crate::session::NextReplayed;
 
@@ -124,6 +125,30 @@ impl Shard {
             QoS::AtMostOnce => self.deliver_at_most_once(now, addressed),
             QoS::AtLeastOnce | QoS::ExactlyOnce => self.deliver_acknowledged(now, addressed).is_ok(),
         }
+    }
+
+    /// Shows something of the live tree to a session, if its client keeps up; whether it was sent.
+    pub(super) fn deliver_view(&mut self, now: Time, session: u32, id: u32, message: &Arc<Message>) -> bool {
+        let owner = &self.sessions[session];
+        let Some(connection) = owner.connection.filter(|_| !owner.is_waiting()) else { return false };
+        let place = &self.connections[connection as usize];
+        // A quarter, so that it never takes the room of messages.
+        let has_room = place.is_greeted && place.output_len() < self.shared.limits.output_bytes_max / 4;
+        if !has_room || self.refuses_for(Some(connection)) {
+            return false;
+        }
+        self.encodings.clear(&mut self.outputs.tape);
+        let id = [id];
+        let addressed = Addressed {
+            outgoing: &Outgoing::of_message(message),
+            session,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            ids: if id == [0] { &[] } else { &id },
+            group: None,
+        };
+        self.write(now, connection, addressed, None, false);
+        true
     }
 
     /// Whether the session got it, or it waits behind retained messages.

@@ -16,6 +16,7 @@ mod restore;
 mod share;
 mod subscribe;
 mod timers;
+mod view;
 
 #[cfg(test)]
 mod tests;
@@ -43,8 +44,10 @@ use crate::router::Router;
 use crate::sessions::Sessions;
 use crate::shared::Shared;
 use crate::stats::Stats;
+use crate::tally::{TallySeat, TallySlot};
 use crate::tap::Tap;
 use timers::{Timer, Timers};
+pub use view::{Told, ViewChange, ViewId, Viewing};
 
 /// One part of a broker, with the sessions whose client ids hash to it.
 ///
@@ -81,6 +84,10 @@ pub struct Shard {
     /// What has to go to other shards and waits for the disk.
     waiting: carry::Waiting,
     tap: Option<Box<dyn Tap>>,
+    /// What came of each topic, for the live tree.
+    tally: Option<TallySeat>,
+    /// Who looks at the live tree.
+    views: view::Views,
     /// Where this shard enters what it holds.
     account: Arc<Account>,
     gauge: Gauge,
@@ -120,6 +127,8 @@ impl Shard {
             may_release: false,
             waiting: carry::Waiting::default(),
             tap: None,
+            tally: None,
+            views: view::Views::default(),
             gauge: Gauge::default(),
             queued: 0,
             backlog: 0,
@@ -131,8 +140,16 @@ impl Shard {
         self.tap = Some(tap);
     }
 
+    /// Has what comes of each topic counted from now on, for the live tree.
+    pub fn set_tally(&mut self, slot: Arc<TallySlot>) {
+        self.tally = Some(TallySeat::new(slot));
+    }
+
     /// The driver's turn ends.
     pub fn handle_turn_end(&mut self) {
+        if let Some(tally) = &mut self.tally {
+            tally.end_turn();
+        }
         if let Some(tap) = &mut self.tap {
             tap.on_turn_end();
         }

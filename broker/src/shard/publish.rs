@@ -99,7 +99,7 @@ impl Shard {
         let publisher = &self.sessions[session];
         if is_reserved(&publish.topic) {
             self.count_drop_of(session, DropReason::ReservedTopic);
-            return Err(Refusal::new(ReasonCode::NotAuthorized, "$SYS is the broker's own"));
+            return Err(Refusal::new(ReasonCode::NotAuthorized, "$SYS and $hearth are the broker's own"));
         }
         if self.shared.access.publish(publisher.subject(), &publish.topic) == Decision::Deny {
             self.count_drop_of(session, DropReason::Denied);
@@ -203,10 +203,15 @@ impl Shard {
             self.send_to(now, to, &outgoing, way);
         }
         let is_for_nobody_else = delivered.taken == 0 && route.shards.is_empty();
-        match delivered.met {
+        let refused = delivered.met.filter(|_| is_for_nobody_else);
+        if let Some(tally) = &mut self.tally
+            && (refused.is_none() || outgoing.retain)
+        {
+            tally.count(now, &route, outgoing.payload, outgoing.retain);
+        }
+        if let Some(limit) = refused {
             // Its publisher is told that it was not taken.
-            Some(limit) if is_for_nobody_else => return Err(limit),
-            Some(_) | None => {}
+            return Err(limit);
         }
         if let Some(tap) = &mut self.tap {
             tap.on_message(outgoing.topic.as_str(), outgoing.payload);

@@ -45,6 +45,7 @@ impl Shard {
             } else {
                 let (place, _) = self.router.subscribe(&self.shared.interest, &filter, index, options);
                 self.sessions[index].subscriptions.push(place);
+                self.begin_view(index, &filter, place, options.id);
             }
         }
         self.restore_flow(index, deliveries, &received, released);

@@ -13,6 +13,7 @@ use crate::limits::Limit;
 use crate::refusal::Refusal;
 use crate::replay::Replay;
 use crate::router::SubscriptionOptions;
+use crate::view::is_below_root;
 
 impl Shard {
     pub(super) fn on_subscribe(&mut self, now: Time, id: ConnectionId, session: u32, subscribe: &Subscribe) {
@@ -83,6 +84,8 @@ impl Shard {
         }
         let Some(place) = self.router.find(filter, session) else { return false };
         owner.subscriptions.remove(place);
+        self.end_view(session, place);
+        let owner = &mut self.sessions[session];
         if owner.is_replaying() {
             owner.flow_mut().end_replay(place);
         }
@@ -131,6 +134,10 @@ impl Shard {
             self.limited(session_index, Limit::Subscriptions);
             return Some(Refusal::limit(ReasonCode::QuotaExceeded, Limit::Subscriptions));
         }
+        if is_below_root(filter.pattern()) {
+            // Not a matter of this filter: what of the tree a client sees is what it may read.
+            return self.view_refusal(session_index, filter);
+        }
         let decision = self.shared.access.subscribe(session.subject(), filter);
         let denied = Refusal::new(ReasonCode::NotAuthorized, "access rules refuse this filter");
         (decision == Decision::Deny).then_some(denied)
@@ -157,6 +164,10 @@ impl Shard {
         if is_new {
             session.subscriptions.push(place);
         }
+        if self.begin_view(session_index, filter, place, id) {
+            return;
+        }
+        let session = &mut self.sessions[session_index];
         if wants_retained(subscription.retain_handling, is_new) {
             session.flow_mut().begin_replay(Replay::new(place, filter, subscription.qos, id));
         }

@@ -17,6 +17,7 @@ mod reference;
 mod server_reference;
 mod setting;
 mod table;
+mod tree;
 mod trusted_proxies;
 mod typed;
 
@@ -38,6 +39,7 @@ pub use machine::Machine;
 pub use origin::AllowedOrigins;
 pub use setting::Setting;
 pub use table::SETTINGS;
+pub use tree::TreeConfig;
 pub use trusted_proxies::TrustedProxies;
 pub use typed::{Place, Raw, Typed};
 
@@ -92,6 +94,8 @@ pub struct Config {
     pub sys_interval_seconds: u32,
     /// Which values are kept for later.
     pub history: HistoryConfig,
+    /// How much the live tree holds.
+    pub tree: TreeConfig,
     /// Bounds of the door.
     pub door: DoorLimits,
 }
@@ -124,6 +128,7 @@ impl Config {
             redirect_permanent: false,
             sys_interval_seconds: 10,
             history: HistoryConfig::default(),
+            tree: TreeConfig::default(),
             door: DoorLimits::default(),
         }
     }
@@ -195,6 +200,7 @@ impl Config {
             check_payload_format: self.check_payload_format,
             response_topic: text(&self.response_topic),
             redirect,
+            tree: self.tree.enabled,
         }
     }
 

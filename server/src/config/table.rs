@@ -52,6 +52,13 @@ macro_rules! history_bound {
     };
 }
 
+/// A bound of the live tree: its field in `TreeConfig`.
+macro_rules! tree_bound {
+    ($field:ident: $($rest:tt)*) => {
+        Setting { key: concat!("tree.", stringify!($field)), ..bound!(tree.$field: $($rest)*) }
+    };
+}
+
 /// The largest packet of the standard: four length bytes say 268,435,455, and the head has five [MQTT 1.5.5].
 const PACKET_BYTES: u64 = 268_435_455 + 5;
 
@@ -281,6 +288,30 @@ pub static SETTINGS: &[Setting] = &[
         "States of devices are far smaller; what is larger is a list or a file."
     ),
     Setting {
+        key: "tree.enabled",
+        flag: None,
+        meaning: "Keeps an index of all topics, which clients look at below `$hearth`: docs/tree.md. It has what is retained \
+                  and what has come since the start.",
+        reason: "A browser need not hear every message to show a tree of all topics.",
+        default_words: None,
+        field: Field::Switch(|config| &mut config.tree.enabled),
+    },
+    tree_bound!(
+        topics_max: u32, Count, 1, 100_000_000,
+        "Topics in the index. For a new one the topic goes that was silent longest and is not retained.",
+        "As many as there may be retained messages. Topics with ever new identifiers must not fill the memory."
+    ),
+    tree_bound!(
+        bytes_max: u64, Bytes, 64 << 10, LARGE,
+        "Bytes of the index, above which topics go in the same way.",
+        "A million topics of ordinary names and values fit; it is taken only as topics come."
+    ),
+    tree_bound!(
+        preview_bytes_max: u16, Bytes, 0, 4096,
+        "Bytes of the beginning of each topic's last payload that are shown and searched.",
+        "A line of the tree has no room for more. Every shard copies so many of each message."
+    ),
+    Setting {
         key: "auth.users",
         flag: Some("--users"),
         meaning: "File of the users and what their passwords are checked against; `hearth user` writes it. It is read \
@@ -348,6 +379,11 @@ pub static SETTINGS: &[Setting] = &[
         subscriptions_per_session_max: usize, Count, 1, LARGE,
         "Subscriptions of one session.",
         "A panel that lists every device one by one still fits."
+    ),
+    limit!(
+        views_per_session_max: usize, Count, 0, 10_000,
+        "Of the subscriptions of one session, those to the live tree.",
+        "A page shows as many open branches at most, and each is looked at several times a second."
     ),
     limit!(
         filters_per_packet_max: usize, Count, 1, LARGE,

@@ -13,6 +13,7 @@ use crate::histogram::Histogram;
 use crate::history::HistoryCounts;
 use crate::own_process::OwnProcess;
 use crate::store::StoreCounts;
+use crate::tree::TreeCounts;
 
 /// Where the table of the document begins; what stands before is written by hand.
 const HEAD: &str = "| metric | type | labels | what it says | what to alert on |\n|---|---|---|---|---|\n";
@@ -37,6 +38,7 @@ pub(super) fn sample_figures() -> Figures {
         store: StoreState::Writing,
         written: StoreCounts { commits: 2, changes: 34, failures: 5, durations },
         history: Some(HistoryCounts::default()),
+        tree: Some(TreeCounts::default()),
         process: Some(OwnProcess {
             resident_bytes: 4096,
             resident_bytes_peak: 8192,

@@ -188,6 +188,25 @@ pub(super) static FAMILIES: &[Family] = &[
     family!(Gauge "hearth_history_bytes" []
         "Bytes of its file in use.", "",
         |figures| of_history(figures, |history| one(history.bytes))),
+    family!(Gauge "hearth_tree_topics" []
+        "Topics in the index of the live tree.",
+        "at tree.topics_max",
+        |figures| of_tree(figures, |tree| one(tree.topics))),
+    family!(Gauge "hearth_tree_bytes" []
+        "What they take.",
+        "at tree.bytes_max",
+        |figures| of_tree(figures, |tree| one(tree.bytes))),
+    family!(Gauge "hearth_tree_views" []
+        "Subscriptions to the live tree.", "",
+        |figures| of_tree(figures, |tree| one(tree.views))),
+    family!(Counter "hearth_tree_evicted" []
+        "Topics that went from the index because it was full.",
+        "a rate above 0 for long",
+        |figures| of_tree(figures, |tree| one(tree.evicted))),
+    family!(Counter "hearth_tree_left_out" []
+        "Messages of topics for which the index had no room.",
+        "a rate above 0",
+        |figures| of_tree(figures, |tree| one(tree.left_out))),
     family!(Gauge "process_start_time_seconds" []
         "When the broker started, in seconds since 1970.",
         "changes",
@@ -243,6 +262,10 @@ fn of_history(
     samples: impl Fn(&crate::history::HistoryCounts) -> Vec<Sample>,
 ) -> Vec<Sample> {
     figures.history.as_ref().map(samples).unwrap_or_default()
+}
+
+fn of_tree(figures: &Figures, samples: impl Fn(&crate::tree::TreeCounts) -> Vec<Sample>) -> Vec<Sample> {
+    figures.tree.as_ref().map(samples).unwrap_or_default()
 }
 
 fn of_process(

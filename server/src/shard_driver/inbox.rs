@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use hearth_broker::{AuthStep, ConnectionId, Peer};
+use hearth_broker::{AuthStep, ConnectionId, Peer, Told};
 use hearth_protocol::TopicName;
 use tokio::sync::oneshot;
 
@@ -39,6 +39,7 @@ pub(super) enum Command {
     Probe(oneshot::Sender<()>),
     Figures(oneshot::Sender<ShardFigures>),
     Publish(Vec<(TopicName, Bytes)>),
+    Told(Vec<Told>),
     Committed(u64),
     CommitFailed,
     Stop,
@@ -86,6 +87,11 @@ impl Inbox {
         self.push(Command::Publish(messages));
     }
 
+    /// Has clients shown something of the live tree.
+    pub(crate) fn tell(&self, told: Vec<Told>) {
+        self.push(Command::Told(told));
+    }
+
     /// Every batch of the shard up to this one is on disk.
     pub(crate) fn committed(&self, batch: u64) {
         self.push(Command::Committed(batch));
@@ -126,6 +132,7 @@ impl Inbox {
             | Command::Probe(_)
             | Command::Figures(_)
             | Command::Publish(_)
+            | Command::Told(_)
             | Command::Stop => None,
         };
         told.filter_map(word).collect()

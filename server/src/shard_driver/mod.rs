@@ -37,6 +37,7 @@ use crate::clock::Clock;
 use crate::figures::{ShardFigures, TurnFigures};
 use crate::socket::Socket;
 use crate::store::CommitQueue;
+use crate::tree::Desk;
 
 /// How long a connection may take to send what is left and to see the peer's end, once the shard closed it.
 /// A peer that does not read holds its slot no longer than this.
@@ -70,6 +71,8 @@ pub(crate) struct ShardDriver {
     authenticator: Authenticator,
     /// Where changes go, if anything outlives the process.
     commit_queue: Option<Arc<CommitQueue>>,
+    /// Where it says who looks at the live tree, if there is one.
+    tree: Option<Arc<Desk>>,
     /// Of the shard.
     number: usize,
     inbox: Arc<Inbox>,
@@ -124,6 +127,7 @@ pub(crate) fn connect(shard_count: usize) -> (Vec<Arc<Inbox>>, Vec<Seat>) {
         farewell: Arc::clone(&farewell),
         inbox: Arc::clone(inbox),
         commit_queue: None,
+        tree: None,
     };
     let seats = rings.into_iter().zip(&inboxes).enumerate().map(seat).collect();
     (inboxes, seats)
@@ -136,9 +140,15 @@ pub(crate) struct Seat {
     farewell: Arc<Farewell>,
     inbox: Arc<Inbox>,
     commit_queue: Option<Arc<CommitQueue>>,
+    tree: Option<Arc<Desk>>,
 }
 
 impl Seat {
+    /// The same, with somebody who keeps the live tree.
+    pub(crate) fn with_tree(self, tree: Option<Arc<Desk>>) -> Self {
+        Self { tree, ..self }
+    }
+
     /// The same, with somewhere for changes to go.
     pub(crate) fn with_store(self, commit_queue: Option<Arc<CommitQueue>>) -> Self {
         Self { commit_queue, ..self }
@@ -163,6 +173,7 @@ impl ShardDriver {
             clock,
             authenticator,
             commit_queue: seat.commit_queue,
+            tree: seat.tree,
             number: seat.number,
             inbox: seat.inbox,
             rings: seat.rings,
@@ -261,6 +272,10 @@ impl ShardDriver {
                     for (topic, payload) in messages {
                         self.shard.handle_own_message(now, topic, payload);
                     }
+                    self.carry_out_effects(now);
+                }
+                Command::Told(told) => {
+                    self.shard.handle_told(now, told);
                     self.carry_out_effects(now);
                 }
                 Command::Committed(batch) => {
@@ -442,6 +457,11 @@ impl ShardDriver {
                     let reply = Box::new(move |step| inbox.authenticated(connection, step));
                     if let Some(step) = self.authenticator.answer(*request, reply) {
                         self.on_authenticated(now, connection, step);
+                    }
+                }
+                Effect::View(change) => {
+                    if let Some(tree) = &self.tree {
+                        tree.change(self.number, change);
                     }
                 }
                 Effect::Event(event) => events::log(&event),

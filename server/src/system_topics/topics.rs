@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::load::{Load, WINDOWS};
 use crate::figures::{Figures, ShardFigures};
 use crate::history::HistoryCounts;
+use crate::tree::TreeCounts;
 
 /// Turns figures into messages; knows what the ones before said.
 #[derive(Debug)]
@@ -136,6 +137,9 @@ impl Topics {
         if let Some(history) = &figures.history {
             self.add_history(history);
         }
+        if let Some(tree) = &figures.tree {
+            self.add_tree(tree);
+        }
         self.add("hearth/held/bytes", figures.sum_of_sizes(|stats| stats.held_bytes));
         self.add("hearth/held/paused", figures.sum(|stats| stats.paused));
         self.add("hearth/held/pressure", figures.pressure().name());
@@ -170,6 +174,14 @@ impl Topics {
         self.add("hearth/history/failures", history.failures);
         self.add("hearth/history/dropped/too_fast", history.dropped);
         self.add("hearth/history/dropped/series_max", history.without_series);
+    }
+
+    fn add_tree(&mut self, tree: &TreeCounts) {
+        self.add("hearth/tree/topics", tree.topics);
+        self.add("hearth/tree/bytes", tree.bytes);
+        self.add("hearth/tree/views", tree.views);
+        self.add("hearth/tree/evicted", tree.evicted);
+        self.add("hearth/tree/left_out", tree.left_out);
     }
 
     fn add(&mut self, name: &str, value: impl ToString) {
@@ -244,6 +256,7 @@ mod tests {
                 without_series: 7,
                 ..HistoryCounts::default()
             }),
+            tree: Some(TreeCounts { topics: 11, left_out: 2, ..TreeCounts::default() }),
             process: None,
         }
     }
@@ -270,6 +283,8 @@ mod tests {
             ("$SYS/hearth/history/state", "writing"),
             ("$SYS/hearth/history/values", "90"),
             ("$SYS/hearth/history/dropped/series_max", "7"),
+            ("$SYS/hearth/tree/topics", "11"),
+            ("$SYS/hearth/tree/left_out", "2"),
             ("$SYS/broker/retained messages/count", "10"),
             ("$SYS/broker/load/messages/received/1min", "379.27"),
             ("$SYS/hearth/dropped/expired", "4"),
@@ -283,6 +298,7 @@ mod tests {
         }
         figures.shards[0].stats.connected = 0;
         figures.history = None;
+        figures.tree = None;
         figures.uptime = Duration::from_secs(70);
         figures.process = Some(OwnProcess {
             resident_bytes: 4096,
@@ -295,6 +311,9 @@ mod tests {
         assert_eq!(second["$SYS/broker/clients/connected"], "1");
         assert_eq!(second["$SYS/broker/heap/current"], "4096");
         assert_eq!(second["$SYS/broker/heap/maximum"], "8192");
-        assert!(!second.keys().any(|name| name.starts_with("$SYS/hearth/history/")), "there is none");
+        for part in ["history", "tree"] {
+            let names = format!("$SYS/hearth/{part}/");
+            assert!(!second.keys().any(|name| name.starts_with(&names)), "there is no {part}");
+        }
     }
 }

@@ -146,7 +146,7 @@ impl Run {
                         Effect::Authenticate { connection, .. } => {
                             self.questions.push((shard, connection));
                         }
-                        Effect::Event(_) => {}
+                        Effect::View(_) | Effect::Event(_) => {}
                     }
                 }
                 while let Some(id) = self.shards[shard].poll_dirty() {

@@ -36,7 +36,7 @@ use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicFilter, TopicName, Versi
 use super::Shard;
 use crate::{
     Access, AllowAll, AuthRequest, ConnectionId, DropReason, Effect, Event, Limit, Limits, Options, Peer,
-    ShardCount, ShardId, Shared, Stats, Transport,
+    ShardCount, ShardId, Shared, Stats, Transport, ViewChange,
 };
 use disk::Disk;
 
@@ -52,6 +52,8 @@ struct Broker {
     stalled: HashSet<Wire>,
     closed: HashSet<Wire>,
     events: Vec<Event>,
+    /// Who began and ended to look at the live tree.
+    views: Vec<ViewChange>,
     /// What nobody has answered yet.
     asked: VecDeque<(Wire, AuthRequest)>,
     now: Time,
@@ -114,6 +116,7 @@ impl Broker {
             stalled: HashSet::new(),
             closed: HashSet::new(),
             events: Vec::new(),
+            views: Vec::new(),
             asked: VecDeque::new(),
             now,
         }
@@ -189,6 +192,7 @@ impl Broker {
                     Effect::Authenticate { connection, request } => {
                         self.asked.push_back(((shard, connection), *request));
                     }
+                    Effect::View(change) => self.views.push(change),
                     Effect::Event(event) => self.events.push(event),
                 }
             }

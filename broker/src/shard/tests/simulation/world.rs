@@ -209,6 +209,7 @@ impl World {
                         let detail = format!("{connection:?} is asked who it is where everybody may do all");
                         self.model.fail(Invariant::ConnectionsEndForAReason, detail);
                     }
+                    Effect::View(_) => {}
                     Effect::Event(event) => self.note(|| format!("shard {shard}: {event:?}")),
                 }
             } else if let Some(id) = self.shards[shard].poll_dirty() {

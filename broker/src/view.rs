@@ -1,0 +1,222 @@
+//! What a client looks at of the live tree: the filters below `$hearth`, read.
+
+use hearth_protocol::{TopicFilter, TopicName};
+
+/// The first level of all topics that have to do with the live tree.
+const ROOT: &str = "$hearth";
+
+/// Rows of one window at most: more than a screen has.
+const WINDOW_ROWS_MAX: u32 = 500;
+
+/// The last row that a search shows. Nobody reads further; whoever wants more asks more precisely.
+const FOUND_MAX: u32 = 10_000;
+
+/// What is told about a filter below `$hearth` that is none of them.
+const KINDS: &str = "below $hearth there are $hearth/tree/FILTER, $hearth/window/ORDER/FROM/COUNT/BRANCH and \
+                     $hearth/find/ORDER/FROM/COUNT/WORDS";
+
+/// What a subscription below `$hearth` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum View {
+    /// A message for each branch or topic that the pattern of a filter matches: `$hearth/tree/PATTERN`. `None`: one for the
+    /// whole tree.
+    Nodes(Option<Box<str>>),
+    /// One message with a part of what is directly below a branch: `$hearth/window/ORDER/FROM/COUNT/BRANCH`. `None`: of the
+    /// whole tree.
+    Window(Slice, Option<Box<str>>),
+    /// One message with a part of the topics that answer a search: `$hearth/find/ORDER/FROM/COUNT/WORDS`.
+    Find(Slice, Box<str>),
+}
+
+/// Which rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// By what they are ordered.
+    pub order: Order,
+    /// The first one, counted from 0.
+    pub from: u32,
+    /// How many at most.
+    pub count: u32,
+}
+
+/// By what rows are ordered; those that are alike in it, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By name.
+    Name,
+    /// The newest message first.
+    Activity,
+    /// The most messages first, those of the whole branch.
+    Traffic,
+    /// The most messages a second first.
+    Rate,
+}
+
+/// Whether a topic or filter has to do with the live tree.
+pub(crate) fn is_below_root(name: &str) -> bool {
+    name.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl View {
+    /// Reads a filter below `$hearth`.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the client.
+    pub fn parse(filter: &TopicFilter) -> Result<Self, &'static str> {
+        if filter.shared().is_some() {
+            return Err("the live tree is not for shared subscriptions: what a client sees is its own");
+        }
+        let (kind, rest) = match filter.as_str().strip_prefix("$hearth/") {
+            None => return Err(KINDS),
+            Some(below) => match below.split_once('/') {
+                None => (below, None),
+                Some((kind, rest)) => (kind, Some(rest)),
+            },
+        };
+        match (kind, rest) {
+            ("tree", pattern) => Ok(Self::Nodes(pattern.map(Box::from))),
+            ("window", Some(rest)) => {
+                let (slice, branch) = Slice::parse(rest)?;
+                if branch.is_some_and(|branch| branch.contains(['+', '#'])) {
+                    return Err("$hearth/window: one branch, without + and #");
+                }
+                Ok(Self::Window(slice, branch.map(Box::from)))
+            }
+            ("find", Some(rest)) => {
+                let (slice, words) = Slice::parse(rest)?;
+                if slice.from.saturating_add(slice.count) > FOUND_MAX {
+                    return Err("$hearth/find: no row behind the 10,000th; search for more words");
+                }
+                let words = words.and_then(unescape).filter(|words| !words.trim().is_empty());
+                let words = words
+                    .ok_or("$hearth/find: words to search for, with %2B for +, %23 for # and %25 for %")?;
+                Ok(Self::Find(slice, words.into()))
+            }
+            _ => Err(KINDS),
+        }
+    }
+}
+
+impl Slice {
+    /// Reads `ORDER/FROM/COUNT`, and what is behind it.
+    fn parse(text: &str) -> Result<(Self, Option<&str>), &'static str> {
+        let mut parts = text.splitn(4, '/');
+        let order = match parts.next() {
+            Some("name") => Order::Name,
+            Some("activity") => Order::Activity,
+            Some("traffic") => Order::Traffic,
+            Some("rate") => Order::Rate,
+            Some(_) | None => return Err("the order of rows is name, activity, traffic or rate"),
+        };
+        let number = |part: Option<&str>| part.and_then(|part| part.parse::<u32>().ok());
+        let from =
+            number(parts.next()).ok_or("behind the order stands the number of the first row, from 0")?;
+        let count = number(parts.next()).filter(|count| (1..=WINDOW_ROWS_MAX).contains(count));
+        let count = count.ok_or("behind the number of the first row stands how many rows, 1 to 500")?;
+        Ok((Self { order, from, count }, parts.next()))
+    }
+}
+
+/// The text with its `%XX`; `None` where that is no text.
+fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        rest = behind;
+        if first != b'%' {
+            bytes.push(first);
+            continue;
+        }
+        let (digits, behind) = rest.split_at_checked(2)?;
+        let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = behind;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Whether a topic is shown in the tree: those whose name begins with `$` are not, but for the broker's own figures.
+pub(crate) fn is_shown(topic: &TopicName) -> bool {
+    let name = topic.as_str();
+    !name.starts_with('$') || name.starts_with("$SYS/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(filter: &str) -> Result<View, &'static str> {
+        View::parse(&TopicFilter::try_from(filter).unwrap())
+    }
+
+    fn slice(order: Order, from: u32, count: u32) -> Slice {
+        Slice { order, from, count }
+    }
+
+    #[test]
+    fn each_filter_says_what_is_looked_at() {
+        for (filter, expected) in [
+            ("$hearth/tree", View::Nodes(None)),
+            ("$hearth/tree/", View::Nodes(Some("".into()))),
+            ("$hearth/tree/#", View::Nodes(Some("#".into()))),
+            ("$hearth/tree/home/+/lamp", View::Nodes(Some("home/+/lamp".into()))),
+            ("$hearth/window/name/0/50", View::Window(slice(Order::Name, 0, 50), None)),
+            ("$hearth/window/rate/7/500/", View::Window(slice(Order::Rate, 7, 500), Some("".into()))),
+            (
+                "$hearth/window/traffic/10/1/home//x",
+                View::Window(slice(Order::Traffic, 10, 1), Some("home//x".into())),
+            ),
+            (
+                "$hearth/find/activity/9900/100/home/%2B on%25",
+                View::Find(slice(Order::Activity, 9900, 100), "home/+ on%".into()),
+            ),
+        ] {
+            assert_eq!(parse(filter), Ok(expected), "{filter}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_view_is_refused_with_what_to_write() {
+        for (filter, words) in [
+            ("$hearth", "$hearth/tree/FILTER"),
+            ("$hearth/#", "$hearth/tree/FILTER"),
+            ("$hearth/+/home", "$hearth/tree/FILTER"),
+            ("$hearth/trees", "$hearth/tree/FILTER"),
+            ("$hearth/window", "$hearth/tree/FILTER"),
+            ("$hearth/window/size/0/50", "name, activity, traffic or rate"),
+            ("$hearth/window/name/-1/50", "first row"),
+            ("$hearth/window/name/0", "1 to 500"),
+            ("$hearth/window/name/0/0", "1 to 500"),
+            ("$hearth/window/name/0/501/home", "1 to 500"),
+            ("$hearth/window/name/0/50/home/+", "without + and #"),
+            ("$hearth/find/name/0/50", "words"),
+            ("$hearth/find/name/0/50/ ", "words"),
+            ("$hearth/find/name/0/50/%2", "%2B"),
+            ("$hearth/find/name/0/50/%+2", "%2B"),
+            ("$hearth/find/name/0/50/%ff", "%2B"),
+            ("$hearth/find/name/9901/100/x", "10,000th"),
+            ("$share/group/$hearth/tree/#", "shared"),
+        ] {
+            let Ok(filter_checked) = TopicFilter::try_from(filter) else {
+                assert!(filter.contains("%+"), "{filter} is a filter");
+                continue;
+            };
+            let told = View::parse(&filter_checked).unwrap_err();
+            assert!(told.contains(words), "{filter}: {told}");
+        }
+    }
+
+    #[test]
+    fn topics_with_a_dollar_are_not_shown_but_the_brokers_own() {
+        for (topic, expected) in [
+            ("home", true),
+            ("/", true),
+            ("$SYS/uptime", true),
+            ("$SYSTEM", false),
+            ("$hearth/x", false),
+            ("$x", false),
+        ] {
+            assert_eq!(is_shown(&TopicName::try_from(topic).unwrap()), expected, "{topic}");
+        }
+    }
+}
