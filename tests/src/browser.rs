@@ -21,6 +21,9 @@ use crate::process::{PATIENCE, Process};
 /// How many browsers run at once; each keeps a core of a small machine busy.
 const BROWSERS_MAX: usize = 2;
 
+/// How often a driver is started before a test gives up.
+const DRIVER_STARTS_MAX: usize = 5;
+
 /// The screen that a page is shown on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Screen {
@@ -273,15 +276,26 @@ struct Driver {
 }
 
 impl Driver {
+    /// Starts a driver. It binds a free port of IPv6 and then the same number of IPv4, which another program may have
+    /// taken by then: so it is started anew, a few times.
     #[track_caller]
     fn start() -> Self {
-        let mut command = Command::new("chromedriver");
-        let process = Process::start("chromedriver", command.arg("--port=0"));
-        let port = process.wait_for_line(&mut 0, "its port", |line| {
-            let port = line.split_once("started successfully on port ")?.1;
-            port.trim_end_matches('.').parse().ok()
-        });
-        Self { process, port }
+        let mut complaints = String::new();
+        for _ in 0..DRIVER_STARTS_MAX {
+            let mut process = Process::start("chromedriver", Command::new("chromedriver").arg("--port=0"));
+            let port = process.find_line(&mut 0, |line| {
+                let port = line.split_once("started successfully on port ")?.1;
+                port.trim_end_matches('.').parse().ok()
+            });
+            match port {
+                Ok(port) => return Self { process, port },
+                Err(why) => {
+                    let _ended = process.wait_status(PATIENCE);
+                    complaints.push_str(&format!("{why}:\n{}\n", process.stderr()));
+                }
+            }
+        }
+        panic!("chromedriver does not start: {complaints}");
     }
 
     async fn open_session(&self, profile: &Path, language: &str) -> Client {

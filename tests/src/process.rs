@@ -92,6 +92,16 @@ impl Process {
         }
     }
 
+    /// The first line of standard output, at or after the cursor, that `wanted` takes, or why there is none; the cursor
+    /// then stands behind it.
+    pub fn find_line<T>(
+        &self,
+        cursor: &mut usize,
+        wanted: impl FnMut(&str) -> Option<T>,
+    ) -> Result<T, &'static str> {
+        self.stdout.find(cursor, wanted)
+    }
+
     /// How many lines of standard output there are: the cursor of one who waits for later ones.
     pub fn line_count(&self) -> usize {
         self.stdout.state.lock().unwrap().lines.len()
