@@ -1,16 +1,20 @@
 //! The root: provides the context and shows the page that the address names.
 
+use gloo::timers::callback::Timeout;
 use yew::prelude::*;
 
 use crate::components::{MAIN_ID, Shell};
 use crate::hooks::{App, use_link, use_route, use_shortcuts, use_watch};
-use crate::pages::{
-    AboutPage, ChartPage, HomePage, MissingPage, PublishPage, RetainedPage, TopicPage, TopicsPage,
-};
+use crate::later::{self, LaterPage};
+use crate::pages::{HomePage, MissingPage, TopicPage, TopicsPage};
 use crate::route::Route;
 use crate::services::hub::Hub;
 use crate::services::locale::Locale;
 use crate::services::{document, preferences};
+use crate::state::link::Link;
+
+/// How long after the connection stands the rest of the app is fetched, in milliseconds: behind the first values.
+const PREFETCH_AFTER_MS: u32 = 2_000;
 
 /// The app.
 #[component]
@@ -64,6 +68,11 @@ fn Frame(props: &FrameProps) -> Html {
         document::set_title(&title(route, locale));
         document::scroll_to_top(MAIN_ID);
     });
+    // What the first load left out comes while nobody waits for it.
+    use_effect_with(matches!(link, Link::Online { .. }), |is_online| {
+        let fetching = is_online.then(|| Timeout::new(PREFETCH_AFTER_MS, later::prefetch));
+        move || drop(fetching)
+    });
     let on_retry = {
         let hub = app.hub.clone();
         Callback::from(move |()| hub.connection().retry_now())
@@ -80,13 +89,10 @@ fn page(route: &Route) -> Html {
     match route {
         Route::Home => html! { <HomePage /> },
         Route::Topics => html! { <TopicsPage /> },
-        Route::Retained => html! { <RetainedPage /> },
         Route::Topic(topic) => html! { <TopicPage topic={topic.clone()} /> },
-        Route::Publish(topic) => html! { <PublishPage topic={topic.clone().map(AttrValue::from)} /> },
-        Route::Chart(topic, field) => {
-            html! { <ChartPage topic={topic.clone().map(AttrValue::from)} field={field.clone()} /> }
+        Route::Retained | Route::Publish(_) | Route::Chart(_, _) | Route::About => {
+            html! { <LaterPage route={route.clone()} /> }
         }
-        Route::About => html! { <AboutPage /> },
         Route::Missing => html! { <MissingPage /> },
     }
 }

@@ -31,6 +31,7 @@ mod tools;
 mod wasm_sections;
 mod wasm_target;
 mod web;
+mod web_parts;
 mod workspace;
 
 use std::ffi::OsString;

@@ -54,6 +54,18 @@ pub(crate) const WASM_BINDGEN: CargoTool = CargoTool {
     is_locked: true,
 };
 
+/// Cuts the wasm where the app says so. The version must suit the crate wasm_split_helpers in Cargo.lock.
+pub(crate) const WASM_SPLIT: CargoTool = CargoTool {
+    name: "wasm-split",
+    package: "wasm_split_cli_support",
+    version: "0.2.4",
+    flags: &["--features", "build-binary"],
+    programs: &["wasm-split-cli"],
+    minutes: 1,
+    speed: Speed::Enough,
+    is_locked: true,
+};
+
 /// Checks licences, sources, duplicates and advisories of the dependencies.
 pub(crate) const CARGO_DENY: CargoTool = CargoTool {
     name: "cargo-deny",

@@ -7,11 +7,12 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 
-use crate::pins::{BINARYEN_VERSION, TRUNK, WASM_BINDGEN};
+use crate::pins::{BINARYEN_VERSION, TRUNK, WASM_BINDGEN, WASM_SPLIT};
 use crate::process::run_openly;
 use crate::step::{say, step};
-use crate::tools::{check_wasm_bindgen, ensure, ensure_wasm_opt, install_once};
+use crate::tools::{check_wasm_bindgen, ensure, ensure_wasm_opt};
 use crate::wasm_target::WasmToolchain;
+use crate::web_parts;
 use crate::workspace::{Workspace, is_asked};
 
 /// The cargo profile of the web app.
@@ -35,19 +36,6 @@ const SOURCES: &[&str] = &[
 /// served as it was written, 8 kB with brotli.
 const TRUNK_LOG: &str = "error,trunk=info,trunk::processing::minify=error";
 
-/// Stands in for wasm-opt: hands the wasm on as it is.
-const NO_WASM_OPT: &str = r#"#!/bin/sh
-if [ "$1" = --version ]; then echo "wasm-opt version 0"; exit; fi
-for word; do
-  case $word in
-    --output=*) output=${word#--output=} ;;
-    -*) ;;
-    *) input=$word ;;
-  esac
-done
-exec cp "$input" "$output"
-"#;
-
 /// What builds the web app.
 #[derive(Debug)]
 pub(crate) struct WebTools {
@@ -62,14 +50,11 @@ impl WebTools {
     pub(crate) fn ensure(workspace: &Workspace) -> Result<Self> {
         check_wasm_bindgen(workspace)?;
         let toolchain = WasmToolchain::ensure(workspace)?;
-        let mut folders = ensure(workspace, &[&WASM_BINDGEN, &TRUNK])?;
+        let mut folders = ensure(workspace, &[&WASM_BINDGEN, &WASM_SPLIT, &TRUNK])?;
         let wasm_opt = if is_asked("XTASK_NO_WASM_OPT") { None } else { ensure_wasm_opt(workspace)? };
         match &wasm_opt {
             Some(folder) => folders.push(folder.clone()),
-            None => {
-                say("without wasm-opt the web app works the same but is larger to load");
-                folders.push(stand_in(workspace)?);
-            }
+            None => say("without wasm-opt the web app works the same but is larger to load"),
         }
         Ok(Self { toolchain, folders, wasm_opt })
     }
@@ -100,10 +85,11 @@ impl WebTools {
         let dist = workspace.web_dist();
         let stamp = workspace.target.join("web/built");
         let recipe = format!(
-            "{} trunk {} wasm-bindgen {} wasm-opt {}",
+            "{} trunk {} wasm-bindgen {} wasm-split {} wasm-opt {}",
             self.toolchain.label(),
             TRUNK.version,
             WASM_BINDGEN.version,
+            WASM_SPLIT.version,
             if self.wasm_opt.is_some() { BINARYEN_VERSION } else { "none" }
         );
         if is_current(workspace, &stamp, &recipe)? && dist.join("index.html").is_file() {
@@ -114,7 +100,8 @@ impl WebTools {
             // Not when it ended: what changes meanwhile is not in it.
             let start = SystemTime::now();
             let mut trunk = self.trunk(workspace)?;
-            trunk.args(["build", "--release=true", "--cargo-profile", PROFILE, "--dist"]).arg(&dist);
+            trunk.args(["build", "--release=true", "--cargo-profile", PROFILE, "--features", "split"]);
+            trunk.arg("--dist").arg(&dist);
             run_openly(&mut trunk)?;
             if !dist.join("index.html").is_file() {
                 bail!(
@@ -122,6 +109,7 @@ impl WebTools {
                     dist.display()
                 );
             }
+            web_parts::split(workspace, self, &dist)?;
             fs::write(&stamp, &recipe)?;
             File::options().write(true).open(&stamp)?.set_modified(start)?;
             Ok(())
@@ -152,26 +140,6 @@ fn newest_change(path: &Path) -> Result<Option<SystemTime>> {
         }
     }
     Ok(Some(newest))
-}
-
-fn stand_in(workspace: &Workspace) -> Result<PathBuf> {
-    let home = install_once(workspace, "no-wasm-opt", "1", |fresh| {
-        let path = fresh.join("wasm-opt");
-        fs::write(&path, NO_WASM_OPT)?;
-        make_executable(&path)
-    })?;
-    Ok(home)
-}
-
-#[cfg(unix)]
-fn make_executable(path: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o755))?)
-}
-
-#[cfg(not(unix))]
-fn make_executable(_path: &Path) -> Result<()> {
-    bail!("wasm-opt is missing; install Node.js with npm, then run this again")
 }
 
 #[cfg(test)]

@@ -263,6 +263,9 @@ pub(super) static ENGLISH: Catalogue = Catalogue {
     about_text: "Hearth is an MQTT broker with this page inside. The page speaks MQTT 5 to the broker that served it; nothing leaves your network.",
 
     // Anything else
+    page_loading: "One moment…",
+    page_not_loaded: "This page could not be loaded",
+    page_not_loaded_text: "Its code did not come from the server. If Hearth was updated meanwhile, load the app anew.",
     missing_title: "There is no such page",
     missing_text: "The address may be mistyped or from another version.",
     go_home: "Go home",

@@ -263,6 +263,9 @@ pub(super) static GERMAN: Catalogue = Catalogue {
     about_text: "Hearth ist ein MQTT-Broker, der diese Seite mitbringt. Die Seite spricht MQTT 5 mit dem Broker, von dem sie kommt; nichts verlässt dein Netz.",
 
     // Anything else
+    page_loading: "Einen Moment…",
+    page_not_loaded: "Diese Seite konnte nicht geladen werden",
+    page_not_loaded_text: "Der Server hat ihren Code nicht geliefert. Wurde Hearth inzwischen erneuert, lade die App neu.",
     missing_title: "Diese Seite gibt es nicht",
     missing_text: "Vielleicht ist die Adresse vertippt oder aus einer anderen Version.",
     go_home: "Zur Startseite",

@@ -272,6 +272,9 @@ pub struct Catalogue {
     pub about_text: &'static str,
 
     // Anything else
+    pub page_loading: &'static str,
+    pub page_not_loaded: &'static str,
+    pub page_not_loaded_text: &'static str,
     pub missing_title: &'static str,
     pub missing_text: &'static str,
     pub go_home: &'static str,
