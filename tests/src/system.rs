@@ -46,6 +46,7 @@ mod tree;
 #[cfg(unix)]
 mod unix_socket;
 mod users;
+mod web_accessibility;
 mod web_app;
 mod web_layout;
 mod web_page;

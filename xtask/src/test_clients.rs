@@ -1,4 +1,4 @@
-//! The independent MQTT clients of the tests: MQTT.js from npm and paho-mqtt from PyPI.
+//! The independent MQTT clients of the tests: MQTT.js from npm (and axe-core, which looks at pages) and paho-mqtt from PyPI.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ impl TestClients {
         let node = workspace.target.join("clients/node");
         let tests = workspace.root.join("tests");
         install(&node, &[tests.join("package.json"), tests.join("package-lock.json")], |folder| {
-            step("fetching MQTT.js (npm)", || {
+            step("fetching MQTT.js and axe-core (npm)", || {
                 run_silently(workspace.command("npm").args(NPM_CI).current_dir(folder))?;
                 Ok(())
             })
