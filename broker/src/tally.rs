@@ -261,3 +261,45 @@ impl TallySeat {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_a_bound_of_topics_and_what_is_beyond_is_counted() {
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let call = {
+            let calls = Arc::clone(&calls);
+            move |is_urgent| calls.lock().unwrap().push(is_urgent)
+        };
+        let slot = Arc::new(TallySlot::new(1, Box::new(call)));
+        let mut seat = TallySeat::new(Arc::clone(&slot));
+        let route = |number: usize| {
+            let topic = TopicName::try_from(number.to_string().as_str()).unwrap();
+            Route { topic: Some(topic), ..Route::default() }
+        };
+        let routes: Vec<Route> = (0..SIGHTS_MAX + 100).map(route).collect();
+        for (number, route) in routes.iter().enumerate() {
+            seat.count(Time::ZERO, route, b"xy", false);
+            if [1, 2, URGENT_SIGHTS, URGENT_SIGHTS + 1].contains(&(number + 1)) {
+                seat.end_turn();
+            }
+        }
+        seat.count(Time::ZERO, &routes[0], b"xy", false);
+        seat.end_turn();
+        assert_eq!(*calls.lock().unwrap(), [false, true]);
+        let round = slot.exchange(Box::new(Tally::new(1)), Duration::ZERO).ok().unwrap();
+        assert_eq!((round.sightings().count(), round.left_out()), (SIGHTS_MAX, 100));
+        let first = round.sightings().next().unwrap();
+        assert_eq!((first.messages, first.preview, first.payload_len), (2, &b"x"[..], 2));
+        // A place of an earlier round means nothing in this one.
+        seat.count(Time::ZERO, &routes[7], b"", false);
+        seat.end_turn();
+        let round = slot.exchange(round, Duration::ZERO).ok().unwrap();
+        assert_eq!(
+            round.sightings().map(|it| (it.topic.as_str(), it.messages)).collect::<Vec<_>>(),
+            [("7", 1)]
+        );
+    }
+}

@@ -311,6 +311,9 @@ impl Engine {
         for inbox in self.inboxes.iter() {
             inbox.access_changed();
         }
+        if let Some(tree) = &self.tree {
+            tree.access_changed();
+        }
     }
 
     fn stop(&self) {

@@ -138,6 +138,24 @@ impl Inbox {
         told.filter_map(word).collect()
     }
 
+    /// What the shard was given of the live tree and has not taken yet.
+    #[cfg(test)]
+    pub(crate) fn take_told(&self) -> Vec<Told> {
+        let told = |command| match command {
+            Command::Told(told) => told,
+            Command::Open(_)
+            | Command::Authenticated(..)
+            | Command::AccessChanged
+            | Command::Probe(_)
+            | Command::Figures(_)
+            | Command::Publish(_)
+            | Command::Committed(_)
+            | Command::CommitFailed
+            | Command::Stop => Vec::new(),
+        };
+        self.take().into_iter().flat_map(told).collect()
+    }
+
     pub(super) fn take(&self) -> Vec<Command> {
         std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -20,6 +20,7 @@ struct State {
     changes: Vec<(usize, ViewChange)>,
     has_news: bool,
     is_urgent: bool,
+    has_other_rules: bool,
     is_closing: bool,
 }
 
@@ -32,6 +33,8 @@ pub(super) struct Word {
     pub(super) has_news: bool,
     /// Of so many topics that they should be taken at once.
     pub(super) is_urgent: bool,
+    /// The rules of access have changed.
+    pub(super) has_other_rules: bool,
     /// Nothing comes any more.
     pub(super) is_closing: bool,
 }
@@ -88,6 +91,12 @@ impl Desk {
         }
     }
 
+    /// The rules of access have changed: everybody is shown what he may see now.
+    pub(crate) fn access_changed(&self) {
+        self.lock().has_other_rules = true;
+        self.bell.notify_one();
+    }
+
     /// All shards have ended.
     pub(super) fn close(&self) {
         self.lock().is_closing = true;
@@ -97,7 +106,8 @@ impl Desk {
     /// Waits until there is something to do.
     pub(super) fn wait(&self, patience: Patience) -> Word {
         let has_nothing = |state: &mut State| {
-            let is_due = state.is_closing || state.is_urgent || !state.changes.is_empty();
+            let is_asked = state.has_other_rules || !state.changes.is_empty();
+            let is_due = state.is_closing || state.is_urgent || is_asked;
             !(is_due || patience.is_idle && state.has_news)
         };
         let mut state = match patience.at_most {
@@ -111,6 +121,7 @@ impl Desk {
             changes: std::mem::take(&mut state.changes),
             has_news: std::mem::take(&mut state.has_news),
             is_urgent: std::mem::take(&mut state.is_urgent),
+            has_other_rules: std::mem::take(&mut state.has_other_rules),
             is_closing: state.is_closing,
         }
     }

@@ -116,7 +116,8 @@ impl Keeper {
     }
 }
 
-struct Work {
+/// What the thread does.
+pub(super) struct Work {
     desk: Arc<Desk>,
     slots: Vec<Arc<TallySlot>>,
     tally: Box<Tally>,
@@ -139,7 +140,7 @@ struct Work {
 }
 
 impl Work {
-    fn new(tree: Tree, surroundings: Surroundings) -> Self {
+    pub(super) fn new(tree: Tree, surroundings: Surroundings) -> Self {
         let now = Instant::now();
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let epoch = since.saturating_sub(surroundings.clock.elapsed());
@@ -190,14 +191,19 @@ impl Work {
         }
     }
 
-    fn turn(&mut self, word: Word) {
-        let Word { changes, has_news, is_urgent, is_closing: _ } = word;
+    /// Takes what has come, and shows what has changed.
+    pub(super) fn turn(&mut self, word: Word) {
+        let Word { changes, has_news, is_urgent, has_other_rules, is_closing: _ } = word;
         let now = Instant::now();
         self.has_news |= has_news;
         let mut is_begun = false;
         for (shard, change) in changes {
             is_begun |= matches!(change, ViewChange::Begins(_));
             self.on_change(shard, change, now);
+        }
+        if has_other_rules {
+            // Every look is out of date.
+            self.version += 1;
         }
         // Whoever begins to look sees what is there now.
         if self.has_news && (is_urgent || is_begun || self.take_due() <= now) {
@@ -208,7 +214,7 @@ impl Work {
     }
 
     /// How long there is nothing to do.
-    fn patience(&self, now: Instant) -> Patience {
+    pub(super) fn patience(&self, now: Instant) -> Patience {
         let shows = self.watches.iter().filter_map(|watch| watch.due(self.version));
         let takes = self.has_news.then(|| self.take_due());
         let next = shows.min().map(|due| due.max(self.rested_at)).into_iter().chain(takes).min();
@@ -221,6 +227,12 @@ impl Work {
     /// When what came is taken.
     fn take_due(&self) -> Instant {
         self.taken_at + if self.watches.is_empty() { IDLE_PAUSE } else { PAUSE }
+    }
+
+    /// Who looks, in the order in which they began.
+    #[cfg(test)]
+    pub(super) fn watching(&self) -> Vec<hearth_broker::ViewId> {
+        self.watches.iter().map(Watch::id).collect()
     }
 
     fn on_change(&mut self, shard: usize, change: ViewChange, now: Instant) {

@@ -13,5 +13,8 @@ mod query;
 mod walk;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use desk::{Desk, TreeCounts};
 pub(crate) use keeper::{Keeper, Surroundings, Tree};

@@ -15,7 +15,9 @@ mod retained;
 mod sessions;
 mod shared;
 mod simulation;
+mod tally;
 mod tap;
+mod view;
 mod wills;
 mod wire;
 
