@@ -35,6 +35,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("turn/pairs-qos0", MANY, || Traffic::begin(QoS::AtMostOnce, MANY, MANY, PAYLOAD_BYTES)),
     scenario("turn/pairs-qos1", MANY, || Traffic::begin(QoS::AtLeastOnce, MANY, MANY, PAYLOAD_BYTES)),
     scenario("turn/pairs-qos2", MANY, || Traffic::begin(QoS::ExactlyOnce, MANY, MANY, PAYLOAD_BYTES)),
+    scenario("turn/fan-out-qos0-tree", AUDIENCE, || Traffic::with_tree(1, AUDIENCE)),
+    scenario("turn/fan-in-qos0-tree", MANY, || Traffic::with_tree(MANY, 1)),
+    scenario("turn/pairs-qos0-tree", MANY, || Traffic::with_tree(MANY, MANY)),
     Scenario { steps: 5, ..scenario("turn/retained-replay", RETAINED, Replay::begin) },
     scenario("turn/connect", 1, Visit::begin),
 ];
@@ -56,7 +59,22 @@ struct Traffic {
 impl Traffic {
     /// With as many subscribers as publishers each has its own; else one side is one client.
     fn begin(qos: QoS, publishers: usize, subscribers: usize, payload: usize) -> Result<Box<dyn Work>> {
-        let mut world = World::new(Limits::default());
+        Self::begin_in(World::new(Limits::default()), qos, publishers, subscribers, payload)
+    }
+
+    /// QoS 0 with a live tree.
+    fn with_tree(publishers: usize, subscribers: usize) -> Result<Box<dyn Work>> {
+        let world = World::with_tree(Limits::default());
+        Self::begin_in(world, QoS::AtMostOnce, publishers, subscribers, PAYLOAD_BYTES)
+    }
+
+    fn begin_in(
+        mut world: World,
+        qos: QoS,
+        publishers: usize,
+        subscribers: usize,
+        payload: usize,
+    ) -> Result<Box<dyn Work>> {
         let topic = |number: usize| format!("home/room-{number}/temperature");
         for number in 0..subscribers {
             let filter = match (publishers, subscribers) {

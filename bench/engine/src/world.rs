@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use bytes::BytesMut;
 use hearth_broker::{
-    ConnectionId, Effect, Limits, Peer, Sending, Shard, ShardCount, ShardId, Shared, Stats, Transport,
+    ConnectionId, Effect, Limits, Peer, Sending, Shard, ShardCount, ShardId, Shared, Stats, TallySlot,
+    Transport,
 };
 use hearth_protocol::codec::encode;
 use hearth_protocol::packet::{
@@ -18,6 +19,9 @@ use hearth_protocol::{QoS, Text, Time, TopicFilter, TopicName, Version};
 
 /// What a read of the server makes room for.
 const READ_BYTES: usize = 64 << 10;
+
+/// What the server keeps of the beginning of a payload.
+const PREVIEW_BYTES: usize = 128;
 
 /// The shard and its clients, each under a number from 0.
 pub(crate) struct World {
@@ -46,6 +50,13 @@ impl World {
             clients: Vec::new(),
             flushed: Vec::new(),
         }
+    }
+
+    /// The same with a live tree that somebody looks at now and then.
+    pub(crate) fn with_tree(limits: Limits) -> Self {
+        let mut world = Self::new(limits);
+        world.shard.set_tally(Arc::new(TallySlot::new(PREVIEW_BYTES, Box::new(|_| {}))));
+        world
     }
 
     pub(crate) fn stats(&self) -> Stats {
