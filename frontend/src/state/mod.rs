@@ -14,6 +14,7 @@ pub mod measure;
 pub mod outcome;
 pub mod panel;
 pub mod payload;
+pub mod profile;
 pub mod query;
 pub mod rate;
 pub mod retained;
