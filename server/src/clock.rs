@@ -28,12 +28,16 @@ impl Clock {
 
     /// When the clock will show `time`.
     pub(crate) fn instant(&self, time: Time) -> Instant {
-        // A day from now is as good as never for a sleep that is armed anew after each turn, and never overflows.
-        const FAR_MILLIS: u64 = 24 * 60 * 60 * 1000;
-        let wait = time.saturating_since(self.now()).as_millis();
-        let wait = u64::try_from(wait).unwrap_or(FAR_MILLIS).min(FAR_MILLIS);
+        Instant::now() + self.until(time)
+    }
+
+    /// How long until the clock shows `time`; zero when it does already.
+    pub(crate) fn until(&self, time: Time) -> Duration {
+        // A day from now is as good as never for a wait that is reckoned anew after each turn, and never overflows.
+        const FAR: Duration = Duration::from_secs(24 * 60 * 60);
+        let wait = time.saturating_since(self.now()).min(FAR);
         // The clock counts whole milliseconds: one more, so that the time is reached and not almost.
-        Instant::now() + Duration::from_millis(if wait == 0 { 0 } else { wait + 1 })
+        if wait.is_zero() { wait } else { wait + Duration::from_millis(1) }
     }
 }
 
@@ -42,12 +46,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_later_time_is_a_later_instant_and_the_end_of_time_does_not_overflow() {
+    fn it_is_long_until_a_late_time_and_the_end_of_time_does_not_overflow() {
         let clock = Clock::start();
-        let soon = clock.instant(clock.now().saturating_add(Duration::from_secs(1)));
-        let far = clock.instant(Time::from_millis(u64::MAX));
-        assert!(soon > Instant::now() + Duration::from_millis(900));
-        assert!(far > soon);
+        let soon = clock.until(clock.now().saturating_add(Duration::from_secs(1)));
+        assert!(soon > Duration::from_millis(900) && soon < Duration::from_millis(1100));
+        assert!(clock.until(Time::from_millis(u64::MAX)) > soon);
+        assert_eq!(clock.until(Time::ZERO), Duration::ZERO);
         assert!(clock.instant(Time::ZERO) <= Instant::now());
     }
 }

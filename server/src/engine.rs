@@ -15,7 +15,6 @@ use hearth_broker::{
 use hearth_protocol::{Text, TopicName};
 use rand::distr::{Alphanumeric, SampleString};
 use tokio::sync::oneshot;
-use tokio::task::coop;
 use tokio::time::{Instant, timeout_at};
 
 use crate::admission::Presence;
@@ -25,7 +24,7 @@ use crate::config::TreeConfig;
 use crate::figures::ShardFigures;
 use crate::history::{History, Recorder};
 use crate::listener::Standing;
-use crate::shard_driver::{self, HandOver, Inbox, Seat, ShardDriver};
+use crate::shard_driver::{self, HandOver, Inbox, Reactor, Seat, ShardDriver};
 use crate::socket::Detached;
 use crate::store::{Committer, Counters, OpenedStore, StoreCounts};
 use crate::tree::{Desk, Keeper, Surroundings, Tree, TreeCounts};
@@ -184,26 +183,26 @@ impl Engine {
         wait: impl FnOnce() + Send + 'static,
     ) -> io::Result<ShardThread> {
         let Cargo { authenticator, image, recorder, tally } = cargo;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let reactor = Reactor::new(seat.bell())?;
         let shared = Arc::clone(&self.shared);
         let (alive, end) = oneshot::channel();
         let handle = std::thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
             let _alive: oneshot::Sender<()> = alive;
-            // The turn has shares of its own; the runtime's would only split it in pieces.
-            runtime.block_on(coop::unconstrained(async move {
-                let mut shard = Shard::new(Arc::clone(&shared), ShardId::new(number));
-                if let Some(image) = image {
-                    shard.restore(clock.now(), image);
-                }
-                if let Some(recorder) = recorder {
-                    shard.set_tap(Box::new(recorder));
-                }
-                if let Some(tally) = tally {
-                    shard.set_tally(tally);
-                }
-                wait();
-                ShardDriver::new(shard, shared.limits(), clock, seat, authenticator).run().await;
-            }));
+            let mut shard = Shard::new(Arc::clone(&shared), ShardId::new(number));
+            if let Some(image) = image {
+                shard.restore(clock.now(), image);
+            }
+            if let Some(recorder) = recorder {
+                shard.set_tap(Box::new(recorder));
+            }
+            if let Some(tally) = tally {
+                shard.set_tally(tally);
+            }
+            wait();
+            let driver = ShardDriver::new(shard, shared.limits(), clock, seat, authenticator, reactor);
+            if let Err(error) = driver.run() {
+                tracing::error!(shard = number, %error, "a shard cannot wait for its sockets and has ended");
+            }
         })?;
         Ok(ShardThread { handle, end })
     }

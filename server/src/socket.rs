@@ -9,8 +9,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-/// A socket that the runtime of this thread watches. An enum and no boxed trait: a read or write costs one branch
-/// that is nearly always the same, and a socket at rest no memory of its own.
+/// A socket that the runtime of this thread watches, until a shard has it.
 #[derive(Debug)]
 pub(crate) enum Socket {
     /// TCP.
@@ -31,18 +30,6 @@ pub(crate) enum Detached {
 }
 
 impl Socket {
-    /// Gives the socket to the runtime of this thread.
-    ///
-    /// # Errors
-    /// The runtime cannot watch it.
-    pub(crate) fn attach(detached: Detached) -> io::Result<Self> {
-        match detached {
-            Detached::Tcp(socket) => TcpStream::from_std(socket).map(Self::Tcp),
-            #[cfg(unix)]
-            Detached::Unix(socket) => UnixStream::from_std(socket).map(Self::Unix),
-        }
-    }
-
     /// Takes the socket from its runtime.
     ///
     /// # Errors
@@ -55,15 +42,6 @@ impl Socket {
         }
     }
 
-    /// Whether a read may find something; if not, the waker will be called.
-    pub(crate) fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(socket) => socket.poll_read_ready(context),
-            #[cfg(unix)]
-            Self::Unix(socket) => socket.poll_read_ready(context),
-        }
-    }
-
     /// Sends small packets at once, where the transport would wait for more.
     ///
     /// # Errors
@@ -71,19 +49,6 @@ impl Socket {
     pub(crate) fn set_nodelay(&self) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.set_nodelay(true),
-            #[cfg(unix)]
-            Self::Unix(_) => Ok(()),
-        }
-    }
-
-    /// Makes the drop of the socket throw away what the peer has not taken, so that the kernel does not go on to hold
-    /// it. A unix socket always does so.
-    ///
-    /// # Errors
-    /// The peer is gone.
-    pub(crate) fn abort_when_dropped(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(socket) => socket.set_zero_linger(),
             #[cfg(unix)]
             Self::Unix(_) => Ok(()),
         }

@@ -1,24 +1,25 @@
 //! One socket of a shard, with what has to be remembered between turns.
 
 use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use hearth_broker::{ConnectionId, Output, Sending};
 use hearth_protocol::Time;
-use tokio::io::AsyncWrite;
+use mio::event::Event;
 
 use super::appetite::Appetite;
-use super::ready::{ConnectionWaker, ReadyList, waker};
+use super::socket::Socket;
 use crate::admission::Presence;
 use crate::frames::{FrameEnd, Frames};
-use crate::socket::Socket;
 
 /// Pieces of output that one system call takes. More would only matter to a socket whose output is many
 /// large shared payloads, and those fill its buffer before.
 const SLICES_MAX: usize = 32;
+
+/// Whether a read that finds less than it asked for has found all that there is, so that the system tells of what comes next.
+/// Where it tells once, it does so when a socket had been read empty, and only there a short read is as good as one that
+/// finds nothing.
+const SHORT_READ_IS_LAST: bool = cfg!(unix);
 
 /// A socket and its state. Nothing here is large: most of the time most connections are idle.
 #[derive(Debug)]
@@ -27,12 +28,14 @@ pub(super) struct Connection {
     _presence: Option<Presence>,
     /// Present for WebSocket.
     frames: Option<Box<Frames>>,
-    ready: Arc<ConnectionWaker>,
-    waker: Waker,
+    /// There may be something to read.
+    is_readable: bool,
+    /// The system has told that the peer sends no more, and does not tell it again.
+    is_read_closed: bool,
     /// The start of a packet whose end has not come. Holds no memory while empty.
     pub(super) partial: BytesMut,
     pub(super) phase: Phase,
-    /// The last write did not take everything: the socket says when it can take more.
+    /// The last write did not take everything: the system tells when the socket can take more.
     pub(super) write_blocked: bool,
     /// On the driver's list of connections to be read.
     pub(super) due: bool,
@@ -64,7 +67,7 @@ pub(super) enum Phase {
 /// What reading a socket gave.
 #[derive(Debug)]
 pub(super) enum Received {
-    /// Nothing now; the waker will be called.
+    /// Nothing now; the system tells when there is.
     Blocked,
     /// This many bytes were added.
     Bytes(usize),
@@ -77,28 +80,21 @@ pub(super) enum Received {
 pub(super) enum Sent {
     /// Everything is with the kernel.
     All,
-    /// The socket is full; the waker will be called.
+    /// The socket is full; the system tells when it is not.
     Blocked,
     /// The peer is gone.
     Failed(io::Error),
 }
 
 impl Connection {
-    pub(super) fn new(
-        socket: Socket,
-        is_websocket: bool,
-        presence: Option<Presence>,
-        slot: usize,
-        ready: &Arc<ReadyList>,
-        phase: Phase,
-    ) -> Self {
-        let ready = ConnectionWaker::new(slot, Arc::clone(ready));
+    /// One whose socket the system has just begun to watch: it tells of what is there already.
+    pub(super) fn new(socket: Socket, is_websocket: bool, presence: Option<Presence>, phase: Phase) -> Self {
         Self {
             socket,
             _presence: presence,
             frames: is_websocket.then(Box::default),
-            waker: waker(&ready),
-            ready,
+            is_readable: false,
+            is_read_closed: false,
             partial: BytesMut::new(),
             phase,
             write_blocked: false,
@@ -108,9 +104,16 @@ impl Connection {
         }
     }
 
-    /// Its waker's mark in the ready list.
-    pub(super) fn ready(&self) -> &ConnectionWaker {
-        &self.ready
+    /// The system has something to tell of the socket; whether it may be read now.
+    pub(super) fn on_ready(&mut self, event: &Event) -> bool {
+        self.is_read_closed |= event.is_read_closed() || event.is_error();
+        self.is_readable |= event.is_readable() || self.is_read_closed;
+        self.is_readable
+    }
+
+    /// Has the next read try whatever the system has told.
+    pub(super) const fn suspect_input(&mut self) {
+        self.is_readable = true;
     }
 
     /// The WebSocket layer, where there is one.
@@ -118,21 +121,28 @@ impl Connection {
         self.frames.as_deref_mut()
     }
 
-    /// Whether a read may find something. If not, the waker will be called.
-    pub(super) fn is_readable(&mut self) -> bool {
-        self.socket.poll_read_ready(&mut Context::from_waker(&self.waker)).is_ready()
+    /// Whether a read may find something. If not, the system tells when it may.
+    pub(super) const fn is_readable(&self) -> bool {
+        self.is_readable
     }
 
-    /// Appends at most `len` bytes of the socket to `buffer`.
-    pub(super) fn receive(&mut self, buffer: &mut BytesMut, len: usize) -> Received {
-        let mut context = Context::from_waker(&self.waker);
-        let socket = Pin::new(&mut self.socket);
-        match tokio_util::io::poll_read_buf(socket, &mut context, &mut buffer.limit(len)) {
-            Poll::Pending => Received::Blocked,
-            Poll::Ready(Ok(0)) => Received::Ended(None),
-            Poll::Ready(Ok(len)) => Received::Bytes(len),
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => Received::Bytes(0),
-            Poll::Ready(Err(error)) => Received::Ended(Some(error)),
+    /// Reads what the socket has and `buffer` holds.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Received {
+        loop {
+            match self.socket.read(buffer) {
+                Ok(0) => return Received::Ended(None),
+                Ok(len) => {
+                    let is_last = SHORT_READ_IS_LAST && len < buffer.len();
+                    self.is_readable = self.is_read_closed || !is_last;
+                    return Received::Bytes(len);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_readable = false;
+                    return Received::Blocked;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Received::Ended(Some(error)),
+            }
         }
     }
 
@@ -152,52 +162,43 @@ impl Connection {
     /// Writes until all of `output` is sent or the socket is full.
     pub(super) fn send(&mut self, mut output: Sending<'_>) -> Sent {
         loop {
-            let poll = match output.only_chunk() {
-                Some(bytes) if self.frames.is_none() => {
-                    if bytes.is_empty() {
-                        return Sent::All;
-                    }
-                    let mut context = Context::from_waker(&self.waker);
-                    Pin::new(&mut self.socket).poll_write(&mut context, bytes)
-                }
+            let result = match output.only_chunk() {
+                Some([]) if self.frames.is_none() => return Sent::All,
+                Some(bytes) if self.frames.is_none() => self.socket.write(bytes),
                 Some(_) | None => match self.write_pieces(&output) {
-                    Some(poll) => poll,
+                    Some(result) => result,
                     None => return Sent::All,
                 },
             };
-            match poll {
-                Poll::Ready(Ok(0)) => return Sent::Failed(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(written)) => {
+            match result {
+                Ok(0) => return Sent::Failed(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
                     let payload = self.frames.as_mut().map_or(written, |frames| frames.advance(written));
                     output.advance(payload);
                 }
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Sent::Failed(error),
-                Poll::Pending => {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.write_blocked = true;
                     return Sent::Blocked;
                 }
+                Err(error) => return Sent::Failed(error),
             }
         }
     }
 
     /// Writes once what is more than one piece, or in frames; `None`: there is nothing.
-    fn write_pieces(&mut self, output: &Sending<'_>) -> Option<Poll<io::Result<usize>>> {
-        let mut context = Context::from_waker(&self.waker);
+    fn write_pieces(&mut self, output: &Sending<'_>) -> Option<io::Result<usize>> {
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let (own, follows) = match &mut self.frames {
             Some(frames) => frames.wrap(output.len()),
             None => (&[][..], output.len()),
         };
         let used = gather(&mut slices, own, output);
-        let socket = Pin::new(&mut self.socket);
         Some(match &slices[..used] {
             [] => return None,
-            slices if follows < output.len() => {
-                write_first(socket, &mut context, slices, own.len() + follows)
-            }
-            [one] => socket.poll_write(&mut context, one),
-            several => socket.poll_write_vectored(&mut context, several),
+            slices if follows < output.len() => write_first(&mut self.socket, slices, own.len() + follows),
+            [one] => self.socket.write(one),
+            several => self.socket.write_vectored(several),
         })
     }
 
@@ -209,13 +210,8 @@ impl Connection {
     }
 
     /// Closes our side. An error means that the peer is gone, which ends the connection as well.
-    pub(super) fn close_write(&mut self) -> io::Result<()> {
-        let mut context = Context::from_waker(&self.waker);
-        match Pin::new(&mut self.socket).poll_shutdown(&mut context) {
-            Poll::Ready(result) => result,
-            // Shutting down a socket never waits.
-            Poll::Pending => Ok(()),
-        }
+    pub(super) fn close_write(&self) -> io::Result<()> {
+        self.socket.close_write()
     }
 }
 
@@ -231,12 +227,7 @@ fn gather<'a>(slices: &mut [IoSlice<'a>], own: &'a [u8], output: &'a Sending<'_>
 /// Writes at most the first `len` bytes of `slices`. A frame that has begun ends where its header said,
 /// though the output has grown since.
 #[cold]
-fn write_first(
-    socket: Pin<&mut Socket>,
-    context: &mut Context<'_>,
-    slices: &[IoSlice<'_>],
-    mut len: usize,
-) -> Poll<io::Result<usize>> {
+fn write_first(socket: &mut Socket, slices: &[IoSlice<'_>], mut len: usize) -> io::Result<usize> {
     let mut first = [IoSlice::new(&[]); SLICES_MAX];
     let mut used = 0;
     for (slice, first) in slices.iter().zip(&mut first) {
@@ -248,5 +239,5 @@ fn write_first(
         len -= taken;
         used += 1;
     }
-    socket.poll_write_vectored(context, &first[..used])
+    socket.write_vectored(&first[..used])
 }

@@ -1,8 +1,8 @@
 //! Runs one shard: owns its sockets and takes its turns.
 //!
 //! A turn reads every socket that has something, hands the bytes to the shard, carries out what the shard
-//! wants done, and ends with one write per connection that has output. Nothing in here waits but the task
-//! itself, between turns.
+//! wants done, and ends with one write per connection that has output. Nothing in here waits but the reactor,
+//! between turns.
 
 mod appetite;
 mod bell;
@@ -10,32 +10,33 @@ mod connection;
 mod events;
 mod farewell;
 mod inbox;
-mod ready;
+mod reactor;
 mod ring;
+mod socket;
 mod traffic;
 
 use std::collections::VecDeque;
-use std::pin::Pin;
+use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use hearth_broker::{AuthStep, ConnectionId, Effect, Forward, Limits, Shard};
 use hearth_protocol::Time;
 use slab::Slab;
-use tokio::time::Sleep;
 
+use self::appetite::READ_BYTES_MAX;
+use self::bell::Bell;
 use self::connection::{Connection, Phase};
 use self::farewell::Farewell;
 use self::inbox::Command;
 pub(crate) use self::inbox::{HandOver, Inbox};
-use self::ready::ReadyList;
+pub(crate) use self::reactor::Reactor;
 use self::ring::Rings;
+use self::socket::Socket;
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::figures::{ShardFigures, TurnFigures};
-use crate::socket::Socket;
 use crate::store::CommitQueue;
 use crate::tree::Desk;
 
@@ -81,6 +82,7 @@ pub(crate) struct ShardDriver {
     sent: u64,
     received: u64,
     farewell: Arc<Farewell>,
+    reactor: Reactor,
     connections: Slab<Connection>,
     /// The slot of a connection, by the index of its id in the shard.
     slots: Vec<usize>,
@@ -88,31 +90,41 @@ pub(crate) struct ShardDriver {
     /// a client that says DISCONNECT and is back at once must not be taken for one that is taken over, whose will
     /// would be published.
     arrivals: Vec<HandOver>,
-    ready: Arc<ReadyList>,
     /// What [`TURN_BYTES_MAX`] is for this broker.
     turn_bytes: usize,
     /// Slots to look at, in the order in which they became ready.
     due: VecDeque<usize>,
     /// Slots whose client was authenticated, with what it had sent before.
     resumed: Vec<usize>,
-    taken: Vec<usize>,
+    /// Slots whose sockets have room again for what waits for them.
+    unblocked: Vec<usize>,
     /// Slots that are not read because the shard does not want their input now.
     paused: Vec<usize>,
     /// Slots that have to send something that the shard does not know of: control frames, and last words.
     owing: Vec<usize>,
     /// Connections whose output went out completely in this round.
     flushed: Vec<ConnectionId>,
-    /// Read buffer of all connections.
+    /// Where reads of sockets go, all of them.
+    scratch: Box<[u8]>,
+    /// What was read, for the shard to take packets from.
     buffer: BytesMut,
     /// When closing connections lose patience, in order; an entry may have outlived its connection.
     close_deadlines: VecDeque<(Time, usize)>,
-    sleep: Pin<Box<Sleep>>,
-    /// What `sleep` is set to.
-    sleep_until: Option<Time>,
     /// Set while the broker stops: when everybody was told.
     stop: Option<Time>,
     more_to_do: bool,
     counted: TurnFigures,
+}
+
+/// Between one turn and the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pause {
+    /// There is more to do.
+    None,
+    /// This long, unless something happens.
+    For(Duration),
+    /// Until something happens.
+    Endless,
 }
 
 /// The shard drivers of a broker, connected with each other, and their inboxes.
@@ -149,6 +161,11 @@ impl Seat {
         Self { tree, ..self }
     }
 
+    /// What wakes the shard.
+    pub(crate) fn bell(&self) -> &Bell {
+        self.inbox.bell()
+    }
+
     /// The same, with somewhere for changes to go.
     pub(crate) fn with_store(self, commit_queue: Option<Arc<CommitQueue>>) -> Self {
         Self { commit_queue, ..self }
@@ -156,18 +173,18 @@ impl Seat {
 }
 
 impl ShardDriver {
-    /// To be called inside of the runtime that will run it.
+    /// `reactor` is one that the bell of `seat` wakes.
     pub(crate) fn new(
         shard: Shard,
         limits: &Limits,
         clock: Clock,
         seat: Seat,
         authenticator: Authenticator,
+        reactor: Reactor,
     ) -> Self {
         // All that a turn brings, from sockets and from other shards, may be for one subscriber, who must not
         // lose messages by it.
         let turn_bytes = (limits.output_bytes_max / 4).min(TURN_BYTES_MAX);
-        let ready = ReadyList::new(Arc::clone(seat.inbox.bell()));
         Self {
             shard,
             clock,
@@ -183,18 +200,17 @@ impl ShardDriver {
             connections: Slab::new(),
             slots: Vec::new(),
             arrivals: Vec::new(),
-            ready,
+            reactor,
             turn_bytes,
             due: VecDeque::new(),
             resumed: Vec::new(),
-            taken: Vec::new(),
+            unblocked: Vec::new(),
             paused: Vec::new(),
             owing: Vec::new(),
             flushed: Vec::new(),
+            scratch: vec![0; READ_BYTES_MAX].into_boxed_slice(),
             buffer: BytesMut::new(),
             close_deadlines: VecDeque::new(),
-            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
-            sleep_until: None,
             stop: None,
             more_to_do: false,
             counted: TurnFigures::default(),
@@ -202,11 +218,36 @@ impl ShardDriver {
     }
 
     /// Takes turns until the broker has stopped.
-    pub(crate) async fn run(mut self) {
-        std::future::poll_fn(|context| self.poll_turn(context)).await;
+    ///
+    /// # Errors
+    /// The system does not let it wait for its sockets.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        while let Some(pause) = self.take_turn() {
+            self.wait(pause)?;
+        }
         if let (Some(queue), Some(batch)) = (&self.commit_queue, self.shard.poll_batch()) {
             queue.leave(self.number, batch);
         }
+        Ok(())
+    }
+
+    /// Waits for the next turn, and takes note of the sockets for which it is.
+    fn wait(&mut self, pause: Pause) -> io::Result<()> {
+        let timeout = match pause {
+            Pause::None => Some(Duration::ZERO),
+            Pause::For(duration) => Some(duration),
+            Pause::Endless => None,
+        };
+        let Self { reactor, connections, due, unblocked, .. } = self;
+        reactor.wait(timeout, |slot, event| {
+            let Some(connection) = connections.get_mut(slot) else { return };
+            if connection.on_ready(event) && !std::mem::replace(&mut connection.due, true) {
+                due.push_back(slot);
+            }
+            if connection.write_blocked && (event.is_writable() || event.is_error()) {
+                unblocked.push(slot);
+            }
+        })
     }
 
     /// Has what this turn has changed written, if somebody is ready for it.
@@ -219,8 +260,9 @@ impl ShardDriver {
         }
     }
 
-    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.inbox.bell().listen(context);
+    /// How long to wait then; `None`: the broker has stopped.
+    fn take_turn(&mut self) -> Option<Pause> {
+        self.inbox.bell().listen();
         self.more_to_do = false;
         let began = self.clock.elapsed();
         let now = Time::ZERO.saturating_add(began);
@@ -239,15 +281,12 @@ impl ShardDriver {
         self.shard.handle_turn_end();
         self.end_rings();
         if self.stop.is_some_and(|stop| self.has_stopped(now, stop)) {
-            return Poll::Ready(());
+            return None;
         }
-        let ended = self.clock.elapsed();
-        self.counted.durations.add(ended.saturating_sub(began));
-        self.arm_sleep(now, Time::ZERO.saturating_add(ended), context);
-        if self.more_to_do {
-            context.waker().wake_by_ref();
-        }
-        Poll::Pending
+        self.counted.durations.add(self.clock.elapsed().saturating_sub(began));
+        let pause = self.pause(now);
+        let may_wait = !self.more_to_do && pause != Pause::None && self.inbox.bell().may_sleep();
+        Some(if may_wait { pause } else { Pause::None })
     }
 
     fn obey_commands(&mut self, now: Time) {
@@ -301,18 +340,16 @@ impl ShardDriver {
         }
         let HandOver { socket, bytes, peer, is_websocket, standing, presence } = hand_over;
         let address = peer.address;
-        let socket = match Socket::attach(socket) {
-            Ok(socket) => socket,
-            Err(error) => {
-                tracing::warn!(?address, %error, "a connection could not be watched and is dropped");
-                return;
-            }
-        };
-        drop(standing);
         let entry = self.connections.vacant_entry();
         let slot = entry.key();
+        let mut socket = Socket::from(socket);
+        if let Err(error) = self.reactor.watch(&mut socket, slot) {
+            tracing::warn!(?address, %error, "a connection could not be watched and is dropped");
+            return;
+        }
+        drop(standing);
         let id = self.shard.handle_open(now, peer);
-        entry.insert(Connection::new(socket, is_websocket, presence, slot, &self.ready, Phase::Open(id)));
+        entry.insert(Connection::new(socket, is_websocket, presence, Phase::Open(id)));
         if self.slots.len() <= id.as_index() {
             self.slots.resize(id.as_index() + 1, usize::MAX);
         }
@@ -418,26 +455,19 @@ impl ShardDriver {
             || (since >= STOP_LINGER && self.connections.iter().all(is_sent))
     }
 
-    /// `now` is when the turn began, and `ended` when it did.
-    fn arm_sleep(&mut self, now: Time, ended: Time, context: &mut Context<'_>) {
+    /// How long there is nothing to do but for others; `now` is when the turn began.
+    fn pause(&self, now: Time) -> Pause {
         let close = self.close_deadlines.front().map(|(until, _)| *until);
         let stop = self.stop.map(|stop| {
             let steps = [STOP_LINGER, STOP_MAX, STOP_MAX + ARRIVAL_MAX].map(|step| stop.saturating_add(step));
             steps.into_iter().find(|step| *step > now).unwrap_or(now)
         });
-        let next = [self.poll_timeout(), close, stop].into_iter().flatten().min();
-        let Some(next) = next else {
-            self.sleep_until = None;
-            return;
-        };
-        // A sleep that ends early costs one empty turn; setting it anew at each change would cost more.
-        if self.sleep_until.is_none_or(|until| until > next || until <= ended) {
-            self.sleep_until = Some(next);
-            self.sleep.as_mut().reset(self.clock.instant(next).into());
-        }
-        if self.sleep.as_mut().poll(context).is_ready() {
-            self.sleep_until = None;
-            self.more_to_do = true;
+        match [self.poll_timeout(), close, stop].into_iter().flatten().min() {
+            None => Pause::Endless,
+            Some(next) => match self.clock.until(next) {
+                Duration::ZERO => Pause::None,
+                duration => Pause::For(duration),
+            },
         }
     }
 

@@ -21,7 +21,7 @@ const PARTIAL_COPY_MAX: usize = 4096;
 /// What is left to do for a socket after its part of the turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    /// Nothing, until its waker is called or its pause ends.
+    /// Nothing, until the system tells of it or its pause ends.
     Wait,
     /// It may have more to read.
     Again,
@@ -43,11 +43,24 @@ struct Buffer {
     is_own: bool,
 }
 
+impl Buffer {
+    /// The one to which the next bytes of a connection are to be put, with what it has of a packet.
+    fn begin(shared: &mut BytesMut, partial: &mut BytesMut) -> Self {
+        let partial = std::mem::take(partial);
+        if partial.len() > PARTIAL_COPY_MAX {
+            return Self { bytes: partial, is_own: true };
+        }
+        let mut bytes = std::mem::take(shared);
+        bytes.extend_from_slice(&partial);
+        Self { bytes, is_own: false }
+    }
+}
+
 impl ShardDriver {
     /// Reads what is ready, until the turn's share is used up or a neighbouring shard has no room.
     pub(super) fn read_sockets(&mut self, now: Time) {
         self.read_resumed(now);
-        self.take_ready(now);
+        self.send_unblocked(now);
         let mut left =
             Left { input: self.turn_bytes, output_end: self.shard.output_cost() + TURN_OUTPUT_COST_MAX };
         for _ in 0..self.due.len() {
@@ -77,19 +90,17 @@ impl ShardDriver {
         }
     }
 
-    /// Makes the connections due whose wakers were called, and sends what waited for room in their sockets.
-    fn take_ready(&mut self, now: Time) {
-        let mut taken = std::mem::take(&mut self.taken);
-        self.ready.take(&mut taken);
-        for slot in taken.drain(..) {
-            let Some(connection) = self.connections.get_mut(slot) else { continue };
-            connection.ready().unqueue();
-            if std::mem::take(&mut connection.write_blocked) {
+    /// Sends what waited for room in sockets that have some now.
+    fn send_unblocked(&mut self, now: Time) {
+        let mut unblocked = std::mem::take(&mut self.unblocked);
+        for slot in unblocked.drain(..) {
+            if let Some(connection) = self.connections.get_mut(slot)
+                && std::mem::take(&mut connection.write_blocked)
+            {
                 self.send(now, slot);
             }
-            self.make_due(slot);
         }
-        self.taken = taken;
+        self.unblocked = unblocked;
     }
 
     /// Puts a connection on the list of those to be read, once.
@@ -114,21 +125,14 @@ impl ShardDriver {
                 return Next::Wait;
             }
             let Some(connection) = self.connections.get_mut(slot) else { return Next::Wait };
-            let partial = std::mem::take(&mut connection.partial);
-            let mut buffer = if partial.len() > PARTIAL_COPY_MAX {
-                Buffer { bytes: partial, is_own: true }
-            } else {
-                let mut bytes = std::mem::take(&mut self.buffer);
-                bytes.extend_from_slice(&partial);
-                Buffer { bytes, is_own: false }
-            };
             let len_max = connection.appetite.read_bytes().min(left.input);
-            buffer.bytes.reserve(len_max);
-            let start = buffer.bytes.len();
-            match connection.receive(&mut buffer.bytes, len_max) {
+            match connection.receive(&mut self.scratch[..len_max]) {
                 Received::Bytes(len) => {
                     share = share.saturating_sub(len);
                     left.input = left.input.saturating_sub(len);
+                    let mut buffer = Buffer::begin(&mut self.buffer, &mut connection.partial);
+                    let start = buffer.bytes.len();
+                    buffer.bytes.extend_from_slice(&self.scratch[..len]);
                     let before = self.shard.output_cost();
                     self.digest(now, slot, buffer, start);
                     let cost = self.shard.output_cost() - before;
@@ -136,12 +140,8 @@ impl ShardDriver {
                         connection.appetite.learn(cost);
                     }
                 }
-                Received::Blocked => {
-                    self.keep_rest(slot, buffer);
-                    return Next::Wait;
-                }
+                Received::Blocked => return Next::Wait,
                 Received::Ended(error) => {
-                    self.keep_rest(slot, buffer);
                     self.on_peer_end(now, slot, error);
                     return Next::Wait;
                 }
@@ -161,8 +161,7 @@ impl ShardDriver {
             }
             return false;
         }
-        // Asked before a partial packet is copied in vain.
-        connection.partial.is_empty() || connection.is_readable()
+        connection.is_readable()
     }
 
     /// Hands over the bytes that the door read.
@@ -170,7 +169,6 @@ impl ShardDriver {
         let mut buffer = Buffer { bytes: std::mem::take(&mut self.buffer), is_own: false };
         buffer.bytes.extend_from_slice(bytes);
         self.digest(now, slot, buffer, 0);
-        self.make_due(slot);
     }
 
     /// Lets the shard have the bytes of `buffer`, of which those from `start` on are new.
@@ -329,7 +327,8 @@ impl ShardDriver {
                     if let Err(error) = connection.close_write() {
                         tracing::debug!(%error, "a socket was gone before it was closed");
                     }
-                    connection.ready().queue();
+                    connection.suspect_input();
+                    self.make_due(slot);
                 }
                 Sent::Blocked => connection.phase = Phase::Flushing { output, until },
                 Sent::Failed(_) => {
