@@ -263,6 +263,8 @@ impl ShardDriver {
     /// How long to wait then; `None`: the broker has stopped.
     fn take_turn(&mut self) -> Option<Pause> {
         self.inbox.bell().listen();
+        // Before the clock is read, so that nothing that comes from another shard is from a later time.
+        self.rings.inboxes.iter_mut().for_each(ring::Inbox::look);
         self.more_to_do = false;
         let began = self.clock.elapsed();
         let now = Time::ZERO.saturating_add(began);

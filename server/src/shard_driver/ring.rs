@@ -56,6 +56,8 @@ pub(super) struct Outbox<T> {
 #[derive(Debug)]
 pub(super) struct Inbox<T> {
     ring: Consumer<T>,
+    /// Entries that were there at the last look.
+    seen: usize,
     /// Bytes of all entries that were taken since the beginning.
     taken_total: u64,
     link: Arc<Link>,
@@ -100,7 +102,7 @@ fn pair<T>(entries: usize, source: &Arc<Bell>, target: &Arc<Bell>) -> (Outbox<T>
         target: Arc::clone(target),
         rings_bell: false,
     };
-    (outbox, Inbox { ring: consumer, taken_total: 0, link, source: Arc::clone(source) })
+    (outbox, Inbox { ring: consumer, seen: 0, taken_total: 0, link, source: Arc::clone(source) })
 }
 
 impl<T: Weigh> Outbox<T> {
@@ -172,12 +174,20 @@ impl<T> Outbox<T> {
 }
 
 impl<T: Weigh> Inbox<T> {
-    /// Takes what is there now in its order, until more than `bytes_max` bytes were taken.
+    /// Takes note of what is there now: that is what a turn may take. Of what comes later the sender's time may be ahead of
+    /// the turn's, and would make messages live longer than they were to.
+    pub(super) fn look(&mut self) {
+        self.seen = self.ring.slots();
+    }
+
+    /// Takes what was there at the last look, in its order, until more than `bytes_max` bytes were taken.
     pub(super) fn drain(&mut self, bytes_max: usize, mut handle: impl FnMut(T)) {
         let mut taken = 0;
         while taken <= bytes_max
+            && self.seen > 0
             && let Ok(entry) = self.ring.pop()
         {
+            self.seen -= 1;
             // An entry without bytes takes time as well.
             taken += entry.bytes().max(1);
             self.taken_total += entry.bytes() as u64;
@@ -224,6 +234,7 @@ mod tests {
 
     fn drained(inbox: &mut Inbox<Entry>, bytes_max: usize) -> Vec<Entry> {
         let mut entries = Vec::new();
+        inbox.look();
         inbox.drain(bytes_max, |entry| entries.push(entry));
         entries
     }
@@ -261,6 +272,20 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_after_the_look_is_for_the_next_turn() {
+        let bell = Arc::new(Bell::default());
+        let (mut outbox, mut inbox) = pair(100, &bell, &bell);
+        outbox.push(Light(0));
+        inbox.look();
+        outbox.push(Light(1));
+        let mut entries = Vec::new();
+        inbox.drain(100, |entry| entries.push(entry));
+        assert_eq!(entries, [Light(0)]);
+        assert!(!inbox.is_empty());
+        assert_eq!(drained(&mut inbox, 100), [Light(1)]);
+    }
+
+    #[test]
     fn a_drain_ends_when_its_bytes_are_used_up() {
         let bell = Arc::new(Bell::default());
         let (mut outbox, mut inbox) = pair(100, &bell, &bell);
@@ -287,6 +312,7 @@ mod tests {
         });
         let mut next = 0;
         while next < 100_000 {
+            inbox.look();
             inbox.drain(1000, |entry| {
                 let (Light(number) | Heavy(number)) = entry;
                 assert_eq!(number, next);
