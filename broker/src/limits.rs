@@ -24,6 +24,8 @@ pub struct Limits {
     /// Of those, subscriptions to the live tree. 128: a page shows as many open branches at most, and each is looked at several
     /// times a second.
     pub views_per_session_max: usize,
+    /// Subscriptions to the live tree of all sessions. 4,096: hundreds of pages; each may hold what it was shown, 100 KiB at most.
+    pub views_max: usize,
     /// Filters in one SUBSCRIBE or UNSUBSCRIBE. 1,000: bounds the work of one packet.
     pub filters_per_packet_max: usize,
     /// QoS 1 and 2 messages that a client may have under way to the broker, and the broker to a client whose
@@ -144,6 +146,7 @@ pub enum Limit {
     KeepAliveMin,
     KeepAliveMax,
     SessionExpiry,
+    ViewsOfSession,
     Views,
 }
 
@@ -153,7 +156,7 @@ pub(crate) struct LimitSet(u32);
 
 impl Limit {
     /// Every one, in the order of their numbers.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::PacketBytes,
         Self::ClientIdBytes,
         Self::TopicBytes,
@@ -178,6 +181,7 @@ impl Limit {
         Self::KeepAliveMin,
         Self::KeepAliveMax,
         Self::SessionExpiry,
+        Self::ViewsOfSession,
         Self::Views,
     ];
 
@@ -216,7 +220,8 @@ impl Limit {
             Self::KeepAliveMin => "keep_alive_min_seconds",
             Self::KeepAliveMax => "keep_alive_max_seconds",
             Self::SessionExpiry => "session_expiry_max_seconds",
-            Self::Views => "views_per_session_max",
+            Self::ViewsOfSession => "views_per_session_max",
+            Self::Views => "views_max",
         }
     }
 
@@ -247,7 +252,8 @@ impl Limit {
             Self::KeepAliveMin => "the keep-alive is below keep_alive_min_seconds",
             Self::KeepAliveMax => "the keep-alive is above keep_alive_max_seconds",
             Self::SessionExpiry => "the session expiry is above session_expiry_max_seconds",
-            Self::Views => "the session has views_per_session_max subscriptions to the live tree",
+            Self::ViewsOfSession => "the session has views_per_session_max subscriptions to the live tree",
+            Self::Views => "there are views_max subscriptions to the live tree",
         }
     }
 
@@ -287,6 +293,7 @@ impl Default for Limits {
             topic_levels_max: 128,
             subscriptions_per_session_max: 10_000,
             views_per_session_max: 128,
+            views_max: 4096,
             filters_per_packet_max: 1000,
             inflight_max: 1024,
             queued_messages_max: 100_000,

@@ -26,6 +26,8 @@ pub struct Shared {
     pub(crate) access: Box<dyn Access>,
     /// Of all shards; changes when one comes or goes, never with a message.
     connections: AtomicUsize,
+    /// Subscriptions to the live tree.
+    views: AtomicUsize,
     shard_count: ShardCount,
     /// By shard.
     accounts: Box<[Arc<Account>]>,
@@ -72,6 +74,7 @@ impl Shared {
             limits,
             options: Options::default(),
             connections: AtomicUsize::new(0),
+            views: AtomicUsize::new(0),
             shard_count,
             accounts: (0..shard_count.get()).map(|_| Arc::default()).collect(),
             hash_key: hash_key[0],
@@ -179,6 +182,17 @@ impl Shared {
     pub fn connections(&self) -> usize {
         // A count that nothing else is published by.
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Subscriptions to the live tree now, of all sessions.
+    pub(crate) fn views(&self) -> usize {
+        self.views.load(Ordering::Relaxed)
+    }
+
+    /// So many more of them.
+    pub(crate) fn count_views(&self, more: isize) {
+        // A count that nothing else is published by.
+        self.views.fetch_add(more as usize, Ordering::Relaxed);
     }
 
     pub(crate) fn count_opened(&self) {

@@ -96,6 +96,11 @@ const ROWS: &[Row] = &[
         assert_eq!(subscribe(&mut wire, &["$hearth/tree/first"]), Some(ReasonCode::Success));
         subscribe(&mut wire, &["$hearth/tree/second"])
     }),
+    row("views_max", "1", Some(ReasonCode::QuotaExceeded), CLIENT, |place| {
+        let (mut other, _) = place.hello(FROM, connect(Version::V5, "other"));
+        assert_eq!(subscribe(&mut other, &["$hearth/tree/first"]), Some(ReasonCode::Success));
+        subscribe(&mut place.client(), &["$hearth/tree/second"])
+    }),
     row("filters_per_packet_max", "1", Some(ReasonCode::QuotaExceeded), CLIENT, |place| {
         subscribe(&mut place.client(), &["first", "second"])
     }),

@@ -90,12 +90,18 @@ impl Shard {
             return Some(Refusal::new(ReasonCode::TopicFilterInvalid, detail));
         }
         let shown = self.views.by_session.get(&session).map_or(&[][..], Vec::as_slice);
-        let is_full = shown.len() >= self.shared.limits.views_per_session_max;
-        if is_full && !shown.iter().any(|shown| shown.filter == *filter) {
-            self.limited(session, Limit::Views);
-            return Some(Refusal::limit(ReasonCode::QuotaExceeded, Limit::Views));
+        if shown.iter().any(|shown| shown.filter == *filter) {
+            return None;
         }
-        None
+        let limit = if shown.len() >= self.shared.limits.views_per_session_max {
+            Limit::ViewsOfSession
+        } else if self.shared.views() >= self.shared.limits.views_max {
+            Limit::Views
+        } else {
+            return None;
+        };
+        self.limited(session, limit);
+        Some(Refusal::limit(ReasonCode::QuotaExceeded, limit))
     }
 
     /// Enters a subscription to the live tree; whether it is one. It takes the place of an earlier one with the same filter.
@@ -119,6 +125,7 @@ impl Shard {
             self.announce_view(session, &shown);
         }
         self.views.by_session.entry(session).or_default().push(shown);
+        self.shared.count_views(1);
         true
     }
 
@@ -127,6 +134,7 @@ impl Shard {
         let Some(views) = self.views.by_session.get_mut(&session) else { return };
         let Some(at) = views.iter().position(|shown| shown.place == place) else { return };
         let number = views.swap_remove(at).number;
+        self.shared.count_views(-1);
         if views.is_empty() {
             self.views.by_session.remove(&session);
         }
@@ -151,7 +159,9 @@ impl Shard {
 
     /// The session is over.
     pub(super) fn forget_views(&mut self, session: u32) {
-        self.views.by_session.remove(&session);
+        let views = self.views.by_session.remove(&session).unwrap_or_default();
+        // A session has few.
+        self.shared.count_views(-(views.len() as isize));
     }
 
     fn announce_view(&mut self, session: u32, shown: &Shown) {

@@ -386,6 +386,11 @@ pub static SETTINGS: &[Setting] = &[
         "A page shows as many open branches at most, and each is looked at several times a second."
     ),
     limit!(
+        views_max: usize, Count, 0, 1_000_000,
+        "Subscriptions to the live tree of all sessions.",
+        "Hundreds of pages. Each may hold what it was shown, 100 KiB at most."
+    ),
+    limit!(
         filters_per_packet_max: usize, Count, 1, LARGE,
         "Filters in one SUBSCRIBE or UNSUBSCRIBE.",
         "Bounds the work that one packet can ask for."

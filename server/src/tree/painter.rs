@@ -14,7 +14,7 @@ use super::query::Query;
 use super::walk::Walk;
 
 /// Rows that a plain subscription gets at most; for more there are windows.
-pub(super) const NODES_MAX: usize = 1000;
+pub(super) const NODES_MAX: usize = 500;
 
 /// Seconds in tenths after which rows are put in order anew when they are ordered by what changes all the time: they must not dance
 /// under the finger.

@@ -117,7 +117,7 @@ fn a_session_has_so_many_looks_and_each_is_read_before_it_is_taken() {
         "the same"
     );
     assert_eq!(broker.subscribe(page, filter("$hearth/tree/b", QoS::AtMostOnce)), ReasonCode::QuotaExceeded);
-    assert_eq!(broker.limited(Limit::Views), 1);
+    assert_eq!(broker.limited(Limit::ViewsOfSession), 1);
     assert_eq!(broker.subscribe(page, filter("$hearth/x", QoS::AtMostOnce)), ReasonCode::TopicFilterInvalid);
     let shared = filter("$share/a/$hearth/tree/a", QoS::AtMostOnce);
     assert_eq!(broker.subscribe(page, shared), ReasonCode::TopicFilterInvalid);
