@@ -29,14 +29,23 @@ pub enum View {
 }
 
 /// Which rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
     /// By what they are ordered.
     pub order: Order,
-    /// The first one, counted from 0.
-    pub from: u32,
+    /// The first one.
+    pub from: From,
     /// How many at most.
     pub count: u32,
+}
+
+/// Where rows begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// At the one in this place, counted from 0.
+    Place(u32),
+    /// At the one with this name, or where it would be if it were there without any messages.
+    Name(Box<str>),
 }
 
 /// By what rows are ordered; those that are alike in it, by name.
@@ -84,8 +93,14 @@ impl View {
             }
             ("find", Some(rest)) => {
                 let (slice, words) = Slice::parse(rest)?;
-                if slice.from.saturating_add(slice.count) > FOUND_MAX {
-                    return Err("$hearth/find: no row behind the 10,000th; search for more words");
+                let is_near = match slice.from {
+                    From::Place(from) => from.saturating_add(slice.count) <= FOUND_MAX,
+                    From::Name(_) => false,
+                };
+                if !is_near {
+                    return Err(
+                        "$hearth/find: rows begin at a number, and there are 10,000; search for more words",
+                    );
                 }
                 let words = words.and_then(unescape).filter(|words| !words.trim().is_empty());
                 let words = words
@@ -108,10 +123,15 @@ impl Slice {
             Some("rate") => Order::Rate,
             Some(_) | None => return Err("the order of rows is name, activity, traffic or rate"),
         };
-        let number = |part: Option<&str>| part.and_then(|part| part.parse::<u32>().ok());
+        let number = |part: &str| part.parse::<u32>().ok();
+        let from = parts.next().unwrap_or_default();
+        let from = match from.strip_prefix('@') {
+            Some(name) => unescape(name).map(|name| From::Name(name.into())),
+            None => number(from).map(From::Place),
+        };
         let from =
-            number(parts.next()).ok_or("behind the order stands the number of the first row, from 0")?;
-        let count = number(parts.next()).filter(|count| (1..=WINDOW_ROWS_MAX).contains(count));
+            from.ok_or("behind the order stands the number of the first row, from 0, or @ and its name")?;
+        let count = parts.next().and_then(number).filter(|count| (1..=WINDOW_ROWS_MAX).contains(count));
         let count = count.ok_or("behind the number of the first row stands how many rows, 1 to 500")?;
         Ok((Self { order, from, count }, parts.next()))
     }
@@ -150,7 +170,7 @@ mod tests {
     }
 
     fn slice(order: Order, from: u32, count: u32) -> Slice {
-        Slice { order, from, count }
+        Slice { order, from: From::Place(from), count }
     }
 
     #[test]
@@ -165,6 +185,13 @@ mod tests {
             (
                 "$hearth/window/traffic/10/1/home//x",
                 View::Window(slice(Order::Traffic, 10, 1), Some("home//x".into())),
+            ),
+            (
+                "$hearth/window/name/@50%25/9/home",
+                View::Window(
+                    Slice { order: Order::Name, from: From::Name("50%".into()), count: 9 },
+                    Some("home".into()),
+                ),
             ),
             (
                 "$hearth/find/activity/9900/100/home/%2B on%25",
@@ -189,12 +216,14 @@ mod tests {
             ("$hearth/window/name/0/0", "1 to 500"),
             ("$hearth/window/name/0/501/home", "1 to 500"),
             ("$hearth/window/name/0/50/home/+", "without + and #"),
+            ("$hearth/window/name/@%zz/5", "first row"),
+            ("$hearth/find/name/@a/50/x", "begin at a number"),
             ("$hearth/find/name/0/50", "words"),
             ("$hearth/find/name/0/50/ ", "words"),
             ("$hearth/find/name/0/50/%2", "%2B"),
             ("$hearth/find/name/0/50/%+2", "%2B"),
             ("$hearth/find/name/0/50/%ff", "%2B"),
-            ("$hearth/find/name/9901/100/x", "10,000th"),
+            ("$hearth/find/name/9901/100/x", "10,000"),
             ("$share/group/$hearth/tree/#", "shared"),
         ] {
             let Ok(filter_checked) = TopicFilter::try_from(filter) else {

@@ -141,6 +141,9 @@ fn a_window_is_a_part_of_a_branch_in_the_order_that_was_asked_for() {
         ("$hearth/window/name/0/3/b", &["w", "x", "y"][..]),
         ("$hearth/window/name/3/3/b", &["z"]),
         ("$hearth/window/name/4/3/b", &[]),
+        ("$hearth/window/name/@x/2/b", &["x", "y"]),
+        ("$hearth/window/name/@wz/9/b", &["x", "y", "z"]),
+        ("$hearth/window/traffic/@w/9/b", &["w", "y"]),
         ("$hearth/window/traffic/0/10/b", &["z", "x", "w", "y"]),
         ("$hearth/window/rate/1/2/b", &["x", "w"]),
         ("$hearth/window/name/0/10/nothing", &[]),
@@ -150,6 +153,13 @@ fn a_window_is_a_part_of_a_branch_in_the_order_that_was_asked_for() {
         assert_eq!((topic.as_str(), names(&window)), (filter, expected.to_vec()), "{window}");
         let total = if filter.ends_with("nothing") { 0 } else { 4 };
         assert_eq!((&window["total"], &window["topics"]), (&total.into(), &total.into()));
+        let from = match filter.split('/').nth(3) {
+            Some("@x" | "@wz") => 1,
+            Some("@w") => 2,
+            Some(number) if total > 0 => number.parse().unwrap(),
+            _ => 0,
+        };
+        assert_eq!(window["from"], from, "{filter}");
         unsubscribe(&mut page, filter);
     }
     page.subscribe("$hearth/window/activity/0/1/b", QoS::AtMostOnce);

@@ -1,11 +1,11 @@
 //! What a client is shown of the tree at one moment.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hearth_api::{TreeFound, TreeNode, TreeRow, TreeValue, TreeWindow};
-use hearth_broker::{Order, Slice};
+use hearth_broker::{From, Order, Slice};
 
 use super::index::Index;
 use super::lens::{Lens, Sight};
@@ -33,6 +33,8 @@ pub(super) struct Painter<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     nodes: Vec<NodeId>,
+    /// The place of the first one.
+    from: u32,
     total: u32,
     /// When they were found.
     found_at: Option<Moment>,
@@ -64,7 +66,7 @@ impl Rows {
 
 impl Painter<'_> {
     /// A part of what is directly below a branch.
-    pub(super) fn window(&self, slice: Slice, branch: Option<&str>, rows: &mut Rows) -> TreeWindow {
+    pub(super) fn window(&self, slice: &Slice, branch: Option<&str>, rows: &mut Rows) -> TreeWindow {
         let is_whole = self.lens.is_whole(branch);
         let name = branch.unwrap_or_default();
         let node = match branch {
@@ -73,11 +75,7 @@ impl Painter<'_> {
         };
         let Some(node) = node else {
             *rows = Rows::default();
-            return TreeWindow {
-                branch: branch.map(str::to_owned),
-                from: slice.from,
-                ..TreeWindow::default()
-            };
+            return TreeWindow { branch: branch.map(str::to_owned), ..TreeWindow::default() };
         };
         let shape = Some((node, self.index[node].shape));
         if !rows.hold(self, shape, is_whole && slice.order == Order::Name) {
@@ -94,14 +92,14 @@ impl Painter<'_> {
         });
         TreeWindow {
             branch: branch.map(str::to_owned),
-            from: slice.from,
+            from: rows.from,
             total: if is_whole { sight.children } else { rows.total },
             node: self.node(node, sight),
             rows: shown.collect(),
         }
     }
 
-    fn find_children(&self, slice: Slice, node: NodeId, name: &str, is_whole: bool, rows: &mut Rows) {
+    fn find_children(&self, slice: &Slice, node: NodeId, name: &str, is_whole: bool, rows: &mut Rows) {
         let branch = (node != NodeId::ROOT).then_some(name);
         let candidate = |child: NodeId| {
             let at = &self.index[child];
@@ -118,7 +116,7 @@ impl Painter<'_> {
     }
 
     /// A part of the topics that answer a search.
-    pub(super) fn found(&self, slice: Slice, words: &str, rows: &mut Rows) -> TreeFound {
+    pub(super) fn found(&self, slice: &Slice, words: &str, rows: &mut Rows) -> TreeFound {
         if !rows.hold(self, None, false) {
             self.search(slice, &Query::parse(words), rows);
         }
@@ -127,11 +125,15 @@ impl Painter<'_> {
             let sight = self.lens.look(*node, &topic, self.lens.is_whole(Some(&topic)));
             sight.has_value.then(|| TreeRow { name: None, topic: Some(topic), node: self.node(*node, sight) })
         });
-        TreeFound { words: words.to_owned(), from: slice.from, total: rows.total, rows: shown.collect() }
+        TreeFound { words: words.to_owned(), from: rows.from, total: rows.total, rows: shown.collect() }
     }
 
-    fn search(&self, slice: Slice, query: &Query, rows: &mut Rows) {
-        let end = slice.from as usize + slice.count as usize;
+    fn search(&self, slice: &Slice, query: &Query, rows: &mut Rows) {
+        // Bounded when the filter is read.
+        let end = match slice.from {
+            From::Place(from) => from as usize + slice.count as usize,
+            From::Name(_) => slice.count as usize,
+        };
         let mut candidates = Vec::new();
         let mut total = 0;
         let mut walk = Walk::new(self.index, NodeId::ROOT, "");
@@ -158,19 +160,23 @@ impl Painter<'_> {
         self.remember(slice, candidates, Some(total), rows);
     }
 
-    fn remember<N: Ord>(
+    fn remember<N: Ord + AsRef<str>>(
         &self,
-        slice: Slice,
+        slice: &Slice,
         candidates: Vec<Candidate<N>>,
         total: Option<u32>,
         rows: &mut Rows,
     ) {
         // Nodes are bounded below 2^32.
         let total = total.unwrap_or(candidates.len() as u32);
-        let picked = pick(candidates, slice.from as usize, slice.count as usize);
+        let from = match &slice.from {
+            From::Place(from) => *from,
+            From::Name(name) => place_of(name, &candidates),
+        };
+        let picked = pick(candidates, from as usize, slice.count as usize);
         let nodes = picked.into_iter().map(|candidate| candidate.node).collect();
-        *rows =
-            Rows { nodes, total, found_at: Some(self.now), removals: self.index.removals(), branch: None };
+        let (found_at, removals) = (Some(self.now), self.index.removals());
+        *rows = Rows { nodes, from, total, found_at, removals, branch: None };
     }
 
     fn key(&self, order: Order, sight: Sight) -> u64 {
@@ -253,6 +259,15 @@ impl<N: Ord> Candidate<N> {
     fn compare(&self, other: &Self) -> Ordering {
         other.key.cmp(&self.key).then_with(|| self.name.cmp(&other.name))
     }
+}
+
+/// Where a name stands among the candidates, or would stand without any messages.
+fn place_of<N: AsRef<str>>(name: &str, candidates: &[Candidate<N>]) -> u32 {
+    let itself = candidates.iter().find(|candidate| candidate.name.as_ref() == name);
+    let key = itself.map_or(0, |candidate| candidate.key);
+    let is_before = |it: &&Candidate<N>| (Reverse(it.key), it.name.as_ref()) < (Reverse(key), name);
+    // Nodes are bounded below 2^32.
+    candidates.iter().filter(is_before).count() as u32
 }
 
 /// The candidates from one place to another in their order, without putting the others in order.

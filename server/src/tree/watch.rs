@@ -82,14 +82,14 @@ impl Watch {
         let told = match self.viewing.view.clone() {
             View::Nodes(pattern) => self.look_at_nodes(painter, pattern.as_deref(), tells_rates, hash),
             View::Window(slice, branch) => {
-                let window = painter.window(slice, branch.as_deref(), &mut self.rows);
+                let window = painter.window(&slice, branch.as_deref(), &mut self.rows);
                 let nodes = || std::iter::once(&window.node).chain(window.rows.iter().map(|row| &row.node));
                 let names = window.rows.iter().map(|row| &row.name);
                 let like = likeness(hash, (window.from, window.total, names.collect::<Vec<_>>()), nodes);
                 self.tell_window(like, tells_rates, &window)
             }
             View::Find(slice, words) => {
-                let found = painter.found(slice, &words, &mut self.rows);
+                let found = painter.found(&slice, &words, &mut self.rows);
                 let nodes = || found.rows.iter().map(|row: &TreeRow| &row.node);
                 let names = found.rows.iter().map(|row| &row.topic);
                 let like = likeness(hash, (found.from, found.total, names.collect::<Vec<_>>()), nodes);
