@@ -6,7 +6,7 @@ use yew::prelude::*;
 use crate::components::{MAIN_ID, Shell};
 use crate::hooks::{App, use_link, use_route, use_shortcuts, use_watch};
 use crate::later::{self, LaterPage};
-use crate::pages::{HomePage, MissingPage, TopicPage, TopicsPage};
+use crate::pages::{HomePage, MissingPage, TopicsPage};
 use crate::route::Route;
 use crate::services::hub::Hub;
 use crate::services::locale::Locale;
@@ -89,8 +89,7 @@ fn page(route: &Route) -> Html {
     match route {
         Route::Home => html! { <HomePage /> },
         Route::Topics => html! { <TopicsPage /> },
-        Route::Topic(topic) => html! { <TopicPage topic={topic.clone()} /> },
-        Route::Retained | Route::Publish(_) | Route::Chart(_, _) | Route::About => {
+        Route::Topic(_) | Route::Retained | Route::Publish(_) | Route::Chart(_, _) | Route::About => {
             html! { <LaterPage route={route.clone()} /> }
         }
         Route::Missing => html! { <MissingPage /> },

@@ -8,7 +8,7 @@ use yew::prelude::*;
 
 use crate::components::{Empty, Symbol};
 use crate::hooks::use_locale;
-use crate::pages::{AboutPage, ChartPage, PublishPage, RetainedPage};
+use crate::pages::{AboutPage, ChartPage, PublishPage, RetainedPage, TopicPage};
 use crate::route::Route;
 
 /// Draws a page of the part, or nothing for a route of another one.
@@ -43,13 +43,14 @@ async fn enter() -> Result<Draw, NotLoaded> {
 
 fn draw(route: &Route) -> Option<Html> {
     Some(match route {
+        Route::Topic(topic) => html! { <TopicPage topic={topic.clone()} /> },
         Route::Retained => html! { <RetainedPage /> },
         Route::Publish(topic) => html! { <PublishPage topic={topic.clone().map(AttrValue::from)} /> },
         Route::Chart(topic, field) => {
             html! { <ChartPage topic={topic.clone().map(AttrValue::from)} field={field.clone()} /> }
         }
         Route::About => html! { <AboutPage /> },
-        Route::Home | Route::Topics | Route::Topic(_) | Route::Missing => return None,
+        Route::Home | Route::Topics | Route::Missing => return None,
     })
 }
 

@@ -52,6 +52,7 @@ mod web_layout;
 mod web_page;
 mod web_payload;
 mod web_retained;
+mod web_topic;
 mod web_tree;
 mod websocket;
 mod wire;

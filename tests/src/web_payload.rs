@@ -16,11 +16,11 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0
 const SHOWN: &str = "[data-testid=detail-payload]";
 
 /// Publishes bytes that no command line can hold.
-fn publish_bytes(hearth: &Hearth, topic: &str, payload: &[u8]) {
+fn publish_bytes(hearth: &Hearth, topic: &str, payload: &[u8], more: &[&str]) {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(payload).unwrap();
     let file = file.path().to_str().unwrap();
-    publish(hearth.mqtt(), V5, &["-t", topic, "-f", file, "-r", "-q", "1"]);
+    publish(hearth.mqtt(), V5, &[&["-t", topic, "-f", file, "-r", "-q", "1"], more].concat());
 }
 
 async fn open_topic(page: &Page, hearth: &Hearth, topic: &str) {
@@ -75,10 +75,37 @@ fn json_is_shown_indented_and_as_a_tree_whose_numbers_lead_to_their_charts() {
 }
 
 #[test]
+fn packed_payloads_are_taken_apart() {
+    let hearth = Hearth::start();
+    publish_bytes(&hearth, "bin/msgpack", b"\x82\xa1t\xcb\x40\x35\x80\0\0\0\0\0\xa2ok\xc3", &[]);
+    publish_bytes(&hearth, "bin/cbor", b"\xa2\x61t\xf9\x4d\x60\x62ok\xf5", &[]);
+    let told = ["-D", "publish", "content-type", "application/cbor"];
+    publish_bytes(&hearth, "bin/told", b"\x64text", &told);
+    publish_bytes(
+        &hearth,
+        "spBv1.0/plant/DDATA/edge/press",
+        b"\x12\x0e\x0a\x05speed\x20\x09\x65\0\0\x20\x41\x18\0",
+        &[],
+    );
+    browse("en", nothing, async |page| {
+        for topic in ["bin/msgpack", "bin/cbor"] {
+            open_topic(page, &hearth, topic).await;
+            page.wait_for_text(&leaf("/t"), "21.5").await;
+            page.wait_for_text(&leaf("/ok"), "true").await;
+        }
+        open_topic(page, &hearth, "bin/told").await;
+        page.wait_for_text("[data-testid=detail-tree]", "text").await;
+        open_topic(page, &hearth, "spBv1.0/plant/DDATA/edge/press").await;
+        page.wait_for_text(&leaf("/metrics/speed"), "10").await;
+        page.screenshot("topic-sparkplug").await;
+    });
+}
+
+#[test]
 fn pictures_are_drawn_and_any_payload_can_be_read_as_hex_and_base64() {
     let hearth = Hearth::start();
-    publish_bytes(&hearth, "camera/last", PNG);
-    publish_bytes(&hearth, "raw", b"\0\x01\xfe\xff");
+    publish_bytes(&hearth, "camera/last", PNG, &[]);
+    publish_bytes(&hearth, "raw", b"\0\x01\xfe\xff", &[]);
     browse("en", nothing, async |page| {
         open_topic(page, &hearth, "camera/last").await;
         let drawn = "document.querySelector('[data-testid=detail-image]')?.naturalWidth === 1";
@@ -98,7 +125,7 @@ fn a_payload_of_ten_megabytes_leaves_the_page_at_work_and_is_there_whole() {
     let hearth = Hearth::start();
     let mut payload = vec![b'a'; 10_000_000];
     payload.extend_from_slice(b"THE END");
-    publish_bytes(&hearth, "big", &payload);
+    publish_bytes(&hearth, "big", &payload, &[]);
     browse("en", nothing, async |page| {
         open_topic(page, &hearth, "big").await;
         page.wait_for_text(SHOWN, "aaaa").await;

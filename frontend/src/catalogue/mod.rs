@@ -3,6 +3,7 @@
 mod english;
 mod german;
 mod phrase;
+pub mod topic;
 
 pub use phrase::{age, fill, rate, reason};
 

@@ -6,12 +6,14 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use super::{Choice, Segmented, TreeView};
+use crate::catalogue::topic::words;
 use crate::catalogue::{Catalogue, fill};
 use crate::services::document;
 use crate::services::locale::Locale;
 use crate::state::json;
 use crate::state::payload::{Form, hex_dump};
-use crate::state::view::{self, View};
+use crate::state::sparkplug::{self, Births};
+use crate::state::view::{self, Told, View};
 
 /// Bytes shown before a person asks for all: more would make each update of the page slow.
 const SHOWN_BYTES: usize = 64 * 1024;
@@ -26,6 +28,10 @@ pub struct PayloadViewProps {
     pub topic: AttrValue,
     /// The payload, whole.
     pub payload: Rc<[u8]>,
+    /// What the publisher says that it is.
+    pub content_type: Option<AttrValue>,
+    /// What Sparkplug's birth certificates say.
+    pub births: Rc<Births>,
     /// Whether it is up to date.
     pub live: bool,
     /// The person's language.
@@ -36,7 +42,10 @@ pub struct PayloadViewProps {
 #[component]
 pub fn PayloadView(props: &PayloadViewProps) -> Html {
     let chosen = use_state_eq(|| None::<&'static str>);
-    let offered = use_memo(props.payload.clone(), |payload| view::offered(payload));
+    let offered = use_memo(props.clone(), |props| {
+        let content_type = props.content_type.as_deref();
+        view::offered(Told { topic: &props.topic, content_type, births: &props.births }, &props.payload)
+    });
     let text = props.locale.catalogue();
     // A choice holds for as long as the messages allow it.
     let shown = offered.iter().copied().find(|view| Some(view.as_str()) == *chosen).unwrap_or(offered[0]);
@@ -50,7 +59,8 @@ pub fn PayloadView(props: &PayloadViewProps) -> Html {
         hint: None,
     });
     let stale = (!props.live).to_string();
-    let tree = shown.tree(&props.payload);
+    let tree = shown.tree(&props.payload, &props.births);
+    let is_unborn = shown == View::Sparkplug && sparkplug::has_unknown_alias(&props.payload, &props.births);
     html! {
         <>
             if offered.len() > 1 {
@@ -58,8 +68,10 @@ pub fn PayloadView(props: &PayloadViewProps) -> Html {
                     chosen={shown.as_str()} {on_choose} />
             }
             if let Some(node) = tree {
-                <TreeView node={Rc::new(node)} chart_topic={(shown == View::Json).then(|| props.topic.clone())}
-                    locale={props.locale.clone()} />
+                <TreeView node={Rc::new(node)} chart_topic={props.topic.clone()} locale={props.locale.clone()} />
+                if is_unborn {
+                    <p class="card__note" data-testid="detail-unborn">{words(text.tag).unborn}</p>
+                }
             } else if let Some(media_type) = view::image_type(&props.payload).filter(|_| shown == View::Image) {
                 <img class="payload-image" alt={text.payload_image} data-testid="detail-image" data-stale={stale}
                     src={format!("data:{media_type};base64,{}", document::base64(&props.payload))} />
@@ -88,7 +100,9 @@ fn Characters(props: &CharactersProps) -> Html {
     let (format, body): (&str, Cow<'_, str>) = match props.view {
         View::Hex => ("hex", Cow::Owned(hex_dump(payload, shown))),
         View::Base64 => ("base64", Cow::Owned(document::base64(&payload[..payload.len().min(shown)]))),
-        View::Text | View::Json | View::Image => readable(text, payload, shown),
+        View::Text | View::Json | View::Image | View::MessagePack | View::Cbor | View::Sparkplug => {
+            readable(text, payload, shown)
+        }
     };
     let short = format == "text" && payload.len() <= SHORT_BYTES;
     let cut = payload.len() > shown && format != "json";
@@ -121,6 +135,9 @@ fn label(text: &'static Catalogue, view: View) -> &'static str {
         View::Hex => "Hex",
         View::Base64 => "Base64",
         View::Image => text.view_image,
+        View::MessagePack => "MessagePack",
+        View::Cbor => "CBOR",
+        View::Sparkplug => "Sparkplug B",
     }
 }
 

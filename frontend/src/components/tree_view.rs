@@ -22,8 +22,8 @@ const SHOWN_MAX: usize = 100;
 pub struct TreeViewProps {
     /// The value.
     pub node: Rc<Node>,
-    /// The topic whose numbers have charts by their path, where they have.
-    pub chart_topic: Option<AttrValue>,
+    /// The topic whose numbers have charts by their path.
+    pub chart_topic: AttrValue,
     /// The person's language.
     pub locale: Locale,
 }
@@ -45,7 +45,7 @@ pub fn TreeView(props: &TreeViewProps) -> Html {
 
 #[derive(Clone, PartialEq)]
 struct Frame {
-    chart_topic: Option<AttrValue>,
+    chart_topic: AttrValue,
     locale: Locale,
 }
 
@@ -134,15 +134,15 @@ fn leaf(frame: &Frame, name: &str, node: &Node, path: &str) -> Html {
         Node::Bool(_) => "bool",
         Node::Number(_) => "number",
         Node::Text(_) => "text",
+        Node::Bytes(_) => "bytes",
         Node::List(_) | Node::Map(_) => "empty",
     };
-    let chart = frame.chart_topic.as_ref().filter(|_| kind == "number");
     html! {
         <span class="tree__leaf" title={path.to_owned()} data-path={path.to_owned()}>
             <span class="tree__name">{name}</span>
             <span class={format!("tree__value tree__value--{kind}")}>{node.leaf()}</span>
-            if let Some(topic) = chart {
-                <a class="tree__chart" href={Route::Chart(Some(topic.to_string()), path.to_owned()).href()}
+            if kind == "number" {
+                <a class="tree__chart" href={Route::Chart(Some(frame.chart_topic.to_string()), path.to_owned()).href()}
                     aria-label={fill(frame.locale.catalogue().tree_chart, &[("name", name)])}>
                     <Icon symbol={Symbol::Chart} />
                 </a>

@@ -12,15 +12,19 @@ use crate::route::Route;
 use crate::services::hub::Hub;
 use crate::services::locale::Locale;
 use crate::services::{clock, document};
+use crate::state::births;
 use crate::state::field_series::FieldSeries;
-use crate::state::json;
 use crate::state::measure::Measure;
 use crate::state::series::Series;
 use crate::state::topics::TopicId;
+use crate::state::view::{self, Told};
 use crate::widgets::{ChartData, LineChart};
 
 /// Topics that the field suggests.
 const SUGGESTED_MAX: usize = 200;
+
+/// Numbers inside a payload that are offered.
+const FIELDS_MAX: usize = 64;
 
 /// Time spans: the word in the page, and milliseconds.
 const SPANS: [(&str, f64); 4] = [("1m", 60e3), ("5m", 300e3), ("15m", 900e3), ("1h", 3600e3)];
@@ -150,7 +154,15 @@ fn FieldChooser(props: &FieldChooserProps) -> Html {
     let text = locale.catalogue();
     let fields = use_watch(props.topic.clone(), |hub, topic| {
         let topics = hub.topics();
-        topics.find(topic).map(|id| json::numeric_fields(topics.topic(id).payload())).unwrap_or_default()
+        topics
+            .find(topic)
+            .map(|id| {
+                let topic = topics.topic(id);
+                let births = births::of(&topics, topic.name());
+                let told = Told { topic: topic.name(), content_type: topic.content_type(), births: &births };
+                view::numeric_fields(told, topic.payload(), FIELDS_MAX)
+            })
+            .unwrap_or_default()
     });
     if fields.is_empty() {
         return Html::default();
@@ -204,7 +216,8 @@ fn LiveChart(props: &LiveChartProps) -> Html {
     let mut gathered = gathered.borrow_mut();
     let series = match topic {
         Some(topic) if props.field.is_empty() => topic.series(),
-        Some(topic) => Some(gathered.follow(topic, &props.field)).filter(|series| !series.is_empty()),
+        Some(topic) => Some(gathered.follow(topic, &props.field, &births::of(&topics, topic.name())))
+            .filter(|series| !series.is_empty()),
         None => None,
     };
     let Some((topic, series)) = topic.zip(series) else {

@@ -9,6 +9,7 @@ mod publish;
 mod retained;
 mod room;
 mod topic;
+mod topic_facts;
 mod topic_rows;
 mod topics;
 mod unheard;

@@ -2,22 +2,21 @@
 
 use std::rc::Rc;
 
-use hearth_protocol::packet::PublishProperties;
-use hearth_protocol::property::PayloadFormat;
 use yew::prelude::*;
 
-use crate::catalogue::{age, fill, rate};
+use super::topic_facts::FactsCard;
+use crate::catalogue::fill;
 use crate::components::{Empty, Icon, PayloadView, Symbol};
 use crate::hooks::{use_hub, use_locale, use_topic, use_watch};
 use crate::route::Route;
+use crate::services::document;
 use crate::services::locale::Locale;
-use crate::services::{clock, document};
+use crate::state::births;
 use crate::state::history::{Kept, PastMessage};
-use crate::state::json;
 use crate::state::payload::{self, Form};
 use crate::state::spark::Spark;
 use crate::state::topics::{Kind, Topic};
-use crate::state::view;
+use crate::state::view::{self, Told};
 use crate::widgets::SparkLine;
 
 /// Characters of a past message.
@@ -25,6 +24,9 @@ const PAST_CHARS: usize = 160;
 
 /// Changed values that are listed; the others are counted.
 const CHANGES_MAX: usize = 50;
+
+/// Numbers inside a payload that are offered beside it.
+const FIELDS_MAX: usize = 64;
 
 /// Points of the small picture of a number's course.
 const COURSE_POINTS: usize = 200;
@@ -66,9 +68,15 @@ fn PayloadCard(props: &TopicPageProps) -> Html {
     let hub = use_hub();
     let locale = use_locale();
     let text = locale.catalogue();
+    let births_mark = use_watch(props.topic.clone(), |hub, topic| births::mark(&hub.topics(), topic));
+    let births = use_memo((props.topic.clone(), births_mark), {
+        let hub = hub.clone();
+        move |(topic, _)| births::of(&hub.topics(), topic)
+    });
     let Some(mark) = use_topic(Rc::from(props.topic.as_str())) else { return Html::default() };
     let topics = hub.topics();
     let topic = topics.topic(mark.id);
+    let told = Told { topic: topic.name(), content_type: topic.content_type(), births: &births };
     html! {
         <section class="card" aria-labelledby="payload-title">
             <div class="card__head">
@@ -80,29 +88,11 @@ fn PayloadCard(props: &TopicPageProps) -> Html {
                 <CopyButton topic={props.topic.clone()} />
             </div>
             <PayloadView topic={props.topic.clone()} payload={Rc::<[u8]>::from(topic.payload())}
-                live={mark.live} locale={locale.clone()} />
-            {changes(&locale, topic)}
+                content_type={topic.content_type().map(|told| AttrValue::from(told.to_owned()))}
+                births={births.clone()} live={mark.live} locale={locale.clone()} />
+            {changes(&locale, topic, told)}
             {course(topic)}
-            {fields(&locale, topic)}
-        </section>
-    }
-}
-
-#[component]
-fn FactsCard(props: &TopicPageProps) -> Html {
-    let hub = use_hub();
-    let locale = use_locale();
-    let text = locale.catalogue();
-    // Ages grow by the second.
-    use_watch((), |_, ()| (clock::wall_ms() / 1000.0) as u64);
-    let Some(mark) = use_topic(Rc::from(props.topic.as_str())) else { return Html::default() };
-    let topics = hub.topics();
-    let topic = topics.topic(mark.id);
-    html! {
-        <section class="card" aria-labelledby="facts-title">
-            <h2 class="card__title" id="facts-title">{text.facts}</h2>
-            <dl class="facts">{facts(&locale, topic)}</dl>
-            {properties(&locale, topic.properties())}
+            {fields(&locale, topic, told)}
         </section>
     }
 }
@@ -194,7 +184,7 @@ fn kind_and_size(locale: &Locale, payload: &[u8]) -> String {
     format!("{form} · {}", size(locale, payload.len()))
 }
 
-fn size(locale: &Locale, bytes: usize) -> String {
+pub(super) fn size(locale: &Locale, bytes: usize) -> String {
     let text = locale.catalogue();
     match bytes {
         1 => text.bytes_one.to_owned(),
@@ -203,13 +193,13 @@ fn size(locale: &Locale, bytes: usize) -> String {
 }
 
 /// What the last message changed, where both are known.
-fn changes(locale: &Locale, topic: &Topic) -> Html {
+fn changes(locale: &Locale, topic: &Topic, told: Told<'_>) -> Html {
     let before = match topic.history().newest_first().nth(1).map(|message| &message.payload) {
         Some(Kept::Whole(before)) => before,
         Some(Kept::TooLarge(_)) | None => return Html::default(),
     };
-    let shown = view::offered(topic.payload())[0];
-    let changes = view::changes(shown, before, topic.payload()).unwrap_or_default();
+    let shown = view::offered(told, topic.payload())[0];
+    let changes = view::changes(shown, told.births, before, topic.payload()).unwrap_or_default();
     let text = locale.catalogue();
     let title = match changes.len() {
         0 => return Html::default(),
@@ -255,9 +245,9 @@ fn course(topic: &Topic) -> Html {
     }
 }
 
-/// The numbers inside a JSON payload, each a link to its chart.
-fn fields(locale: &Locale, topic: &Topic) -> Html {
-    let fields = json::numeric_fields(topic.payload());
+/// The numbers inside a payload, each a link to its chart.
+fn fields(locale: &Locale, topic: &Topic, told: Told<'_>) -> Html {
+    let fields = view::numeric_fields(told, topic.payload(), FIELDS_MAX);
     if fields.is_empty() {
         return Html::default();
     }
@@ -269,66 +259,6 @@ fn fields(locale: &Locale, topic: &Topic) -> Html {
                 html! { <a class="chip" href={route.href()}><Icon symbol={Symbol::Chart} />{field}</a> }
             })}
         </div>
-    }
-}
-
-fn fact(name: &'static str, value: impl Into<AttrValue>) -> Html {
-    html! { <div class="facts__row"><dt>{name}</dt><dd>{value.into()}</dd></div> }
-}
-
-fn facts(locale: &Locale, topic: &Topic) -> Html {
-    let text = locale.catalogue();
-    let now_ms = clock::wall_ms();
-    let received = format!("{} · {}", locale.moment(topic.at_ms()), age(text, now_ms - topic.at_ms()));
-    let retained = if topic.retain() { text.retained_yes } else { text.retained_no };
-    let rate = rate(text, topic.per_second(now_ms)).unwrap_or_else(|| "–".to_owned());
-    html! {
-        <>
-            {fact(text.received, received)}
-            {fact(text.retained_flag, retained)}
-            {fact("QoS", topic.qos().bits().to_string())}
-            {fact(text.messages, locale.count(topic.count()))}
-            {fact(text.rate, rate)}
-        </>
-    }
-}
-
-fn properties(locale: &Locale, properties: Option<&PublishProperties>) -> Html {
-    let Some(properties) = properties else { return Html::default() };
-    let text = locale.catalogue();
-    let mut rows = Vec::new();
-    if let Some(format) = properties.payload_format {
-        let words = match format {
-            PayloadFormat::Bytes => text.payload_format_bytes,
-            PayloadFormat::Utf8 => text.payload_format_text,
-        };
-        rows.push(fact(text.payload_format, words));
-    }
-    if let Some(content_type) = &properties.content_type {
-        rows.push(fact(text.content_type, content_type.to_string()));
-    }
-    if let Some(seconds) = properties.message_expiry {
-        rows.push(fact(text.message_expiry, format!("{} s", locale.count(u64::from(seconds)))));
-    }
-    if let Some(topic) = &properties.response_topic {
-        rows.push(fact(text.response_topic, topic.to_string()));
-    }
-    if let Some(data) = &properties.correlation_data {
-        let mut line = String::new();
-        payload::preview(data, PAST_CHARS, &mut line);
-        rows.push(fact(text.correlation_data, line));
-    }
-    rows.extend(properties.user_properties.iter().map(|(name, value)| {
-        html! { <div class="facts__row"><dt>{name.to_string()}</dt><dd>{value.to_string()}</dd></div> }
-    }));
-    if rows.is_empty() {
-        return Html::default();
-    }
-    html! {
-        <>
-            <h3 class="card__subtitle">{text.properties}</h3>
-            <dl class="facts">{for rows}</dl>
-        </>
     }
 }
 

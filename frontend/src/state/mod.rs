@@ -3,6 +3,8 @@
 pub use hearth_client::link;
 
 pub mod address;
+pub mod births;
+pub mod cbor;
 pub mod colour;
 pub mod command;
 pub mod field_series;
@@ -11,6 +13,7 @@ pub mod janitor;
 pub mod json;
 pub mod listing;
 pub mod measure;
+pub mod message_pack;
 pub mod outcome;
 pub mod panel;
 pub mod payload;
@@ -22,6 +25,7 @@ pub mod series;
 pub mod settings;
 pub mod signal;
 pub mod spark;
+pub mod sparkplug;
 pub mod ticks;
 pub mod topic_tree;
 pub mod topics;

@@ -29,6 +29,11 @@ impl Form {
     }
 }
 
+/// The payload as text, when a person can read it.
+pub fn readable(payload: &[u8]) -> Option<&str> {
+    std::str::from_utf8(payload).ok().filter(|text| is_readable(text))
+}
+
 fn is_readable(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }

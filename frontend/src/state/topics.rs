@@ -68,6 +68,7 @@ pub struct Topic {
     payload: Vec<u8>,
     kind: Kind,
     retain: bool,
+    dup: bool,
     qos: QoS,
     at_ms: f64,
     count: u64,
@@ -99,6 +100,11 @@ impl Topic {
         self.retain
     }
 
+    /// Whether the broker had tried to deliver the last message before [MQTT-3.3.1-1].
+    pub const fn dup(&self) -> bool {
+        self.dup
+    }
+
     /// The QoS that the last message was delivered with.
     pub const fn qos(&self) -> QoS {
         self.qos
@@ -122,6 +128,11 @@ impl Topic {
     /// The MQTT 5 properties of the last message.
     pub fn properties(&self) -> Option<&PublishProperties> {
         self.properties.as_deref()
+    }
+
+    /// What the publisher says that the last payload is.
+    pub fn content_type(&self) -> Option<&str> {
+        self.properties()?.content_type.as_deref()
     }
 
     /// The last messages.
@@ -219,6 +230,7 @@ impl Topics {
             payload: Vec::new(),
             kind,
             retain: false,
+            dup: false,
             qos: QoS::AtMostOnce,
             at_ms: 0.0,
             count: 0,
@@ -243,6 +255,7 @@ impl Topics {
             topic.payload.shrink_to_fit();
         }
         topic.retain = message.retain;
+        topic.dup = message.dup;
         topic.qos = message.qos;
         topic.at_ms = at_ms;
         topic.count += 1;

@@ -1,8 +1,9 @@
 //! The ways in which a payload can be read, and which of them fits best.
 
 use super::json;
-use super::payload::Form;
-use super::tree::Node;
+use super::payload::{self, Form};
+use super::sparkplug::{self, Births};
+use super::tree::{Node, TREE_BYTES_MAX};
 
 /// A way to read a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,12 @@ pub enum View {
     Base64,
     /// A picture.
     Image,
+    /// The values of a MessagePack object.
+    MessagePack,
+    /// The values of a CBOR data item.
+    Cbor,
+    /// The metrics of a Sparkplug B payload.
+    Sparkplug,
 }
 
 impl View {
@@ -28,20 +35,37 @@ impl View {
             Self::Hex => "hex",
             Self::Base64 => "base64",
             Self::Image => "image",
+            Self::MessagePack => "msgpack",
+            Self::Cbor => "cbor",
+            Self::Sparkplug => "sparkplug",
         }
     }
 
     /// The values in a payload that is read in this way; `None` where this way shows no values or does not fit.
-    pub fn tree(self, payload: &[u8]) -> Option<Node> {
+    pub fn tree(self, payload: &[u8], births: &Births) -> Option<Node> {
         match self {
             Self::Json => Node::of_json(payload),
+            Self::MessagePack => Node::of_message_pack(payload),
+            Self::Cbor => Node::of_cbor(payload),
+            Self::Sparkplug => sparkplug::read(payload, births),
             Self::Text | Self::Hex | Self::Base64 | Self::Image => None,
         }
     }
 }
 
+/// What is known beside a payload of how it is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// The topic.
+    pub topic: &'a str,
+    /// What the publisher says that it is.
+    pub content_type: Option<&'a str>,
+    /// What Sparkplug's birth certificates say.
+    pub births: &'a Births,
+}
+
 /// The views that fit a payload, the best first; never empty.
-pub fn offered(payload: &[u8]) -> Vec<View> {
+pub fn offered(told: Told<'_>, payload: &[u8]) -> Vec<View> {
     let mut views = Vec::new();
     if payload.is_empty() {
         return vec![View::Text];
@@ -49,13 +73,61 @@ pub fn offered(payload: &[u8]) -> Vec<View> {
     if image_type(payload).is_some() {
         views.push(View::Image);
     }
-    match Form::of(payload) {
-        Form::Json if json::is_valid(payload) => views.extend([View::Text, View::Json]),
+    if sparkplug::is_topic(told.topic) && sparkplug::read(payload, told.births).is_some() {
+        views.push(View::Sparkplug);
+    }
+    let form = Form::of(payload);
+    match form {
+        Form::Json if payload.len() <= TREE_BYTES_MAX && json::is_valid(payload) => {
+            views.extend([View::Text, View::Json])
+        }
         Form::Json | Form::Text => views.push(View::Text),
         Form::Empty | Form::Hex => {}
     }
+    // Any byte begins a MessagePack object: unless the publisher says so, only a whole map or list counts.
+    let packed = [
+        (View::MessagePack, ["application/msgpack", "application/vnd.msgpack", "application/x-msgpack"]),
+        (View::Cbor, ["application/cbor", "application/cbor-seq", "application/senml+cbor"]),
+    ];
+    for (view, types) in packed {
+        let is_told = told.content_type.is_some_and(|told| types.contains(&told));
+        if is_told || form == Form::Hex {
+            match view.tree(payload, told.births) {
+                Some(_) if is_told => views.insert(0, view),
+                Some(node) if node.count() > 0 => views.push(view),
+                Some(_) | None => {}
+            }
+        }
+    }
     views.extend([View::Hex, View::Base64]);
     views
+}
+
+/// The values in a payload, read in the best way that shows values.
+fn tree(told: Told<'_>, payload: &[u8]) -> Option<Node> {
+    if json::may_be(payload) {
+        return Node::of_json(payload);
+    }
+    offered(told, payload).into_iter().find_map(|view| view.tree(payload, told.births))
+}
+
+/// The pointers of all numbers in a payload, in the order in which they stand; at most `count_max`.
+pub fn numeric_fields(told: Told<'_>, payload: &[u8], count_max: usize) -> Vec<String> {
+    // A number alone, the most frequent payload, has nothing inside.
+    if payload::number(payload).is_some() {
+        return Vec::new();
+    }
+    tree(told, payload).map(|node| node.numbers(count_max)).unwrap_or_default()
+}
+
+/// The value at a JSON pointer as a number, the empty pointer being the whole payload; on and true are 1, off and
+/// false 0, as in the server's history.
+pub fn value_at(told: Told<'_>, payload: &[u8], pointer: &str) -> Option<f64> {
+    if pointer.is_empty() {
+        return payload::number(payload)
+            .or_else(|| payload::switch(payload).map(|(on, _)| f64::from(u8::from(on))));
+    }
+    tree(told, payload)?.at(pointer)?.value()
 }
 
 /// The media type of a picture that every browser shows, told by its first bytes. SVG is left out: it is a
@@ -90,12 +162,12 @@ pub struct Change {
 
 /// What differs between two payloads: value by value where both can be taken apart in the same way, else the text
 /// of both; `None` where at least one is no text either and they are not the same.
-pub fn changes(view: View, before: &[u8], after: &[u8]) -> Option<Vec<Change>> {
+pub fn changes(view: View, births: &Births, before: &[u8], after: &[u8]) -> Option<Vec<Change>> {
     if before == after {
         return Some(Vec::new());
     }
     let view = if view == View::Text { View::Json } else { view };
-    if let Some((before, after)) = view.tree(before).zip(view.tree(after)) {
+    if let Some((before, after)) = view.tree(before, births).zip(view.tree(after, births)) {
         return Some(compare(&before.leaves(), &after.leaves()));
     }
     let text = |payload: &[u8]| match Form::of(payload) {
@@ -127,19 +199,56 @@ fn compare(before: &[(String, String)], after: &[(String, String)]) -> Vec<Chang
 mod tests {
     use super::*;
 
+    fn plain(births: &Births) -> Told<'_> {
+        Told { topic: "a", content_type: None, births }
+    }
+
+    #[test]
+    fn numbers_are_found_in_every_format_and_switches_count_as_one_and_zero() {
+        let births = Births::default();
+        let json = br#"{"t":21.5,"ok":true,"mode":"OFF","name":"x","list":[3]}"#;
+        assert_eq!(numeric_fields(plain(&births), json, 9), ["/list/0", "/t"]);
+        assert_eq!(numeric_fields(plain(&births), json, 1), ["/list/0"]);
+        let cbor = b"\xa1\x61t\xf9\x4d\x60";
+        assert_eq!(numeric_fields(plain(&births), cbor, 9), ["/t"]);
+        assert!(numeric_fields(plain(&births), b"21.5", 9).is_empty());
+        for (payload, pointer, value) in [
+            (&json[..], "/t", Some(21.5)),
+            (json, "/ok", Some(1.0)),
+            (json, "/mode", Some(0.0)),
+            (json, "/name", None),
+            (json, "/gone", None),
+            (cbor, "/t", Some(21.5)),
+            (b"7", "", Some(7.0)),
+            (b"on", "", Some(1.0)),
+            (b"hello", "", None),
+            (b"{broken", "/t", None),
+        ] {
+            assert_eq!(value_at(plain(&births), payload, pointer), value, "{payload:?} {pointer}");
+        }
+    }
+
+    /// Topic, content type, payload and the views that are offered.
+    type Case<'a> = (&'a str, Option<&'a str>, &'a [u8], &'a [View]);
+
     #[test]
     fn the_best_view_comes_first_and_the_bytes_are_always_offered() {
-        let cases: [(&[u8], &[View]); 5] = [
-            (b"21.5", &[View::Text, View::Hex, View::Base64]),
-            (b"{\"t\":1}", &[View::Text, View::Json, View::Hex, View::Base64]),
-            (b"{broken", &[View::Text, View::Hex, View::Base64]),
-            (b"\x00\x01", &[View::Hex, View::Base64]),
-            (b"\xff\xd8\xff\xe0", &[View::Image, View::Hex, View::Base64]),
+        let cases: [Case<'_>; 9] = [
+            ("a", None, b"21.5", &[View::Text, View::Hex, View::Base64]),
+            ("a", None, b"{\"t\":1}", &[View::Text, View::Json, View::Hex, View::Base64]),
+            ("a", None, b"{broken", &[View::Text, View::Hex, View::Base64]),
+            ("a", None, b"\x00\x01", &[View::Hex, View::Base64]),
+            ("a", None, b"\x81\xa1a\x01", &[View::MessagePack, View::Hex, View::Base64]),
+            ("a", None, b"\xa1\x61a\x01", &[View::Cbor, View::Hex, View::Base64]),
+            ("a", Some("application/cbor"), b"\x61a", &[View::Cbor, View::Text, View::Hex, View::Base64]),
+            ("a", None, b"\xff\xd8\xff\xe0", &[View::Image, View::Hex, View::Base64]),
+            ("spBv1.0/g/DDATA/n", None, b"\x18\x00", &[View::Sparkplug, View::Hex, View::Base64]),
         ];
-        for (payload, wanted) in cases {
-            assert_eq!(offered(payload), wanted, "{payload:x?}");
+        for (topic, content_type, payload, wanted) in cases {
+            let told = Told { topic, content_type, births: &Births::default() };
+            assert_eq!(offered(told, payload), wanted, "{topic} {payload:x?}");
         }
-        assert_eq!(offered(b""), [View::Text]);
+        assert_eq!(offered(plain(&Births::default()), b""), [View::Text]);
     }
 
     #[test]
@@ -157,15 +266,19 @@ mod tests {
             before: before.map(str::to_owned),
             after: after.map(str::to_owned),
         };
+        let none = Births::default();
         let (before, after) = (br#"{"t":20,"h":60,"old":1}"#, br#"{"t":21,"h":60,"new":[2]}"#);
         let wanted = [
             change("/new/0", None, Some("2")),
             change("/t", Some("20"), Some("21")),
             change("/old", Some("1"), None),
         ];
-        assert_eq!(changes(View::Text, before, after), Some(wanted.to_vec()));
-        assert_eq!(changes(View::Text, b"on", b"off"), Some(vec![change("", Some("on"), Some("off"))]));
-        assert_eq!(changes(View::Hex, b"\x00\x01", b"\x00\x01"), Some(Vec::new()));
-        assert_eq!(changes(View::Hex, b"\x00\x01", b"\x00\x02"), None);
+        assert_eq!(changes(View::Text, &none, before, after), Some(wanted.to_vec()));
+        assert_eq!(
+            changes(View::Text, &none, b"on", b"off"),
+            Some(vec![change("", Some("on"), Some("off"))])
+        );
+        assert_eq!(changes(View::Hex, &none, b"\x00\x01", b"\x00\x01"), Some(Vec::new()));
+        assert_eq!(changes(View::Hex, &none, b"\x00\x01", b"\x00\x02"), None);
     }
 }
