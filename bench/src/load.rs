@@ -194,7 +194,7 @@ impl State {
                 self.subscribed += 1;
             }
             ClientEvent::Message(publish) => self.tally.on_message(&publish.payload)?,
-            ClientEvent::Published { token, reason } => {
+            ClientEvent::Published { token, reason, .. } => {
                 let publisher = self.publisher_by_connection[connection].context("a subscriber published")?;
                 self.tally.on_published(publisher, token, reason)?;
                 self.publish(pace, publisher, client, now)?;

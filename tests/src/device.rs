@@ -97,7 +97,7 @@ impl Device {
     #[track_caller]
     pub fn wait_for_published(&mut self, sent: Token) -> ReasonCode {
         self.wait_for("the last acknowledgement", |event| match event {
-            ClientEvent::Published { token, reason } if *token == sent => Some(*reason),
+            ClientEvent::Published { token, reason, .. } if *token == sent => Some(*reason),
             _ => None,
         })
     }

@@ -212,7 +212,7 @@ impl Station {
     fn on_client_event(&self, connection: &Connection, event: ClientEvent) {
         match event {
             ClientEvent::Message(message) => self.on_message(&message),
-            ClientEvent::Published { token, reason } => {
+            ClientEvent::Published { token, reason, .. } => {
                 let number = self.publications.borrow_mut().remove(&token);
                 if let Some(number) = number {
                     self.sink.published(number, reason.byte());

@@ -84,7 +84,7 @@ impl Publisher {
 
     pub fn take(&mut self, events: &[ClientEvent], ledger: &mut Ledger) -> Result<(), Finding> {
         for event in events {
-            let ClientEvent::Published { token, reason } = event else { continue };
+            let ClientEvent::Published { token, reason, .. } = event else { continue };
             let Some(number) = self.under_way.remove(token) else { continue };
             if reason.is_failure() {
                 return Err(format!("\"{} {number}\" was refused with {reason}", self.number));

@@ -346,7 +346,7 @@ impl Broker {
 
     fn published(&self, client: usize, token: Token) -> Option<ReasonCode> {
         self.heard[client].iter().find_map(|event| {
-            let ClientEvent::Published { token: other, reason } = event else { return None };
+            let ClientEvent::Published { token: other, reason, .. } = event else { return None };
             (*other == token).then_some(*reason)
         })
     }

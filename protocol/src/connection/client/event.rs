@@ -47,6 +47,8 @@ pub enum ClientEvent {
         token: Token,
         /// 0x10 means that nobody listens; 0x80 and above that it was refused.
         reason: ReasonCode,
+        /// In words for people, if the server gave any.
+        reason_string: Option<Text>,
     },
     /// The server answered SUBSCRIBE.
     Subscribed {

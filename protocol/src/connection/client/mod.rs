@@ -22,7 +22,7 @@ use super::alias::{InboundAliases, OutboundAliases};
 use crate::codec;
 use crate::packet::{Packet, PacketId, Publish};
 use crate::session::{Inbound, Outbound};
-use crate::{ReasonCode, Time};
+use crate::{ReasonCode, Text, Time};
 use terms::{Asked, Granted};
 
 /// How long the server may take for CONNACK, or after PINGREQ for any packet.
@@ -48,7 +48,7 @@ pub struct Client {
     session: Session,
     outbound: Outbound<Sent>,
     /// QoS 2 messages that the server has taken over and whose PUBCOMP is due.
-    released: VecDeque<(PacketId, Token)>,
+    released: VecDeque<Released>,
     inbound: Inbound,
     /// Those of `inbound` that connections before this one left and this one has not confirmed.
     inherited: Inbound,
@@ -122,6 +122,16 @@ enum Timer {
 struct Sent {
     token: Token,
     publish: Publish,
+}
+
+/// A QoS 2 message that the server took over and that waits for PUBCOMP.
+#[derive(Debug)]
+struct Released {
+    packet_id: PacketId,
+    token: Token,
+    /// What PUBREC said of it: PUBCOMP does not say whether anybody listens (3.7.2.1).
+    reason: ReasonCode,
+    reason_string: Option<Text>,
 }
 
 #[derive(Debug)]

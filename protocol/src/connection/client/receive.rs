@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 
 use super::terms::Granted;
-use super::{Client, ClientEvent, Open, Phase, RequestKind, Sent, Session};
+use super::{Client, ClientEvent, Open, Phase, Released, RequestKind, Sent, Session};
 use crate::codec;
 use crate::connection::ProtocolError;
 use crate::connection::alias::{InboundAliases, OutboundAliases};
@@ -48,8 +48,8 @@ impl Client {
         }
         match packet {
             Packet::Publish(publish) => self.on_publish(now, publish),
-            Packet::PubAck(ack) => self.on_puback(now, &ack),
-            Packet::PubRec(ack) => self.on_pubrec(now, &ack),
+            Packet::PubAck(ack) => self.on_puback(now, ack),
+            Packet::PubRec(ack) => self.on_pubrec(now, ack),
             Packet::PubRel(ack) => self.on_pubrel(now, &ack),
             Packet::PubComp(ack) => {
                 self.on_pubcomp(now, &ack);
@@ -126,9 +126,7 @@ impl Client {
     /// The server has no session: what it did not take over is new again, what it did take over is through.
     fn start_over(&mut self) {
         self.inbound.clear();
-        for (_, token) in self.released.drain(..) {
-            self.events.push_back(ClientEvent::Published { token, reason: ReasonCode::Success });
-        }
+        self.events.extend(self.released.drain(..).map(Released::published));
         let unacknowledged: Vec<Sent> = self.outbound.clear().map(|(_, sent)| sent).collect();
         for sent in unacknowledged.into_iter().rev() {
             self.queue.push_front(sent);
@@ -165,25 +163,31 @@ impl Client {
         Ok(())
     }
 
-    fn on_puback(&mut self, now: Time, ack: &PublishAck) -> Result<(), ProtocolError> {
+    fn on_puback(&mut self, now: Time, ack: PublishAck) -> Result<(), ProtocolError> {
         let sent = self.outbound.handle_puback(ack.packet_id).map_err(|error| stray("PUBACK", &error))?;
-        self.events.push_back(sent.published(ack.reason));
+        self.events.push_back(sent.published(ack.reason, ack.properties.reason_string));
         self.send_waiting(now);
         Ok(())
     }
 
-    fn on_pubrec(&mut self, now: Time, ack: &PublishAck) -> Result<(), ProtocolError> {
+    fn on_pubrec(&mut self, now: Time, ack: PublishAck) -> Result<(), ProtocolError> {
         let packet_id = ack.packet_id;
         if ack.reason.is_failure() {
             let sent =
                 self.outbound.handle_pubrec_failed(packet_id).map_err(|error| stray("PUBREC", &error))?;
-            self.events.push_back(sent.published(ack.reason));
+            self.events.push_back(sent.published(ack.reason, ack.properties.reason_string));
             self.send_waiting(now);
             return Ok(());
         }
         let answer = match self.outbound.handle_pubrec(packet_id) {
             Ok(Some(sent)) => {
-                self.released.push_back((packet_id, sent.token));
+                let reason_string = ack.properties.reason_string;
+                self.released.push_back(Released {
+                    packet_id,
+                    token: sent.token,
+                    reason: ack.reason,
+                    reason_string,
+                });
                 PublishAck::success(packet_id)
             }
             Ok(None) => PublishAck::success(packet_id),
@@ -210,9 +214,9 @@ impl Client {
             return;
         }
         // PUBCOMPs come in the order of the PUBRELs: the search ends at the first.
-        let place = self.released.iter().position(|(packet_id, _)| *packet_id == ack.packet_id);
-        if let Some((_, token)) = place.and_then(|place| self.released.remove(place)) {
-            self.events.push_back(ClientEvent::Published { token, reason: ReasonCode::Success });
+        let place = self.released.iter().position(|released| released.packet_id == ack.packet_id);
+        if let Some(released) = place.and_then(|place| self.released.remove(place)) {
+            self.events.push_back(released.published());
         }
         self.send_waiting(now);
     }

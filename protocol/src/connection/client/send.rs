@@ -6,8 +6,8 @@ use bytes::BytesMut;
 
 use super::terms::Granted;
 use super::{
-    Client, ClientEvent, IDLE_QUEUE_LEN, Open, Phase, PublishError, Request, RequestError, RequestKind, Sent,
-    Token,
+    Client, ClientEvent, IDLE_QUEUE_LEN, Open, Phase, PublishError, Released, Request, RequestError,
+    RequestKind, Sent, Token,
 };
 use crate::codec::{self, PublishHead};
 use crate::connection::alias::TopicNaming;
@@ -16,7 +16,7 @@ use crate::packet::{
     UnsubscribeProperties,
 };
 use crate::session::Redelivery;
-use crate::{QoS, ReasonCode, Time, TopicFilter, Version};
+use crate::{QoS, ReasonCode, Text, Time, TopicFilter, Version};
 
 /// DUP in the first byte.
 const V31_DUP: u8 = 0b1000;
@@ -57,7 +57,7 @@ impl Client {
         }
         let reason = written.err().unwrap_or_default();
         let token = self.token();
-        self.events.push_back(ClientEvent::Published { token, reason });
+        self.events.push_back(ClientEvent::Published { token, reason, reason_string: None });
         Ok(token)
     }
 
@@ -127,7 +127,7 @@ impl Client {
         let Phase::Open(open) = &mut self.phase else { return };
         let (version, output) = (self.asked.version(), &mut self.output);
         // All PUBRELs come first, in the order of their messages; that of their PUBRECs may be another [MQTT-4.6.0-4].
-        let mut released = self.released.iter().map(|(packet_id, _)| *packet_id);
+        let mut released = self.released.iter().map(|released| released.packet_id);
         while let Some(redelivery) = self.outbound.poll_redelivery() {
             let (packet_id, written) = match redelivery {
                 Redelivery::PubRel { packet_id } => {
@@ -152,7 +152,7 @@ impl Client {
                 Ok(()) => open.last_sent = now,
                 Err(reason) => {
                     let abandoned = self.outbound.abandon(packet_id).ok();
-                    self.events.extend(abandoned.map(|sent| sent.published(reason)));
+                    self.events.extend(abandoned.map(|sent| sent.published(reason, None)));
                 }
             }
         }
@@ -170,7 +170,7 @@ impl Client {
                 Ok(()) => open.last_sent = now,
                 Err(reason) => {
                     let abandoned = self.outbound.abandon(packet_id).ok();
-                    self.events.extend(abandoned.map(|sent| sent.published(reason)));
+                    self.events.extend(abandoned.map(|sent| sent.published(reason, None)));
                 }
             }
         }
@@ -204,8 +204,16 @@ impl Client {
 
 impl Sent {
     /// What became of it.
-    pub(super) const fn published(&self, reason: ReasonCode) -> ClientEvent {
-        ClientEvent::Published { token: self.token, reason }
+    pub(super) const fn published(&self, reason: ReasonCode, reason_string: Option<Text>) -> ClientEvent {
+        ClientEvent::Published { token: self.token, reason, reason_string }
+    }
+}
+
+impl Released {
+    /// What became of it, once PUBCOMP came or need not come any more.
+    pub(super) fn published(self) -> ClientEvent {
+        let Self { token, reason, reason_string, .. } = self;
+        ClientEvent::Published { token, reason, reason_string }
     }
 }
 

@@ -20,7 +20,7 @@ fn refusal(packet_id: u16) -> PublishAck {
 /// What became of messages, by their tokens.
 fn outcomes(events: Vec<ClientEvent>) -> Vec<(Token, ReasonCode)> {
     let outcome = |event| match event {
-        ClientEvent::Published { token, reason } => Some((token, reason)),
+        ClientEvent::Published { token, reason, .. } => Some((token, reason)),
         _ => None,
     };
     events.into_iter().filter_map(outcome).collect()

@@ -96,7 +96,7 @@ impl World {
                 ClientEvent::Message(publish) if publish.qos == QoS::ExactlyOnce => {
                     *machine.heard.entry(key_of(&publish)).or_default() += 1;
                 }
-                ClientEvent::Published { token, reason } => {
+                ClientEvent::Published { token, reason, .. } => {
                     let Some(key) = machine.sent.remove(&token) else { continue };
                     let may_fail = self.store.as_ref().is_some_and(Store::may_fail);
                     if reason.is_failure() && !(may_fail && reason == ReasonCode::QuotaExceeded) {

@@ -43,6 +43,34 @@ fn qos_2_is_told_at_pubcomp() {
 }
 
 #[test]
+fn the_words_of_a_refusal_and_a_pubrec_without_listeners_are_told() {
+    let mut bench = Bench::open_default();
+    let told = |token, reason, words: &str| ClientEvent::Published {
+        token,
+        reason,
+        reason_string: Some(Text::try_from(words).unwrap()),
+    };
+    let with_words = |mut ack: PublishAck, words: &str| {
+        ack.properties.reason_string = Some(Text::try_from(words).unwrap());
+        ack
+    };
+    let token = bench.publish(AtLeastOnce, "a");
+    bench.hear(&Packet::PubAck(with_words(ack(1, ReasonCode::QuotaExceeded), "come back later"))).unwrap();
+    assert_eq!(bench.events(), [told(token, ReasonCode::QuotaExceeded, "come back later")]);
+
+    let token = bench.publish(ExactlyOnce, "b");
+    let id = bench.sent().iter().rev().find_map(|packet| match packet {
+        Packet::Publish(publish) => publish.packet_id,
+        _ => None,
+    });
+    let number = id.unwrap().get();
+    let pubrec = with_words(ack(number, ReasonCode::NoMatchingSubscribers), "nobody is there");
+    bench.hear(&Packet::PubRec(pubrec)).unwrap();
+    bench.hear(&Packet::PubComp(ok(number))).unwrap();
+    assert_eq!(bench.events(), [told(token, ReasonCode::NoMatchingSubscribers, "nobody is there")]);
+}
+
+#[test]
 fn a_failing_pubrec_ends_the_flow() {
     let mut bench = Bench::open_default();
     let token = bench.publish(ExactlyOnce, "a");

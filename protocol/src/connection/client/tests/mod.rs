@@ -141,7 +141,7 @@ fn connack(session_present: bool, reason: ReasonCode, properties: ConnAckPropert
 }
 
 fn published(token: Token, reason: ReasonCode) -> ClientEvent {
-    ClientEvent::Published { token, reason }
+    ClientEvent::Published { token, reason, reason_string: None }
 }
 
 fn goodbye(reason: ReasonCode) -> Packet {

@@ -225,7 +225,7 @@ impl Pair {
         while let Some(event) = self.client.poll_event() {
             match event {
                 ClientEvent::Message(publish) => self.received.push(number_of(&publish)),
-                ClientEvent::Published { token, reason } => {
+                ClientEvent::Published { token, reason, .. } => {
                     assert_eq!(reason, ReasonCode::Success);
                     self.outcomes.push(token);
                 }
