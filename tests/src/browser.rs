@@ -196,6 +196,14 @@ impl Page {
         element.send_keys(text).await.unwrap_or_else(|error| panic!("cannot fill {selector}: {error}"));
     }
 
+    /// Chooses a file in an input for files.
+    pub async fn choose_file(&self, selector: &str, file: &Path) {
+        self.wait_for_element(selector).await;
+        let element = self.client.find(Locator::Css(selector)).await.unwrap();
+        let chosen = element.send_keys(file.to_str().unwrap()).await;
+        chosen.unwrap_or_else(|error| panic!("cannot choose a file in {selector}: {error}"));
+    }
+
     /// Types at whatever has the focus.
     pub async fn press(&self, keys: &str) {
         // As a keyboard does it: the browser says who has the focus at the moment of each key.

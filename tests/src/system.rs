@@ -51,6 +51,7 @@ mod web_app;
 mod web_layout;
 mod web_page;
 mod web_payload;
+mod web_publish;
 mod web_retained;
 mod web_topic;
 mod web_tree;

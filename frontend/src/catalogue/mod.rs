@@ -3,6 +3,7 @@
 mod english;
 mod german;
 mod phrase;
+pub mod publish;
 pub mod topic;
 
 pub use phrase::{age, fill, rate, reason};
@@ -192,33 +193,6 @@ pub struct Catalogue {
     pub numeric_fields: &'static str,
     pub topic_unheard_title: &'static str,
     pub topic_unheard_text: &'static str,
-
-    // Publish
-    pub publish_intro: &'static str,
-    pub topic_label: &'static str,
-    pub topic_placeholder: &'static str,
-    pub payload_label: &'static str,
-    pub payload_placeholder: &'static str,
-    pub payload_hint_clear: &'static str,
-    pub qos_label: &'static str,
-    pub qos_0: &'static str,
-    pub qos_1: &'static str,
-    pub qos_2: &'static str,
-    pub retain_label: &'static str,
-    pub retain_hint: &'static str,
-    pub send: &'static str,
-    pub outcome_idle: &'static str,
-    pub outcome_sending: &'static str,
-    pub outcome_sent: &'static str,
-    pub outcome_acknowledged: &'static str,
-    pub outcome_nobody: &'static str,
-    pub outcome_offline: &'static str,
-    pub outcome_unknown: &'static str,
-    pub outcome_refused: &'static str,
-    pub outcome_client: &'static str,
-    pub topic_error_empty: &'static str,
-    pub topic_error_wildcard: &'static str,
-    pub topic_error_other: &'static str,
 
     // Chart
     pub chart_choose: &'static str,

@@ -59,6 +59,27 @@ pub fn reason(reason: ReasonCode) -> String {
     reason.to_string()
 }
 
+/// Checks that each sentence fills in the same names in both languages.
+#[cfg(test)]
+pub(super) fn assert_same_names<T: std::fmt::Debug>(english: &T, german: &T) {
+    // Debug prints the fields of both in the same order, so that line stands beside line.
+    let (english, german) = (format!("{english:#?}"), format!("{german:#?}"));
+    let names = |line: &str| {
+        let mut names: Vec<String> = line
+            .split('{')
+            .skip(1)
+            .filter_map(|rest| rest.split_once('}'))
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(english.lines().count(), german.lines().count());
+    for (ours, theirs) in english.lines().zip(german.lines()) {
+        assert_eq!(names(ours), names(theirs), "{ours} / {theirs}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,22 +116,7 @@ mod tests {
 
     #[test]
     fn the_languages_fill_in_the_same_names() {
-        // Debug prints the fields of both in the same order, so that line stands beside line.
-        let (english, german) = (format!("{ENGLISH:#?}"), format!("{GERMAN:#?}"));
-        let names = |line: &str| {
-            let mut names: Vec<String> = line
-                .split('{')
-                .skip(1)
-                .filter_map(|rest| rest.split_once('}'))
-                .map(|(name, _)| name.to_owned())
-                .collect();
-            names.sort();
-            names
-        };
-        assert_eq!(english.lines().count(), german.lines().count());
-        for (ours, theirs) in english.lines().zip(german.lines()) {
-            assert_eq!(names(ours), names(theirs), "{ours} / {theirs}");
-        }
+        assert_same_names(&ENGLISH, &GERMAN);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod connection_badge;
 mod empty;
+mod field;
 mod icon;
 mod logo;
 mod payload_view;
@@ -12,6 +13,7 @@ mod tree_view;
 
 pub use connection_badge::ConnectionBadge;
 pub use empty::Empty;
+pub use field::Field;
 pub use icon::{Icon, Symbol};
 pub use logo::Logo;
 pub use payload_view::PayloadView;

@@ -1,14 +1,19 @@
 //! The connection to the broker that served the page: subscribed to everything, for as long as the page lives.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use hearth_client::connection::{Connection as Driver, Event, Settings};
 use hearth_protocol::connection::client::{ClientEvent, PublishError, RequestError, Token};
-use hearth_protocol::packet::{Disconnect, Publish, RetainHandling, SubscribeProperties, Subscription};
-use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicFilter};
+use hearth_protocol::packet::{
+    Disconnect, Publish, RetainHandling, SubscribeProperties, Subscription, UnsubscribeProperties,
+};
+use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicFilter, TopicName};
 
 use super::client_options;
 use crate::state::link::Link;
+use crate::state::outcome::Answer;
 
 /// How long opening a socket may take: a host that swallows packets would hold the page for minutes.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -19,6 +24,9 @@ const RETRY_MAX: Duration = Duration::from_secs(15);
 /// How often the round trip is measured while the page is seen.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
+/// The identifier of the subscription to everything, once it has one.
+pub const TREE_ID: u32 = 1;
+
 /// What the rest of the app hears of.
 #[derive(Debug)]
 pub enum ConnectionEvent {
@@ -27,13 +35,24 @@ pub enum ConnectionEvent {
     /// A message came.
     Message(Publish),
     /// The broker answered a publication of QoS 1 or 2.
-    Published(Token, ReasonCode),
+    Published(Token, Answer),
+    /// The broker answered a request of [`Connection::subscribe`] or [`Connection::unsubscribe`].
+    Answered(Token, Vec<ReasonCode>),
+}
+
+/// The subscription to everything.
+#[derive(Default)]
+struct Tree {
+    /// The request that asked for it last.
+    asked: Cell<Option<Token>>,
+    is_numbered: Cell<bool>,
 }
 
 /// The connection; clones are the same one.
 #[derive(Clone)]
 pub struct Connection {
     driver: Driver,
+    tree: Rc<Tree>,
 }
 
 impl Connection {
@@ -48,13 +67,15 @@ impl Connection {
             ping_every: Some(PING_EVERY),
             farewell: Some(farewell),
         };
+        let tree = Rc::new(Tree::default());
+        let heard = Rc::clone(&tree);
         let driver =
             Driver::new(address, client_options::draw(), settings, move |driver, event| match event {
                 Event::Link(link) => on_event(ConnectionEvent::Link(link)),
-                Event::Client(event) => handle_client_event(driver, event, &on_event),
+                Event::Client(event) => heard.handle_client_event(driver, event, &on_event),
                 Event::Frame { .. } | Event::Handled => {}
             });
-        Self { driver }
+        Self { driver, tree }
     }
 
     /// Opens it, now and after every loss.
@@ -82,6 +103,34 @@ impl Connection {
         self.driver.retry_now();
     }
 
+    /// Sees to it that messages on this topic come, also where it is hidden from the subscription to everything
+    /// [MQTT-4.7.2-1].
+    pub fn hear(&self, topic: &TopicName) {
+        if topic.as_str().starts_with('$')
+            && let Ok(filter) = TopicFilter::try_from(topic.as_str())
+        {
+            let subscription = Subscription {
+                retain_handling: RetainHandling::DoNotSend,
+                ..Subscription::new(filter, QoS::AtLeastOnce)
+            };
+            // Refused, or not sent, it brings nothing, which is what the person sees.
+            let _asked = self.subscribe(subscription, None);
+        }
+    }
+
+    /// Takes a publication that goes out with the next [`Self::flush`]; what becomes of it is not told before.
+    ///
+    /// # Errors
+    /// The client's: a full queue, or something that the broker's terms forbid.
+    pub fn queue(&self, message: Publish) -> Result<Token, PublishError> {
+        self.driver.with_client(|client, now| client.publish(now, message))
+    }
+
+    /// Writes what was queued.
+    pub fn flush(&self) {
+        self.driver.flush();
+    }
+
     /// Publishes; the answer to QoS 1 and 2 comes as [`ConnectionEvent::Published`].
     ///
     /// # Errors
@@ -91,50 +140,98 @@ impl Connection {
         self.driver.flush();
         Ok(token)
     }
-}
 
-fn handle_client_event(driver: &Driver, event: ClientEvent, on_event: &impl Fn(ConnectionEvent)) {
-    match event {
-        ClientEvent::Message(message) => on_event(ConnectionEvent::Message(message)),
-        ClientEvent::Published { token, reason } => on_event(ConnectionEvent::Published(token, reason)),
-        ClientEvent::Connected { .. } => subscribe(driver),
-        ClientEvent::Subscribed { reasons, .. } => {
-            // Without the subscription the page would show a silent house.
-            if let Some(&reason) = reasons.iter().find(|reason| reason.is_failure()) {
-                driver.refuse(reason);
-            }
+    /// Subscribes beside the subscription to everything; the answer comes as [`ConnectionEvent::Answered`]. With an
+    /// identifier, which must not be [`TREE_ID`], each message tells which subscriptions brought it.
+    ///
+    /// # Errors
+    /// The client's: nothing was sent.
+    pub fn subscribe(&self, subscription: Subscription, id: Option<u32>) -> Result<Token, RequestError> {
+        if id.is_some() && !self.tree.is_numbered.get() {
+            // Else a message with the identifier alone would not tell whether it came for the tree too.
+            self.tree.is_numbered.set(true);
+            self.tree.subscribe(&self.driver, RetainHandling::DoNotSend);
         }
-        // The driver tells these by the state of the connection, or has nothing to ask them for.
-        ClientEvent::Refused { .. }
-        | ClientEvent::Disconnected(_)
-        | ClientEvent::Pong { .. }
-        | ClientEvent::Unsubscribed { .. }
-        | ClientEvent::Challenge { .. }
-        | ClientEvent::Reauthenticated { .. } => {}
+        let properties = SubscribeProperties { subscription_id: id, ..SubscribeProperties::default() };
+        let sent =
+            self.driver.with_client(|client, now| client.subscribe(now, vec![subscription], properties));
+        if let Err(RequestError::Unsupported(ReasonCode::SubscriptionIdentifiersNotSupported)) = sent {
+            self.tree.is_numbered.set(false);
+        }
+        self.driver.flush();
+        sent
+    }
+
+    /// Ends a subscription; the answer comes as [`ConnectionEvent::Answered`].
+    ///
+    /// # Errors
+    /// The client's: nothing was sent.
+    pub fn unsubscribe(&self, filter: TopicFilter) -> Result<Token, RequestError> {
+        let sent = self.driver.with_client(|client, now| {
+            client.unsubscribe(now, vec![filter], UnsubscribeProperties::default())
+        });
+        self.driver.flush();
+        sent
     }
 }
 
-/// Asks for everything. A resumed session has the subscription already, but only SUBSCRIBE brings the
-/// retained values again, which tell what is still true after a gap.
-fn subscribe(driver: &Driver) {
-    let Ok(filter) = TopicFilter::try_from("#") else { return };
-    let subscription = Subscription {
-        retain_as_published: true,
-        retain_handling: RetainHandling::Send,
-        ..Subscription::new(filter, QoS::AtMostOnce)
-    };
-    let sent = driver.with_client(|client, now| {
-        // From now on the session is worth keeping.
-        client.options_mut().clean_start = false;
-        let sent = client.subscribe(now, vec![subscription], SubscribeProperties::default());
-        client.ping(now);
-        sent
-    });
-    match sent {
-        Ok(_) => {}
-        Err(RequestError::Unsupported(reason)) => driver.refuse(reason),
-        Err(RequestError::NotConnected | RequestError::NoPacketId | RequestError::Unsendable) => {
-            driver.refuse(ReasonCode::ImplementationSpecificError);
+impl Tree {
+    fn handle_client_event(&self, driver: &Driver, event: ClientEvent, on_event: &impl Fn(ConnectionEvent)) {
+        match event {
+            ClientEvent::Message(message) => on_event(ConnectionEvent::Message(message)),
+            ClientEvent::Published { token, reason, reason_string } => {
+                on_event(ConnectionEvent::Published(token, Answer { reason, reason_string }));
+            }
+            ClientEvent::Connected { .. } => self.subscribe(driver, RetainHandling::Send),
+            ClientEvent::Subscribed { token, reasons } if self.asked.get() == Some(token) => {
+                // Without the subscription the page would show a silent house.
+                if let Some(&reason) = reasons.iter().find(|reason| reason.is_failure()) {
+                    driver.refuse(reason);
+                }
+            }
+            ClientEvent::Subscribed { token, reasons } | ClientEvent::Unsubscribed { token, reasons } => {
+                on_event(ConnectionEvent::Answered(token, reasons));
+            }
+            // The driver tells these by the state of the connection, or has nothing to ask them for.
+            ClientEvent::Refused { .. }
+            | ClientEvent::Disconnected(_)
+            | ClientEvent::Pong { .. }
+            | ClientEvent::Challenge { .. }
+            | ClientEvent::Reauthenticated { .. } => {}
+        }
+    }
+
+    /// Asks for everything. A resumed session has the subscription already, but only SUBSCRIBE brings the
+    /// retained values again, which tell what is still true after a gap.
+    fn subscribe(&self, driver: &Driver, retain_handling: RetainHandling) {
+        let Ok(filter) = TopicFilter::try_from("#") else { return };
+        let subscription = Subscription {
+            retain_as_published: true,
+            retain_handling,
+            ..Subscription::new(filter, QoS::AtMostOnce)
+        };
+        let subscription_id = self.is_numbered.get().then_some(TREE_ID);
+        let sent = driver.with_client(|client, now| {
+            // From now on the session is worth keeping.
+            client.options_mut().clean_start = false;
+            let properties = SubscribeProperties { subscription_id, ..SubscribeProperties::default() };
+            let sent = client.subscribe(now, vec![subscription], properties);
+            client.ping(now);
+            sent
+        });
+        match sent {
+            Ok(token) => self.asked.set(Some(token)),
+            // The broker has no identifiers, and what stands goes on without; else a new connection asks again.
+            Err(RequestError::Unsupported(ReasonCode::SubscriptionIdentifiersNotSupported)) => {
+                if retain_handling == RetainHandling::Send {
+                    self.is_numbered.set(false);
+                    self.subscribe(driver, retain_handling);
+                }
+            }
+            Err(RequestError::Unsupported(reason)) => driver.refuse(reason),
+            Err(RequestError::NotConnected | RequestError::NoPacketId | RequestError::Unsendable) => {
+                driver.refuse(ReasonCode::ImplementationSpecificError);
+            }
         }
     }
 }

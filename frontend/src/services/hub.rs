@@ -1,6 +1,7 @@
 //! The one place where the state lives and changes: messages go in, commands go out, and a bell rings once a
 //! frame for those who watch.
 
+use std::any::Any;
 use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::rc::{Rc, Weak};
 
@@ -13,14 +14,15 @@ use hearth_protocol::packet::Publish;
 use hearth_protocol::{QoS, ReasonCode, Time, TopicName};
 
 use super::clock;
-use super::connection::{Connection, ConnectionEvent};
+use super::connection::{Connection, ConnectionEvent, TREE_ID};
 use super::document;
 use super::info;
+use super::part::Part;
 use crate::state::address::{broker_address, development_address};
 use crate::state::command::{Command, Effect, Input};
 use crate::state::janitor::{Janitor, Progress};
 use crate::state::link::Link;
-use crate::state::outcome::{self, Draft, Failure, Outcome};
+use crate::state::outcome::{self, Answer};
 use crate::state::panel::Panel;
 use crate::state::payload::{self, Spelling};
 use crate::state::retained::Retained;
@@ -30,7 +32,6 @@ use crate::state::topics::{Recorded, TopicId, Topics};
 
 /// Whom a token's answer is for.
 enum Asked {
-    Form,
     Command(TopicId),
     Janitor,
 }
@@ -49,7 +50,7 @@ struct Inner {
     janitor: RefCell<Janitor>,
     panel: RefCell<Panel>,
     commands: RefCell<HashMap<TopicId, Pending>>,
-    outcome: RefCell<Outcome>,
+    parts: RefCell<Vec<Rc<dyn Part>>>,
     info: RefCell<Option<Info>>,
     asked: RefCell<HashMap<Token, Asked>>,
     frames: Signal,
@@ -62,6 +63,19 @@ struct Inner {
 #[derive(Clone)]
 pub struct Hub {
     inner: Rc<Inner>,
+}
+
+/// A hub that it does not keep alive.
+#[derive(Clone)]
+pub struct WeakHub {
+    inner: Weak<Inner>,
+}
+
+impl WeakHub {
+    /// The hub, while it lives.
+    pub fn upgrade(&self) -> Option<Hub> {
+        self.inner.upgrade().map(|inner| Hub { inner })
+    }
 }
 
 impl PartialEq for Hub {
@@ -92,7 +106,7 @@ impl Hub {
                 janitor: RefCell::default(),
                 panel: RefCell::default(),
                 commands: RefCell::default(),
-                outcome: RefCell::default(),
+                parts: RefCell::default(),
                 info: RefCell::default(),
                 asked: RefCell::default(),
                 frames: Signal::default(),
@@ -181,20 +195,25 @@ impl Hub {
         self.inner.info.borrow().clone()
     }
 
-    /// What became of the form's last message.
-    pub fn outcome(&self) -> Outcome {
-        self.inner.outcome.borrow().clone()
+    /// The part of this type, made when it is asked for the first time.
+    pub fn part<T: Part>(&self, make: impl FnOnce() -> T) -> Rc<T> {
+        let as_any = |part: &Rc<dyn Part>| Rc::clone(part) as Rc<dyn Any>;
+        let found = self.inner.parts.borrow().iter().find_map(|part| as_any(part).downcast::<T>().ok());
+        found.unwrap_or_else(|| {
+            let part = Rc::new(make());
+            self.inner.parts.borrow_mut().push(Rc::clone(&part) as Rc<dyn Part>);
+            part
+        })
     }
 
-    /// Sends what the form holds.
-    pub fn publish(&self, draft: &Draft) {
-        let outcome = self.inner.publish_form(draft);
-        self.inner.set_outcome(outcome);
+    /// The hub as its parts keep it.
+    pub fn downgrade(&self) -> WeakHub {
+        WeakHub { inner: Rc::downgrade(&self.inner) }
     }
 
-    /// Forgets the form's last result, since the form has changed.
-    pub fn reset_outcome(&self) {
-        self.inner.set_outcome(Outcome::Idle);
+    /// Something that components may watch has changed: [`Self::frames`] rings with the next frame.
+    pub fn touch(&self) {
+        self.inner.want_frame();
     }
 
     /// A person wants a switch to change.
@@ -209,13 +228,24 @@ impl Inner {
         match event {
             ConnectionEvent::Message(message) => self.on_message(&message),
             ConnectionEvent::Link(link) => self.on_link(link),
-            ConnectionEvent::Published(token, reason) => self.on_published(token, reason),
+            ConnectionEvent::Published(token, answer) => self.on_published(token, &answer),
+            ConnectionEvent::Answered(token, reasons) => {
+                self.each_part(|hub, part| part.on_answered(hub, token, &reasons));
+            }
         }
         self.want_frame();
     }
 
     fn on_message(self: &Rc<Self>, message: &Publish) {
         let at_ms = clock::wall_ms();
+        let brought_by =
+            message.properties.as_ref().map_or(&[][..], |properties| &properties.subscription_ids);
+        let is_trees = brought_by.is_empty() || brought_by.contains(&TREE_ID);
+        self.each_part(|hub, part| part.on_message(hub, message, at_ms, is_trees));
+        if !is_trees {
+            // A broker that sends one message for each subscription sends another one for the tree.
+            return;
+        }
         let recorded = self.topics.borrow_mut().record(message, at_ms);
         self.retained.borrow_mut().record(message, at_ms);
         if let Recorded::New(id) | Recorded::NewKind(id) | Recorded::Value(id) = recorded {
@@ -237,6 +267,7 @@ impl Inner {
 
     fn on_link(self: &Rc<Self>, link: Link) {
         let before = self.link.replace(link.clone());
+        self.each_part(|hub, part| part.on_link(hub, &link));
         match (before, link) {
             (Link::Checking, Link::Online { .. }) => self.topics.borrow_mut().trust(),
             (Link::Online { .. }, Link::Online { .. }) => {}
@@ -268,21 +299,18 @@ impl Inner {
         for id in waiting {
             self.command(id, Input::LinkLost);
         }
-        if *self.outcome.borrow() == Outcome::Sending {
-            self.set_outcome(Outcome::Failed(Failure::Unknown));
-        }
     }
 
-    fn on_published(self: &Rc<Self>, token: Token, reason: ReasonCode) {
+    fn on_published(self: &Rc<Self>, token: Token, answer: &Answer) {
+        self.each_part(|hub, part| part.on_published(hub, token, answer));
         let asked = self.asked.borrow_mut().remove(&token);
         match asked {
-            Some(Asked::Form) => self.set_outcome(Outcome::of(reason)),
             Some(Asked::Janitor) => {
-                self.janitor.borrow_mut().on_answer(reason);
+                self.janitor.borrow_mut().on_answer(answer.reason);
                 self.tidy();
             }
-            Some(Asked::Command(id)) => self.command(id, Input::Answered(reason)),
-            // The answer to a message that went out in an earlier connection and was given up since.
+            Some(Asked::Command(id)) => self.command(id, Input::Answered(answer.reason)),
+            // A part's, or the answer to a message that went out in an earlier connection and was given up since.
             None => {}
         }
     }
@@ -308,30 +336,19 @@ impl Inner {
         self.asked.borrow_mut().retain(|_, asked| !matches!(asked, Asked::Janitor));
     }
 
-    fn publish_form(&self, draft: &Draft) -> Outcome {
-        let message = match draft.message() {
-            Ok(message) => message,
-            Err(error) => return Outcome::Failed(Failure::Topic(error)),
-        };
-        if !self.link.borrow().is_online() {
-            return Outcome::Failed(Failure::Offline);
+    /// A part may make another part or publish while it is called; it is not told of the former then.
+    fn each_part(self: &Rc<Self>, tell: impl Fn(&Hub, &dyn Part)) {
+        let count = self.parts.borrow().len();
+        if count == 0 {
+            return;
         }
-        // Only the newest message's answer is shown.
-        self.asked.borrow_mut().retain(|_, asked| !matches!(asked, Asked::Form));
-        let acknowledged = message.qos > QoS::AtMostOnce;
-        match self.connection.publish(message) {
-            Ok(token) if acknowledged => {
-                self.asked.borrow_mut().insert(token, Asked::Form);
-                Outcome::Sending
+        let hub = Hub { inner: Rc::clone(self) };
+        for index in 0..count {
+            let part = self.parts.borrow().get(index).map(Rc::clone);
+            if let Some(part) = part {
+                tell(&hub, &*part);
             }
-            Ok(_) => Outcome::Sent,
-            Err(error) => Outcome::Failed(Failure::Client(error.to_string())),
         }
-    }
-
-    fn set_outcome(self: &Rc<Self>, outcome: Outcome) {
-        self.outcome.replace(outcome);
-        self.want_frame();
     }
 
     /// Lets a switch's command take an input, and does what it asks for.

@@ -1,6 +1,7 @@
 //! What was chosen for this browser, kept in localStorage where the browser has one.
 
 use super::document;
+use crate::state::saved::SavedList;
 use crate::state::settings::{Language, Shape, Theme};
 use crate::state::topic_tree::Order;
 
@@ -8,6 +9,7 @@ const THEME: &str = "hearth.theme";
 const LANGUAGE: &str = "hearth.language";
 const SHAPE: &str = "hearth.topics.shape";
 const ORDER: &str = "hearth.topics.order";
+const PUBLISHES: &str = "hearth.publishes";
 
 /// The stored theme.
 pub fn theme() -> Theme {
@@ -55,6 +57,16 @@ pub fn topics() -> (Shape, Order) {
 pub fn set_topics(shape: Shape, order: Order) {
     write(SHAPE, shape.as_str());
     write(ORDER, order.as_str());
+}
+
+/// The saved publications.
+pub fn saved_publishes() -> SavedList {
+    SavedList::parse(&read(PUBLISHES))
+}
+
+/// Stores them, and tells whether the browser took them.
+pub fn set_saved_publishes(list: &SavedList) -> bool {
+    storage().is_some_and(|storage| storage.set_item(PUBLISHES, &list.stored()).is_ok())
 }
 
 fn storage() -> Option<web_sys::Storage> {

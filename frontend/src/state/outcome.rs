@@ -2,15 +2,22 @@
 
 use bytes::Bytes;
 use hearth_protocol::packet::Publish;
-use hearth_protocol::topic::TopicError;
 use hearth_protocol::{QoS, ReasonCode, Text, TopicName};
 
+use super::draft::DraftError;
+
+/// What a broker said of a publication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Its reason.
+    pub reason: ReasonCode,
+    /// In words for people, if it gave any.
+    pub reason_string: Option<Text>,
+}
+
 /// The fate of a publication.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing was published yet.
-    #[default]
-    Idle,
     /// On its way; the broker has not answered yet.
     Sending,
     /// QoS 0: handed to the connection; nobody acknowledges it.
@@ -26,25 +33,25 @@ pub enum Outcome {
 /// Why a publication failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// What was typed is no topic name.
-    Topic(TopicError),
+    /// What was typed cannot be sent.
+    Draft(DraftError),
     /// There is no connection.
     Offline,
     /// The connection broke before the broker answered: it may or may not have arrived.
     Unknown,
     /// The broker refused it.
-    Refused(ReasonCode),
+    Refused(Answer),
     /// The client's queue is full or the broker's terms forbid it; the reason in the client's words.
     Client(String),
 }
 
 impl Outcome {
     /// The outcome that the broker's answer stands for.
-    pub fn of(reason: ReasonCode) -> Self {
-        if reason == ReasonCode::NoMatchingSubscribers {
+    pub fn of(answer: &Answer) -> Self {
+        if answer.reason == ReasonCode::NoMatchingSubscribers {
             Self::NobodyListens
-        } else if reason.is_failure() {
-            Self::Failed(Failure::Refused(reason))
+        } else if answer.reason.is_failure() {
+            Self::Failed(Failure::Refused(answer.clone()))
         } else {
             Self::Acknowledged
         }
@@ -53,37 +60,12 @@ impl Outcome {
     /// The word for style sheets and tests.
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Idle => "idle",
             Self::Sending => "sending",
             Self::Sent => "sent",
             Self::Acknowledged => "acknowledged",
             Self::NobodyListens => "no-subscribers",
             Self::Failed(_) => "failed",
         }
-    }
-}
-
-/// What the form holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Draft {
-    /// Topic as typed.
-    pub topic: String,
-    /// Payload as typed.
-    pub payload: String,
-    /// Delivery guarantee.
-    pub qos: QoS,
-    /// Whether the broker keeps it.
-    pub retain: bool,
-}
-
-impl Draft {
-    /// The message that the form stands for.
-    ///
-    /// # Errors
-    /// What is wrong with the topic.
-    pub fn message(&self) -> Result<Publish, TopicError> {
-        let topic = TopicName::new(Text::try_from(self.topic.trim())?)?;
-        Ok(message(topic, self.payload.as_bytes(), self.qos, self.retain))
     }
 }
 
@@ -106,23 +88,14 @@ mod tests {
 
     #[test]
     fn the_answer_of_the_broker_decides() {
+        let answer = |reason| Answer { reason, reason_string: None };
+        let refused = answer(ReasonCode::QuotaExceeded);
         for (reason, outcome) in [
             (ReasonCode::Success, Outcome::Acknowledged),
             (ReasonCode::NoMatchingSubscribers, Outcome::NobodyListens),
-            (ReasonCode::QuotaExceeded, Outcome::Failed(Failure::Refused(ReasonCode::QuotaExceeded))),
+            (ReasonCode::QuotaExceeded, Outcome::Failed(Failure::Refused(refused))),
         ] {
-            assert_eq!(Outcome::of(reason), outcome);
+            assert_eq!(Outcome::of(&answer(reason)), outcome);
         }
-    }
-
-    #[test]
-    fn a_draft_is_checked_before_it_is_sent() {
-        let mut draft = Draft { topic: " home/lamp ".into(), payload: "on".into(), ..Draft::default() };
-        let publish = draft.message().unwrap();
-        assert_eq!((publish.topic.as_str(), &publish.payload[..]), ("home/lamp", &b"on"[..]));
-        draft.topic = "home/+".into();
-        assert_eq!(draft.message(), Err(TopicError::WildcardInName('+')));
-        draft.topic = "  ".into();
-        assert_eq!(draft.message(), Err(TopicError::Empty));
     }
 }

@@ -1,0 +1,76 @@
+//! The form that publishes, and what became of its messages.
+
+mod fields;
+mod form;
+mod outcome;
+mod payload;
+mod placeholders;
+mod properties;
+mod repeat;
+mod saved;
+mod sent;
+
+use yew::prelude::*;
+
+use self::fields::Fields;
+use self::form::use_form;
+use self::outcome::Result;
+use self::placeholders::Placeholders;
+use self::properties::Properties as PropertyFields;
+use self::repeat::Repeat;
+use self::saved::Saved;
+use self::sent::Sent;
+use crate::components::{Icon, Symbol};
+
+/// Props of [`PublishPage`].
+#[derive(Clone, PartialEq, Properties)]
+pub struct PublishPageProps {
+    /// The topic to begin with.
+    pub topic: Option<AttrValue>,
+}
+
+/// The page.
+#[component]
+pub fn PublishPage(props: &PublishPageProps) -> Html {
+    let form = use_form();
+    let words = form.words;
+    use_effect_with(props.topic.clone(), {
+        let form = form.clone();
+        move |topic: &Option<AttrValue>| {
+            if let Some(topic) = topic {
+                form.edit(|draft| draft.topic = topic.to_string());
+            }
+        }
+    });
+    let onsubmit = {
+        let form = form.clone();
+        Callback::from(move |event: SubmitEvent| {
+            event.prevent_default();
+            form.publisher.send(&form.hub);
+        })
+    };
+    html! {
+        <>
+            <header class="page__head">
+                <h1 class="page__title">{form.locale.catalogue().publish}</h1>
+                <p class="page__intro">{words.intro}</p>
+            </header>
+            <form class="card form" {onsubmit} novalidate=true autocomplete="off">
+                <Fields />
+                <div class="form__more">
+                    <PropertyFields />
+                    <Placeholders />
+                    <Repeat />
+                    <Saved />
+                </div>
+                <div class="form__end">
+                    <button type="submit" class="button button--primary" data-testid="publish-send">
+                        <Icon symbol={Symbol::Publish} />{words.send}
+                    </button>
+                    <Result />
+                </div>
+            </form>
+            <Sent />
+        </>
+    }
+}
