@@ -32,6 +32,7 @@ pub(super) struct Connection {
     is_readable: bool,
     /// The system has told that the peer sends no more, and does not tell it again.
     is_read_closed: bool,
+    has_ended: bool,
     /// The start of a packet whose end has not come. Holds no memory while empty.
     pub(super) partial: BytesMut,
     pub(super) phase: Phase,
@@ -95,6 +96,7 @@ impl Connection {
             frames: is_websocket.then(Box::default),
             is_readable: false,
             is_read_closed: false,
+            has_ended: false,
             partial: BytesMut::new(),
             phase,
             write_blocked: false,
@@ -111,9 +113,9 @@ impl Connection {
         self.is_readable
     }
 
-    /// Has the next read try whatever the system has told.
-    pub(super) const fn suspect_input(&mut self) {
-        self.is_readable = true;
+    /// Whether the peer's end was read, behind which nothing comes.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// The WebSocket layer, where there is one.
@@ -130,7 +132,10 @@ impl Connection {
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Received {
         loop {
             match self.socket.read(buffer) {
-                Ok(0) => return Received::Ended(None),
+                Ok(0) => {
+                    self.has_ended = true;
+                    return Received::Ended(None);
+                }
                 Ok(len) => {
                     let is_last = SHORT_READ_IS_LAST && len < buffer.len();
                     self.is_readable = self.is_read_closed || !is_last;

@@ -321,14 +321,18 @@ impl ShardDriver {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         match std::mem::replace(&mut connection.phase, Phase::Lingering { until: now }) {
             Phase::Flushing { mut output, until } => match connection.send(output.sending()) {
+                // Nothing is left to be read that would make the close a reset.
+                Sent::All if connection.has_ended() => {
+                    self.connections.remove(slot);
+                }
                 Sent::All => {
                     connection.phase = Phase::Lingering { until };
-                    // Whatever came of it, the read that follows finds out and ends the connection.
                     if let Err(error) = connection.close_write() {
                         tracing::debug!(%error, "a socket was gone before it was closed");
+                        self.connections.remove(slot);
+                    } else if connection.is_readable() {
+                        self.make_due(slot);
                     }
-                    connection.suspect_input();
-                    self.make_due(slot);
                 }
                 Sent::Blocked => connection.phase = Phase::Flushing { output, until },
                 Sent::Failed(_) => {
