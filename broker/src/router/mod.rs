@@ -17,6 +17,7 @@ pub(crate) use group::{Availability, Choice, Group, Groups, Room};
 use crate::faults::{self, Fault};
 use crate::ids::ShardId;
 use crate::interest::Interest;
+use crate::view::is_below_root;
 use cache::Cache;
 use trie::{Trie, Walk};
 
@@ -131,8 +132,12 @@ impl Router {
         session: u32,
         options: SubscriptionOptions,
     ) -> (Place, bool) {
-        self.generation += 1;
         let (place, is_new) = self.trie.insert(filter, session, options);
+        if is_below_root(filter.pattern()) {
+            // No message is routed there: no route changes, and pages subscribe and unsubscribe as they scroll.
+            return (place, is_new);
+        }
+        self.generation += 1;
         if is_new {
             interest.add(self.shard, filter.pattern());
         }
@@ -146,9 +151,13 @@ impl Router {
 
     /// Removes a subscription.
     pub(crate) fn unsubscribe(&mut self, interest: &Interest, place: Place, session: u32) {
-        self.generation += 1;
         let pattern = self.trie.pattern(place);
-        if self.trie.remove(place, session) && !faults::has(Fault::InterestKept) {
+        let is_removed = self.trie.remove(place, session);
+        if is_below_root(&pattern) {
+            return;
+        }
+        self.generation += 1;
+        if is_removed && !faults::has(Fault::InterestKept) {
             interest.remove(self.shard, &pattern);
         }
     }
@@ -167,5 +176,34 @@ impl Router {
         let route = Rc::new(route);
         self.cache.insert(topic, generations, Rc::clone(&route));
         route
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use super::*;
+    use crate::ids::ShardCount;
+
+    #[test]
+    fn who_scrolls_through_the_live_tree_changes_no_route() {
+        let shards = ShardCount::new(NonZeroU16::new(2).unwrap());
+        let (interest, groups) = (Interest::new(shards, 1), Groups::new(1));
+        let mut router = Router::new(ShardId::new(0), 1, 100);
+        let options =
+            SubscriptionOptions { qos: QoS::AtMostOnce, no_local: false, retain_as_published: false, id: 0 };
+        let filter = |text| TopicFilter::try_from(text).unwrap();
+        let topic = TopicName::try_from("home/lamp").unwrap();
+        router.subscribe(&interest, &filter("home/#"), 1, options);
+        let before = router.route(&interest, &groups, &topic);
+        let (place, is_new) = router.subscribe(&interest, &filter("$hearth/window/name/0/50"), 2, options);
+        assert!(is_new && Rc::ptr_eq(&before, &router.route(&interest, &groups, &topic)));
+        router.unsubscribe(&interest, place, 2);
+        assert!(Rc::ptr_eq(&before, &router.route(&interest, &groups, &topic)));
+        let (place, _) = router.subscribe(&interest, &filter("home/lamp"), 2, options);
+        assert_eq!(router.route(&interest, &groups, &topic).targets.len(), 2);
+        router.unsubscribe(&interest, place, 2);
+        assert_eq!(router.route(&interest, &groups, &topic).targets.len(), 1);
     }
 }
