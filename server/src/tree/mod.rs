@@ -14,6 +14,8 @@ mod walk;
 mod watch;
 
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use desk::{Desk, TreeCounts};
