@@ -12,6 +12,7 @@ use crate::peers;
 use crate::process::run_openly;
 use crate::server::{self, Profile};
 use crate::step::step;
+use crate::web_benchmark;
 use crate::workspace::Workspace;
 
 /// The crate in `bench/`.
@@ -31,6 +32,9 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
     }
     if arguments.first().is_some_and(|first| first == "browser-client") {
         return browser_client::measure(workspace, &arguments[1..]);
+    }
+    if arguments.first().is_some_and(|first| first == "browser") {
+        return web_benchmark::measure(workspace, &arguments[1..]);
     }
     let mut arguments: Vec<OsString> = arguments.to_vec();
     let is_named = arguments.first().is_some_and(|first| BENCHMARKS.iter().any(|name| first == name));

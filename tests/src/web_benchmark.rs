@@ -1,0 +1,246 @@
+//! The web app under load: 100,000 topics as a tree, 20,000 messages a second, and a person who uses it meanwhile.
+//!
+//! `cargo xtask bench browser` runs it. Frames are those that the page draws; how long a click or key takes is what the browser itself
+//! tells (Event Timing: from the input to the next picture); memory is measured after the browser has collected its garbage.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use hearth_protocol::codec::encode;
+use hearth_protocol::packet::Packet;
+use hearth_protocol::{QoS, Version};
+use serde_json::{Value, json};
+
+use crate::browser::{Page, browse, nothing};
+use crate::hearth::Hearth;
+use crate::renderer_cpu::{Cpu, cpu_of_renderers};
+use crate::web_page::open;
+use crate::wire::{connect, message};
+
+const TOPICS: u64 = 100_000;
+/// Topics of one branch below a building, and branches of a building.
+const DEVICES: u64 = 100;
+const FLOORS: u64 = 20;
+/// The publisher writes this often.
+const TICK: Duration = Duration::from_millis(10);
+/// The person does something this often.
+const PAUSE: Duration = Duration::from_millis(700);
+
+/// What is asked for: `HEARTH_BENCH_BROWSER=seconds,messages a second`.
+#[derive(Clone, Copy)]
+struct Load {
+    seconds: u64,
+    per_second: u64,
+}
+
+impl Load {
+    fn of_environment() -> Self {
+        let asked = std::env::var("HEARTH_BENCH_BROWSER").unwrap_or_default();
+        let mut numbers = asked.split(',').map_while(|number| number.trim().parse().ok());
+        Self { seconds: numbers.next().unwrap_or(60), per_second: numbers.next().unwrap_or(20_000) }
+    }
+}
+
+#[test]
+#[ignore = "a benchmark: `cargo xtask bench browser` runs it"]
+fn the_web_app_under_load() {
+    let load = Load::of_environment();
+    let frame = "frames a second: median, p5";
+    println!(
+        "| throttle | messages/s | a core, main thread | {frame} | input to picture: p50, p95, worst | slower than 16 ms | heap at start, end | elements |"
+    );
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
+    for throttle in [1, 4] {
+        let hearth = Hearth::start();
+        fill(hearth.mqtt());
+        browse("en", nothing, async |page| {
+            println!("| {throttle}x | {} |", measure(page, &hearth, load, throttle).await);
+        });
+    }
+}
+
+/// Publishes to each topic once.
+fn fill(broker: SocketAddr) {
+    let publisher = Publisher::start(broker, 50_000);
+    while publisher.sent.load(Ordering::Relaxed) < TOPICS {
+        std::thread::sleep(TICK);
+    }
+    publisher.stop();
+}
+
+/// One row of the table.
+async fn measure(page: &Page, hearth: &Hearth, load: Load, throttle: u32) -> String {
+    open(page, hearth, "topics").await;
+    let publisher = Publisher::start(hearth.mqtt(), load.per_second);
+    page.click("label:has([data-testid=topic-shape-tree])").await;
+    page.wait_for_element(&row("bench")).await;
+    let all = format!(
+        "document.querySelector('{} [data-testid=topic-value]').textContent.replace(/\\D/g, '') >= {TOPICS}",
+        row("bench")
+    );
+    page.wait_for("all topics", &all).await;
+    let mut path = "bench".to_owned();
+    for level in ["building-0", "floor-0", "device-0", "temperature"] {
+        page.click(&toggle(&path)).await;
+        path = format!("{path}/{level}");
+        page.wait_for_element(&row(&path)).await;
+    }
+    page.devtools("Emulation.setCPUThrottlingRate", json!({ "rate": throttle })).await;
+    page.run(WATCH).await;
+    // What is allocated once, for the first frames of such a load, is no leak.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let heap_at_start = heap(page).await;
+    page.evaluate("watched.begin()").await;
+    let (start, sent) = (Instant::now(), publisher.sent.load(Ordering::Relaxed));
+    let page_process = busiest_renderer().await;
+    let cpu_at_start = Cpu::of(page_process).unwrap();
+    let mut acts = 0;
+    while start.elapsed() < Duration::from_secs(load.seconds) {
+        act(page, acts).await;
+        acts += 1;
+        tokio::time::sleep(PAUSE).await;
+    }
+    let rate = (publisher.sent.load(Ordering::Relaxed) - sent) as f64 / start.elapsed().as_secs_f64();
+    let cpu = Cpu::of(page_process).unwrap();
+    let busy = (cpu.main_thread - cpu_at_start.main_thread).as_secs_f64() / start.elapsed().as_secs_f64();
+    let seen = page.evaluate("watched.end()").await;
+    let heap_at_end = heap(page).await;
+    let elements = page.evaluate("document.getElementsByTagName('*').length").await;
+    publisher.stop();
+    let figure = |name: &str| seen[name].as_f64().unwrap_or(f64::NAN);
+    format!(
+        "{rate:.0} | {:.0} % | {:.0}, {:.0} | {:.0}, {:.0}, {:.0} ms | {:.0} | {:.1}, {:.1} MB | {elements}",
+        busy * 100.0,
+        figure("fps50"),
+        figure("fps5"),
+        figure("input50"),
+        figure("input95"),
+        figure("inputMax"),
+        figure("told"),
+        heap_at_start / 1e6,
+        heap_at_end / 1e6,
+    )
+}
+
+/// The process that shows the page: Chromium keeps others in reserve.
+async fn busiest_renderer() -> u32 {
+    let before = cpu_of_renderers();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let used = |(pid, cpu): &(u32, Cpu)| {
+        let idle = before.iter().find(|(other, _)| other == pid);
+        cpu.process - idle.map_or(Duration::ZERO, |(_, cpu)| cpu.process)
+    };
+    cpu_of_renderers().into_iter().max_by_key(used).expect("the browser has a renderer").0
+}
+
+/// Opens or closes a branch, searches, chooses a topic, or goes back to all of them, as a person does.
+async fn act(page: &Page, round: u64) {
+    match round % 4 {
+        0 => page.click(&toggle("bench/building-0/floor-0/device-1")).await,
+        1 => {
+            page.fill("#topic-filter", "device-7").await;
+            page.click(".search__clear").await;
+        }
+        2 => page.click(&row("bench/building-0/floor-0/device-0/temperature")).await,
+        _ => page.click("[data-testid=nav-topics]").await,
+    }
+}
+
+fn row(path: &str) -> String {
+    format!(r#"[data-testid=topic-row][data-topic="{path}"]"#)
+}
+
+fn toggle(path: &str) -> String {
+    format!(r#".topic-item:has([data-topic="{path}"]) [data-testid=topic-toggle]"#)
+}
+
+/// Counts frames by the second and keeps how long the browser says that inputs took; what took less than
+/// 16 ms is not told.
+const WATCH: &str = r#"
+    const frames = [], inputs = new Map();
+    let beginning = Infinity;
+    const onFrame = (time) => { if (time >= beginning) frames.push(time); requestAnimationFrame(onFrame); };
+    requestAnimationFrame(onFrame);
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries())
+            if (entry.interactionId && entry.startTime >= beginning)
+                inputs.set(entry.interactionId, Math.max(inputs.get(entry.interactionId) ?? 0, entry.duration));
+    }).observe({ type: "event", durationThreshold: 16 });
+    const at = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 16;
+    window.watched = {
+        begin() { beginning = performance.now(); return true; },
+        end() {
+            const seconds = new Array(Math.floor((performance.now() - beginning) / 1000)).fill(0);
+            for (const time of frames) { const second = Math.floor((time - beginning) / 1000); if (second < seconds.length) seconds[second]++; }
+            beginning = Infinity;
+            const durations = [...inputs.values()].sort((a, b) => a - b);
+            seconds.sort((a, b) => a - b);
+            return { fps5: at(seconds, 0.05), fps50: at(seconds, 0.5), told: durations.length,
+                input50: at(durations, 0.5), input95: at(durations, 0.95), inputMax: durations.at(-1) ?? 16 };
+        },
+    };
+"#;
+
+/// Bytes that are in use: of JavaScript after a collection, and the memory of the wasm.
+async fn heap(page: &Page) -> f64 {
+    page.devtools("HeapProfiler.collectGarbage", json!({})).await;
+    let usage: Value = page.devtools("Runtime.getHeapUsage", json!({})).await;
+    let wasm = page.evaluate("wasmBindings.initSync().memory.buffer.byteLength").await;
+    usage["usedSize"].as_f64().unwrap_or(f64::NAN) + wasm.as_f64().unwrap_or(f64::NAN)
+}
+
+/// A client on TCP that publishes with QoS 0, to one topic after the other.
+struct Publisher {
+    is_over: Arc<AtomicBool>,
+    sent: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+impl Publisher {
+    fn start(broker: SocketAddr, per_second: u64) -> Self {
+        let (is_over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (over, counter) = (Arc::clone(&is_over), Arc::clone(&sent));
+        let thread = std::thread::spawn(move || {
+            let mut stream = TcpStream::connect(broker).unwrap();
+            let mut output = BytesMut::new();
+            let packet =
+                Packet::Connect(Box::new(connect(Version::V311, &format!("publisher-{per_second}"))));
+            encode(&packet, Version::V311, &mut output).unwrap();
+            let per_tick = per_second * TICK.as_millis() as u64 / 1000;
+            let mut due = Instant::now();
+            while !over.load(Ordering::Relaxed) {
+                let first = counter.load(Ordering::Relaxed);
+                for number in first..first + per_tick {
+                    let publish =
+                        message(&topic(number % TOPICS), payload(number).as_bytes(), QoS::AtMostOnce);
+                    encode(&Packet::Publish(publish), Version::V311, &mut output).unwrap();
+                }
+                stream.write_all(&output).unwrap();
+                output.clear();
+                counter.store(first + per_tick, Ordering::Relaxed);
+                due += TICK;
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            }
+        });
+        Self { is_over, sent, thread }
+    }
+
+    fn stop(self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+    }
+}
+
+fn topic(number: u64) -> String {
+    let (device, branch) = (number % DEVICES, number / DEVICES);
+    format!("bench/building-{}/floor-{}/device-{device}/temperature", branch / FLOORS, branch % FLOORS)
+}
+
+fn payload(number: u64) -> String {
+    format!("{{\"value\":{}.5,\"unit\":\"°C\",\"n\":{number}}}", number % 40)
+}
