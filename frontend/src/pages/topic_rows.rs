@@ -75,6 +75,15 @@ impl TopicRows {
         }
     }
 
+    /// Whether the filter leaves nothing, as far as all topics have been looked at.
+    pub(super) fn is_fruitless(&self) -> bool {
+        let is_searched = match self.shape.get() {
+            Shape::List => self.listing.borrow().is_searched(),
+            Shape::Tree => self.hub.tree().is_searched(),
+        };
+        is_searched && self.len() == 0 && !self.hub.topics().is_empty()
+    }
+
     fn update(&self) {
         let (topics, now_ms) = (self.hub.topics(), clock::wall_ms());
         match self.shape.get() {

@@ -51,8 +51,7 @@ pub fn TopicsPage() -> Html {
         rows.0.show(&wanted.query, wanted.shape, wanted.order);
         rows.0.hub().frames().ring();
     });
-    let none_match =
-        use_watch(RowsRef(Rc::clone(&rows)), |hub, rows| rows.0.len() == 0 && !hub.topics().is_empty());
+    let none_match = use_watch(RowsRef(Rc::clone(&rows)), |_, rows| rows.0.is_fruitless());
     let is_empty = use_watch((), |hub, ()| hub.topics().is_empty());
     if is_empty {
         return html! {

@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::listing::SEARCHED_PER_FRAME;
 use super::query::Query;
 use super::topics::{TopicId, Topics};
 
@@ -67,11 +68,24 @@ struct Branch {
     children: Vec<NodeId>,
     is_sorted: bool,
     is_open: bool,
-    // Whether the filter leaves it or something below it.
-    is_found: bool,
+    // The last search that left it or something below it.
+    found_in: u32,
     topics: u32,
     messages: u64,
     at_ms: f64,
+}
+
+/// A search, which goes on from frame to frame, and the one before, which is shown until it is at its end.
+#[derive(Debug, Default)]
+struct Search {
+    // Counts searches.
+    number: u32,
+    // What this one and later ones found is shown.
+    shown: u32,
+    // How many topics it has looked at, in the order in which they were heard.
+    seen: usize,
+    found: usize,
+    found_before: usize,
 }
 
 /// The tree.
@@ -85,7 +99,7 @@ pub struct TopicTree {
     order: Order,
     query: Query,
     rows: Vec<TreeRow>,
-    found: usize,
+    search: Search,
     is_stale: bool,
     ordered_at_ms: f64,
 }
@@ -99,7 +113,7 @@ impl Default for TopicTree {
             children: Vec::new(),
             is_sorted: true,
             is_open: true,
-            is_found: true,
+            found_in: 0,
             topics: 0,
             messages: 0,
             at_ms: 0.0,
@@ -112,7 +126,7 @@ impl Default for TopicTree {
             order: Order::default(),
             query: Query::default(),
             rows: Vec::new(),
-            found: 0,
+            search: Search::default(),
             is_stale: true,
             ordered_at_ms: 0.0,
         }
@@ -178,7 +192,7 @@ impl TopicTree {
             children: Vec::new(),
             is_sorted: true,
             is_open: false,
-            is_found: true,
+            found_in: 0,
             topics: 0,
             messages: 0,
             at_ms: 0.0,
@@ -210,6 +224,9 @@ impl TopicTree {
         if query != self.query {
             self.query = query;
             self.is_stale = true;
+            self.begin_search();
+            // Of another filter's answer nothing is of use.
+            self.search.shown = self.search.number;
         }
     }
 
@@ -244,16 +261,20 @@ impl TopicTree {
     pub fn update(&mut self, topics: &Topics, now_ms: f64) -> bool {
         let moves = self.order != Order::Name || self.query.reads_values();
         let is_due = moves && now_ms - self.ordered_at_ms >= REORDER_MS;
-        if !self.is_stale && !is_due {
+        if is_due {
+            self.ordered_at_ms = now_ms;
+            if self.query.reads_values() && self.is_searched() {
+                self.begin_search();
+            }
+        }
+        let has_searched = !self.is_searched();
+        if has_searched {
+            self.go_on_searching(topics);
+        }
+        if !self.is_stale && !is_due && !has_searched {
             return false;
         }
         self.is_stale = false;
-        self.ordered_at_ms = now_ms;
-        if !self.query.is_empty() {
-            self.search(topics);
-        } else {
-            self.found = self.of_topic.len();
-        }
         self.flatten();
         true
     }
@@ -264,8 +285,12 @@ impl TopicTree {
     }
 
     /// How many topics the filter leaves, as of the last [`Self::update`].
-    pub const fn found(&self) -> usize {
-        self.found
+    pub fn found(&self) -> usize {
+        if self.query.is_empty() {
+            return self.of_topic.len();
+        }
+        let search = &self.search;
+        if search.shown == search.number { search.found } else { search.found_before }
     }
 
     /// The level that a row is named by.
@@ -312,24 +337,45 @@ impl TopicTree {
         self.nodes[node.index()].at_ms
     }
 
-    fn search(&mut self, topics: &Topics) {
-        for node in &mut self.nodes {
-            node.is_found = false;
-        }
-        self.found = 0;
-        for at in 0..self.of_topic.len() {
-            let node = self.of_topic[at];
-            let Some(topic) = self.nodes[node.index()].topic.map(|id| topics.topic(id)) else { continue };
+    fn begin_search(&mut self) {
+        let search = &mut self.search;
+        *search = Search {
+            number: search.number.wrapping_add(1),
+            shown: search.shown,
+            seen: 0,
+            found: 0,
+            found_before: search.found,
+        };
+    }
+
+    /// Whether the filter has looked at every topic.
+    pub fn is_searched(&self) -> bool {
+        self.query.is_empty() || self.search.seen >= self.of_topic.len()
+    }
+
+    /// Looks at the next topics. Topics that are heard meanwhile come last.
+    fn go_on_searching(&mut self, topics: &Topics) {
+        let (from, number) = (self.search.seen, self.search.number);
+        for (id, topic) in topics.heard_from(from).take(SEARCHED_PER_FRAME) {
+            self.search.seen += 1;
+            let Some(&node) = self.of_topic.get(id.index()) else { continue };
             if !self.query.matches(topic.name(), topic.payload()) {
                 continue;
             }
-            self.found += 1;
+            self.search.found += 1;
             let mut up = node;
-            while up != NodeId::ROOT && !self.nodes[up.index()].is_found {
-                self.nodes[up.index()].is_found = true;
+            while up != NodeId::ROOT && self.nodes[up.index()].found_in != number {
+                self.nodes[up.index()].found_in = number;
                 up = self.nodes[up.index()].parent;
             }
         }
+        if self.is_searched() {
+            self.search.shown = number;
+        }
+    }
+
+    fn is_found(&self, node: NodeId) -> bool {
+        self.nodes[node.index()].found_in >= self.search.shown
     }
 
     fn flatten(&mut self) {
@@ -354,7 +400,7 @@ impl TopicTree {
 
     fn push_children(&self, node: NodeId, depth: u16, is_filtered: bool, ahead: &mut Vec<TreeRow>) {
         let children = self.nodes[node.index()].children.iter().rev();
-        let shown = children.filter(|child| !is_filtered || self.nodes[child.index()].is_found);
+        let shown = children.filter(|child| !is_filtered || self.is_found(**child));
         ahead.extend(shown.map(|&node| TreeRow { node, depth }));
     }
 
@@ -482,6 +528,24 @@ mod tests {
         house.hear("car/speed", "alarm");
         house.now_ms = REORDER_MS;
         assert_eq!(house.rows(), ["-car", "   speed"]);
+    }
+
+    #[test]
+    fn a_long_search_goes_on_from_frame_to_frame_and_shows_the_old_answer_meanwhile() {
+        let mut house = House::default();
+        let all = SEARCHED_PER_FRAME + 1;
+        for number in 0..all {
+            house.hear(&format!("t{number:06}"), "on");
+        }
+        house.tree.set_query(Query::parse("on"));
+        assert_eq!(house.rows().len(), SEARCHED_PER_FRAME);
+        assert_eq!((house.rows().len(), house.tree.found()), (all, all));
+        house.hear("t000000", "off");
+        house.hear("one more", "");
+        assert_eq!((house.rows().len(), house.tree.found()), (all + 1, all + 1), "its name answers");
+        house.now_ms = REORDER_MS;
+        assert_eq!((house.rows().len(), house.tree.found()), (all + 1, all + 1), "half of the next search");
+        assert_eq!((house.rows().len(), house.tree.found()), (all, all));
     }
 
     #[test]

@@ -299,6 +299,13 @@ impl Topics {
         &self.sorted
     }
 
+    /// The topics in the order in which they were first heard, from a place on.
+    pub fn heard_from(&self, place: usize) -> impl Iterator<Item = (TopicId, &Topic)> {
+        let topics = self.arena.iter().enumerate().skip(place);
+        // TOPICS_MAX is far below u32::MAX.
+        topics.map(|(index, topic)| (TopicId(u32::try_from(index).unwrap_or(u32::MAX)), topic))
+    }
+
     /// The topic of an id.
     pub fn topic(&self, id: TopicId) -> &Topic {
         &self.arena[id.index()]
