@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::{Bytes, BytesMut};
 use hearth_broker::{Change, RowBytes, Table};
 use rusqlite::config::DbConfig;
-use rusqlite::ffi::{SQLITE_BUSY, SQLITE_CORRUPT};
+use rusqlite::ffi::{SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_IOERR};
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, ErrorCode, Row, Transaction, params};
 
@@ -15,6 +15,7 @@ use super::check::{check, unseal};
 use super::connection::{connect, open, settle};
 use super::durability::Durability;
 use super::error::StoreError;
+use super::log_repair::{keep_torn, repair};
 use super::schema::name;
 use super::way::Way;
 
@@ -62,8 +63,10 @@ impl Database {
 
     /// Opens a database, or makes a new one, where that way leads.
     pub(super) fn open_by(way: Way, file: &Path, durability: Durability) -> Result<Self, StoreError> {
-        let connection = connect(way, file, durability)?;
-        Ok(Self { file: file.to_owned(), way, durability, connection: Some(connection), commits: 0 })
+        let log = repair(way, file)?;
+        keep_torn(way, file, &log);
+        let connection = Some(connect(way, file, durability)?);
+        Ok(Self { file: file.to_owned(), way, durability, connection, commits: 0 })
     }
 
     /// Hands out every row that is as it was written, and sets the others aside. An error [that says so](is_corrupt): the
@@ -105,6 +108,7 @@ impl Database {
     /// The connection; after a failure a new one, to what is really on the disk.
     fn reconnect(&mut self) -> rusqlite::Result<&mut Connection> {
         if self.connection.is_none() {
+            repair(self.way, &self.file).map_err(|error| failure(SQLITE_IOERR, &error.to_string()))?;
             settle(self.way, &self.file, self.durability)?;
             self.connection = Some(open(self.way, &self.file, self.durability)?);
         }

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hearth_broker::{Change, Table};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::check::unseal;
 use super::database::{Database, Reading, is_corrupt, key};
@@ -63,7 +63,7 @@ pub(super) fn open<T: Default>(
         );
     }
     match read(way, file, durability, &each) {
-        Err(StoreError::Database { source, .. }) if is_corrupt(&source) => {
+        Err(StoreError::Database { source, .. }) if is_damage(&source) => {
             let salvage = save(way, file, source)?;
             let opened = read(way, file, durability, &each)?;
             Ok(Opened { salvage: Some(salvage), ..opened })
@@ -129,6 +129,15 @@ pub(super) fn finish(
 
 /// Moves a database out of the way, if there is one, with what SQLite has beside it; where it is now.
 pub(super) fn move_away(way: Way, file: &Path, reason: &str) -> io::Result<Option<PathBuf>> {
+    let aside = aside(way, file, reason)?;
+    for companion in COMPANIONS {
+        (way.rename)(&with_suffix(file, companion), &with_suffix(&aside, companion))?;
+    }
+    Ok((way.rename)(file, &aside)?.then_some(aside))
+}
+
+/// A name that no file has yet, for one that is kept because something was wrong with it.
+pub(super) fn aside(way: Way, file: &Path, reason: &str) -> io::Result<PathBuf> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut aside = with_suffix(file, &format!(".{reason}-{seconds}"));
     let mut number = 1;
@@ -136,10 +145,7 @@ pub(super) fn move_away(way: Way, file: &Path, reason: &str) -> io::Result<Optio
         number += 1;
         aside = with_suffix(file, &format!(".{reason}-{seconds}-{number}"));
     }
-    for companion in COMPANIONS {
-        (way.rename)(&with_suffix(file, companion), &with_suffix(&aside, companion))?;
-    }
-    Ok((way.rename)(file, &aside)?.then_some(aside))
+    Ok(aside)
 }
 
 /// Removes a database and what SQLite has beside it.
@@ -222,9 +228,10 @@ fn keep_as_it_is(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "query_only", true)
 }
 
-/// Whether the file is broken, also so that a table of it is not known any more.
+/// Whether the file is broken, also so that a table of it or a column is not known any more.
 fn is_damage(error: &rusqlite::Error) -> bool {
-    is_corrupt(error) || error.sqlite_error_code() == Some(rusqlite::ErrorCode::Unknown)
+    let is_unknown = error.sqlite_error_code() == Some(ErrorCode::Unknown);
+    is_corrupt(error) || is_unknown || matches!(error, rusqlite::Error::SqlInputError { .. })
 }
 
 /// A row that is as it was written.

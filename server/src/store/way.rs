@@ -10,11 +10,18 @@ use rusqlite::Connection;
 /// Bytes that are in memory at a time.
 const BLOCK: u64 = 1 << 20;
 
+/// What a file is made of: puts the next piece in the place of the one before.
+pub(super) type Pieces<'a> = &'a mut dyn FnMut(&mut Vec<u8>) -> io::Result<()>;
+
 /// How the files of a database are reached.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Way {
     /// Opens a database by its path.
     pub(super) connect: fn(&Path) -> rusqlite::Result<Connection>,
+    /// Reads bytes of a file from there on; how many. A file that is not there has none.
+    pub(super) read: fn(&Path, u64, &mut [u8]) -> io::Result<usize>,
+    /// Writes a file, in the place of what has its name, and syncs it and its name: one piece after the other, until an empty one.
+    pub(super) write: fn(&Path, Pieces<'_>) -> io::Result<()>,
     /// Writes a file anew as it reads, and syncs it and its name; a file that is not there is not made: `false`. After a sync that
     /// has failed the system may show what is not on the disk, call it clean, and leave it out of every sync that follows.
     pub(super) rewrite: fn(&Path) -> io::Result<bool>,
@@ -37,6 +44,8 @@ impl Way {
     /// That of the system.
     pub(super) const SYSTEM: Self = Self {
         connect: |path| Connection::open(path),
+        read,
+        write,
         rewrite,
         sync_names: sync_folder,
         is_there: |path| path.try_exists(),
@@ -52,6 +61,35 @@ pub(super) fn log_of(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push("-wal");
     PathBuf::from(name)
+}
+
+fn read(path: &Path, at: u64, into: &mut [u8]) -> io::Result<usize> {
+    match File::open(path) {
+        Ok(mut file) => {
+            file.seek(SeekFrom::Start(at))?;
+            file.read(into)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+fn write(path: &Path, next: Pieces<'_>) -> io::Result<()> {
+    let mut options = File::options();
+    options.create(true).truncate(true).write(true);
+    // Messages are in it.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    let mut piece = Vec::new();
+    loop {
+        next(&mut piece)?;
+        if piece.is_empty() {
+            file.sync_all()?;
+            return sync_folder(path);
+        }
+        file.write_all(&piece)?;
+    }
 }
 
 fn rewrite(path: &Path) -> io::Result<bool> {

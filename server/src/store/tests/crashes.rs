@@ -154,7 +154,12 @@ impl Round {
             drop(disk);
             match self.read() {
                 Ok((database, content)) => {
-                    self.disk.lock().unwrap().faults = self.faults;
+                    let mut disk = self.disk.lock().unwrap();
+                    disk.faults = self.faults;
+                    if let Some(name) = disk.name_with(".damaged-") {
+                        return Err(format!("a crash was taken for damage: there is {name}"));
+                    }
+                    drop(disk);
                     if !self.allowed.contains(&content) {
                         return Err(self.difference(&content));
                     }

@@ -136,6 +136,11 @@ impl HostileDisk {
         self.names.get(name).copied()
     }
 
+    /// The name of a file that has this in it.
+    pub(crate) fn name_with(&self, part: &str) -> Option<&str> {
+        self.names.keys().find(|name| name.contains(part)).map(String::as_str)
+    }
+
     pub(crate) fn create(&mut self, name: Option<&str>) -> FileId {
         let file = self.files.len();
         self.files.push(Inode::default());

@@ -5,15 +5,25 @@ use std::path::Path;
 
 use super::hostile_disk::{Action, Fault, HostileDisk};
 use super::vfs;
-use crate::store::way::Way;
+use crate::store::way::{Pieces, Way};
 
 /// Bytes that are written anew at a time.
 const BLOCK: usize = 4096;
 
 /// Log and cache are short, so that a short round sees the log go into the database and begin anew, and pages leave the memory
 /// early.
-pub(super) const HOSTILE: Way =
-    Way { connect: vfs::connect, rewrite, sync_names, is_there, rename, remove, log_pages_max: 12, cache: 8 };
+pub(super) const HOSTILE: Way = Way {
+    connect: vfs::connect,
+    read,
+    write,
+    rewrite,
+    sync_names,
+    is_there,
+    rename,
+    remove,
+    log_pages_max: 12,
+    cache: 8,
+};
 
 /// Does something with the disk that a path is on.
 fn on_disk<T>(path: &Path, act: impl FnOnce(&mut HostileDisk, &str) -> Result<T, Fault>) -> io::Result<T> {
@@ -21,6 +31,37 @@ fn on_disk<T>(path: &Path, act: impl FnOnce(&mut HostileDisk, &str) -> Result<T,
     let disk = vfs::disk_of(name).expect("it is mounted");
     let mut disk = disk.lock().unwrap();
     act(&mut disk, name).map_err(|fault| io::Error::other(format!("{fault:?}")))
+}
+
+fn read(path: &Path, at: u64, into: &mut [u8]) -> io::Result<usize> {
+    on_disk(path, |disk, name| disk.find(name).map_or(Ok(0), |file| disk.read(file, at as usize, into)))
+}
+
+fn write(path: &Path, next: Pieces<'_>) -> io::Result<()> {
+    on_disk(path, |disk, name| match disk.find(name) {
+        Some(file) => disk.truncate(file, 0),
+        None => {
+            disk.act(Action::Write)?;
+            disk.create(Some(name));
+            Ok(())
+        }
+    })?;
+    let (mut piece, mut at) = (Vec::new(), 0);
+    loop {
+        next(&mut piece)?;
+        on_disk(path, |disk, name| {
+            // A process that is killed has nothing open any more, and its files may have other names.
+            let file = disk.find(name).ok_or(Fault::Broken)?;
+            for block in piece.chunks(BLOCK) {
+                disk.write(file, at, block)?;
+                at += block.len();
+            }
+            if piece.is_empty() { disk.sync(file, true) } else { Ok(()) }
+        })?;
+        if piece.is_empty() {
+            return Ok(());
+        }
+    }
 }
 
 fn rewrite(path: &Path) -> io::Result<bool> {

@@ -4,5 +4,6 @@ mod crashes;
 mod failing_disk;
 pub(crate) mod hostile_disk;
 mod hostile_way;
+mod log;
 mod salvage;
 pub(crate) mod vfs;

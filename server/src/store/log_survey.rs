@@ -1,0 +1,274 @@
+//! What a write-ahead log has that can be believed, and what is behind it. SQLite takes the first frame that does not hold for the
+//! end and says nothing, whether a crash has torn it or it was written, synced and has decayed since.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::log_format::{Frame, HEADER_LEN, LogHeader, Mended, Sums};
+use super::way::Way;
+
+/// Bytes of the log that are in memory at a time.
+const BLOCK: usize = 1 << 20;
+
+/// What a log turned out to be.
+#[derive(Debug)]
+pub(super) struct LogSurvey {
+    /// The header as it was written; `None`: there is nothing to believe.
+    header: Option<([u8; HEADER_LEN], LogHeader)>,
+    /// Frames up to the end of the last commit that can be believed.
+    pub(super) frames: u64,
+    /// Bytes of them that have decayed, by their place in the file, and what they were.
+    bytes: Vec<(u64, u8)>,
+    /// Whether a bit of the header has flipped, and is known.
+    is_header_mended: bool,
+    /// Among the frames, those of which a bit had flipped, also in what SQLite writes beside a page.
+    pub(super) mended: u64,
+    /// Of these, how many have a flipped bit that cannot be told.
+    pub(super) unclear: u64,
+    /// What comes behind.
+    pub(super) rest: Rest,
+}
+
+/// What is behind the last commit that can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing that was written since the log has begun anew, or a commit that has not come to its end.
+    Nothing,
+    /// Frames of the last commit that are not whole, as when the power goes: nobody was told that it was on the disk.
+    Torn,
+    /// Commits that were on the disk: what was written behind them only begins when they are.
+    Lost {
+        /// Frames that were written since the log has begun anew.
+        frames: u64,
+        /// How many of them end a commit.
+        commits: u64,
+    },
+}
+
+impl LogSurvey {
+    /// Reads a log; one that is not there is empty.
+    pub(super) fn read(log: &mut LogBytes) -> io::Result<Self> {
+        let Some(bytes) = log.bytes(0, HEADER_LEN)?.and_then(|bytes| bytes.first_chunk()).copied() else {
+            return Ok(Self::nothing(Rest::Nothing));
+        };
+        if let Some(header) = LogHeader::parse(&bytes) {
+            return Self::walk(log, (bytes, header));
+        }
+        let mut is_older = false;
+        for (candidate, header) in LogHeader::candidates(bytes) {
+            let Some(frame) = log.bytes(HEADER_LEN as u64, header.frame_len())? else { continue };
+            let frame = Frame::new(frame);
+            if header.holds(frame, header.sums) {
+                let survey = Self::walk(log, (candidate, header))?;
+                return Ok(Self { is_header_mended: survey.frames > 0, ..survey });
+            }
+            is_older |= !header.is_of_now(frame);
+        }
+        let rest = if is_older { Rest::Nothing } else { without_header(log, bytes == [0; HEADER_LEN])? };
+        Ok(Self::nothing(rest))
+    }
+
+    fn nothing(rest: Rest) -> Self {
+        let (header, bytes) = (None, Vec::new());
+        Self { header, frames: 0, bytes, is_header_mended: false, mended: 0, unclear: 0, rest }
+    }
+
+    fn walk(log: &mut LogBytes, whole: ([u8; HEADER_LEN], LogHeader)) -> io::Result<Self> {
+        let header = whole.1;
+        let mut survey = Self { header: Some(whole), ..Self::nothing(Rest::Nothing) };
+        // Of the commit that has yet to end.
+        let (mut bytes, mut mended, mut unclear) = (Vec::new(), 0, 0);
+        let (mut number, mut sums) = (0, header.sums);
+        while let Some((frame, next)) = log.frames(&header, number)? {
+            let mut is_commit = frame.is_commit();
+            let repair = if header.holds(frame, sums) { None } else { Some(header.mend(frame, next, sums)) };
+            sums = match repair {
+                None => frame.sums(),
+                Some(None) => break,
+                Some(Some(Mended { byte, is_unclear, sums })) => {
+                    mended += 1;
+                    unclear += u64::from(is_unclear);
+                    if let Some((at, byte)) = byte {
+                        is_commit = frame.is_commit_with(at, byte);
+                        bytes.push((place(&header, number) + at as u64, byte));
+                    }
+                    sums
+                }
+            };
+            number += 1;
+            if is_commit {
+                survey.frames = number;
+                survey.bytes.append(&mut bytes);
+                survey.mended += std::mem::take(&mut mended);
+                survey.unclear += std::mem::take(&mut unclear);
+            }
+        }
+        survey.rest = Remains::read(log, &header, number)?.rest(number - survey.frames);
+        Ok(survey)
+    }
+
+    /// Whether SQLite, left alone, would take less than was written, or something that was not.
+    pub(super) const fn is_damaged(&self) -> bool {
+        self.is_header_mended || self.mended > 0 || matches!(self.rest, Rest::Lost { .. })
+    }
+
+    /// The log with what can be believed, as it was written, and nothing else: hands out one piece after the other, and an empty
+    /// one at the end.
+    pub(super) fn pieces<'a>(
+        &'a self,
+        log: &'a mut LogBytes,
+    ) -> impl FnMut(&mut Vec<u8>) -> io::Result<()> + 'a {
+        let mut rest = self.header.map(|(bytes, header)| (Some(bytes), header, header.sums, 0));
+        move |piece| {
+            piece.clear();
+            let Some((first, header, sums, number)) = &mut rest else { return Ok(()) };
+            if let Some(first) = first.take() {
+                piece.extend_from_slice(&first);
+                return Ok(());
+            }
+            if *number == self.frames {
+                return Ok(());
+            }
+            let begin = place(header, *number);
+            let frame = log.bytes(begin, header.frame_len())?;
+            piece.extend_from_slice(frame.ok_or(io::ErrorKind::UnexpectedEof)?);
+            let first = self.bytes.partition_point(|(at, _)| *at < begin);
+            for (at, byte) in &self.bytes[first..] {
+                // None of a later frame is in this one.
+                match piece.get_mut((at - begin) as usize) {
+                    Some(place) => *place = *byte,
+                    None => break,
+                }
+            }
+            *sums = header.seal(piece, *sums);
+            *number += 1;
+            Ok(())
+        }
+    }
+}
+
+/// Frames behind those that can be believed.
+#[derive(Debug, Default)]
+struct Remains {
+    frames: u64,
+    commits: u64,
+    /// Whether one of them goes on behind the end of a commit, and so was written when that was on the disk.
+    is_proven: bool,
+}
+
+impl Remains {
+    fn read(log: &mut LogBytes, header: &LogHeader, first: u64) -> io::Result<Self> {
+        let (mut remains, mut committed): (Self, Option<Sums>) = (Self::default(), None);
+        let mut number = first;
+        while let Some(frame) = log.frame(header, number)? {
+            number += 1;
+            if !header.is_of_now(frame) {
+                committed = None;
+                continue;
+            }
+            remains.frames += 1;
+            remains.commits += u64::from(frame.is_commit());
+            remains.is_proven |= committed.is_some_and(|sums| header.holds(frame, sums));
+            committed = frame.is_commit().then(|| frame.sums());
+        }
+        Ok(remains)
+    }
+
+    /// `whole` frames before them belong to the same commit.
+    const fn rest(&self, whole: u64) -> Rest {
+        match (self.frames, self.is_proven) {
+            (0, _) => Rest::Nothing,
+            (_, false) => Rest::Torn,
+            (frames, true) => Rest::Lost { frames: whole + frames, commits: self.commits },
+        }
+    }
+}
+
+/// What a log has of which nobody knows the header any more. SQLite syncs that, which is in one sector, before it writes a frame.
+fn without_header(log: &mut LogBytes, is_zero: bool) -> io::Result<Rest> {
+    let guess = LogHeader::guess(None);
+    let header = LogHeader::guess(log.frame(&guess, 0)?);
+    let remains = Remains::read(log, &header, 0)?;
+    Ok(match remains.rest(0) {
+        Rest::Torn if !is_zero => Rest::Lost { frames: remains.frames, commits: remains.commits },
+        rest @ (Rest::Nothing | Rest::Torn | Rest::Lost { .. }) => rest,
+    })
+}
+
+/// Where a frame begins.
+const fn place(header: &LogHeader, number: u64) -> u64 {
+    HEADER_LEN as u64 + number * header.frame_len() as u64
+}
+
+/// A log, read in blocks.
+#[derive(Debug)]
+pub(super) struct LogBytes {
+    way: Way,
+    path: PathBuf,
+    begin: u64,
+    block: Vec<u8>,
+}
+
+impl LogBytes {
+    pub(super) fn new(way: Way, path: &Path) -> Self {
+        Self { way, path: path.to_owned(), begin: 0, block: Vec::new() }
+    }
+
+    fn frame(&mut self, header: &LogHeader, number: u64) -> io::Result<Option<Frame<'_>>> {
+        Ok(self.bytes(place(header, number), header.frame_len())?.map(Frame::new))
+    }
+
+    /// The same, with the one behind it.
+    fn frames(
+        &mut self,
+        header: &LogHeader,
+        number: u64,
+    ) -> io::Result<Option<(Frame<'_>, Option<Frame<'_>>)>> {
+        let (begin, len) = (place(header, number), header.frame_len());
+        // In one piece where both are there.
+        let is_last = self.bytes(begin, 2 * len)?.is_none();
+        let Some(bytes) = self.bytes(begin, if is_last { len } else { 2 * len })? else { return Ok(None) };
+        let (frame, next) = bytes.split_at(len);
+        Ok(Some((Frame::new(frame), (!is_last).then_some(Frame::new(next)))))
+    }
+
+    /// So many bytes from there on; `None` when there are fewer.
+    fn bytes(&mut self, at: u64, len: usize) -> io::Result<Option<&[u8]>> {
+        let end = self.begin + self.block.len() as u64;
+        if at < self.begin || at + len as u64 > end {
+            self.read(at, len.max(BLOCK))?;
+        }
+        let begin = (at - self.begin) as usize;
+        Ok(self.block.get(begin..begin + len))
+    }
+
+    /// All of it, one piece after the other, and an empty one at the end.
+    pub(super) fn pieces(&mut self) -> impl FnMut(&mut Vec<u8>) -> io::Result<()> + '_ {
+        let mut at = 0;
+        move |piece| {
+            self.read(at, BLOCK)?;
+            piece.clone_from(&self.block);
+            at += piece.len() as u64;
+            Ok(())
+        }
+    }
+
+    /// Has a block in memory; a shorter one is the end.
+    fn read(&mut self, at: u64, len: usize) -> io::Result<()> {
+        (self.begin, self.block) = (at, std::mem::take(&mut self.block));
+        self.block.resize(len, 0);
+        let mut filled = 0;
+        while filled < len {
+            match (self.way.read)(&self.path, at + filled as u64, &mut self.block[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) => {
+                    self.block.clear();
+                    return Err(error);
+                }
+            }
+        }
+        self.block.truncate(filled);
+        Ok(())
+    }
+}
