@@ -52,6 +52,7 @@ mod web_app;
 mod web_benchmark;
 mod web_layout;
 mod web_page;
+mod web_palette;
 mod web_payload;
 mod web_publish;
 mod web_retained;

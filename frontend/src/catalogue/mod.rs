@@ -2,6 +2,7 @@
 
 mod english;
 mod german;
+pub mod palette;
 mod phrase;
 pub mod publish;
 pub mod topic;
@@ -220,6 +221,7 @@ pub struct Catalogue {
     pub theme_system: &'static str,
     pub theme_light: &'static str,
     pub theme_dark: &'static str,
+    pub theme_contrast: &'static str,
     pub language: &'static str,
     pub language_system: &'static str,
     pub this_connection: &'static str,

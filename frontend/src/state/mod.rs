@@ -19,6 +19,7 @@ pub mod listing;
 pub mod measure;
 pub mod message_pack;
 pub mod outcome;
+pub mod palette;
 pub mod panel;
 pub mod payload;
 pub mod pins;
