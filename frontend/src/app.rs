@@ -100,7 +100,12 @@ fn page(route: &Route) -> Html {
     match route {
         Route::Home => html! { <HomePage /> },
         Route::Topics => html! { <TopicsPage /> },
-        Route::Topic(_) | Route::Retained | Route::Publish(_) | Route::Chart(_, _) | Route::About => {
+        Route::Topic(_)
+        | Route::Retained
+        | Route::Publish(_)
+        | Route::Subscribe
+        | Route::Chart(_, _)
+        | Route::About => {
             html! { <LaterPage route={route.clone()} /> }
         }
         Route::Missing => html! { <MissingPage /> },
@@ -114,7 +119,7 @@ fn title(route: &Route, locale: &Locale) -> String {
         Route::Topics => text.topics,
         Route::Retained => text.retained_page,
         Route::Topic(topic) | Route::Chart(Some(topic), _) => topic,
-        Route::Publish(_) => text.publish,
+        Route::Publish(_) | Route::Subscribe => text.publish,
         Route::Chart(None, _) => text.chart,
         Route::About => text.about,
         Route::Missing => text.missing_title,

@@ -8,7 +8,7 @@ use yew::prelude::*;
 
 use crate::components::{Empty, Symbol};
 use crate::hooks::use_locale;
-use crate::pages::{AboutPage, ChartPage, Palette, PublishPage, RetainedPage, TopicPage};
+use crate::pages::{AboutPage, ChartPage, Palette, PublishPage, RetainedPage, SubscribePage, TopicPage};
 use crate::route::Route;
 
 /// What the part can draw.
@@ -57,6 +57,7 @@ fn page(route: &Route) -> Option<Html> {
         Route::Topic(topic) => html! { <TopicPage topic={topic.clone()} /> },
         Route::Retained => html! { <RetainedPage /> },
         Route::Publish(topic) => html! { <PublishPage topic={topic.clone().map(AttrValue::from)} /> },
+        Route::Subscribe => html! { <SubscribePage /> },
         Route::Chart(topic, field) => {
             html! { <ChartPage topic={topic.clone().map(AttrValue::from)} field={field.clone()} /> }
         }

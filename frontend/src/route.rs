@@ -13,6 +13,8 @@ pub enum Route {
     Topic(String),
     /// The form, with a topic filled in where one was chosen.
     Publish(Option<String>),
+    /// Messages as they come.
+    Subscribe,
     /// The chart of a topic, where one was chosen, and of the field at a JSON pointer (empty: the whole payload).
     Chart(Option<String>, String),
     /// Version and settings.
@@ -38,6 +40,7 @@ impl Route {
             ("retained", None) => Self::Retained,
             ("topics", Some(topic)) => Self::Topic(topic),
             ("publish", topic) => Self::Publish(topic),
+            ("subscribe", None) => Self::Subscribe,
             ("chart", topic) => {
                 Self::Chart(topic, query.strip_prefix("field=").map(decode).unwrap_or_default())
             }
@@ -55,6 +58,7 @@ impl Route {
             Self::Topic(topic) => format!("#/topics/{}", encode(topic)),
             Self::Publish(None) => "#/publish".to_owned(),
             Self::Publish(Some(topic)) => format!("#/publish/{}", encode(topic)),
+            Self::Subscribe => "#/subscribe".to_owned(),
             Self::Chart(None, _) => "#/chart".to_owned(),
             Self::Chart(Some(topic), field) if field.is_empty() => format!("#/chart/{}", encode(topic)),
             Self::Chart(Some(topic), field) => format!("#/chart/{}?field={}", encode(topic), encode(field)),
@@ -70,6 +74,7 @@ impl Route {
             Self::Topic(_) => "topic",
             Self::Retained => "retained",
             Self::Publish(_) => "publish",
+            Self::Subscribe => "subscribe",
             Self::Chart(_, _) => "chart",
             Self::About => "about",
             Self::Missing => "missing",
@@ -125,6 +130,7 @@ mod tests {
             Route::Retained,
             Route::Publish(None),
             Route::Publish(Some("a/set".into())),
+            Route::Subscribe,
             Route::Chart(None, String::new()),
             Route::Chart(Some("car/position".into()), "/gps/lat".into()),
             Route::About,

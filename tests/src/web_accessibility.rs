@@ -9,12 +9,13 @@ use crate::hearth::Hearth;
 use crate::web_page::open;
 
 /// Every page: its name and the address behind the `#`.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("home", "/"),
     ("topics", "/topics"),
     ("topic", "/topics/car/position"),
     ("retained", "/retained"),
     ("publish", "/publish/home/hall/lamp/set"),
+    ("subscribe", "/subscribe"),
     ("chart", "/chart/car/speed"),
     ("about", "/about"),
     ("missing", "/nowhere"),
@@ -42,6 +43,11 @@ fn axe_finds_nothing_on_any_page_in_light_and_dark_on_desktop_and_phone() {
                     page.evaluate(&format!("(location.hash = '#{address}')")).await;
                     page.wait_for_element(&format!("[data-testid=page][data-page={name}]")).await;
                     page.wait_for("the page's code", "!document.querySelector('.waiting')").await;
+                    if name == "subscribe" {
+                        follow(page).await;
+                    }
+                    page.evaluate("document.querySelectorAll('details').forEach(it => { it.open = true; })")
+                        .await;
                     page.next_frame().await;
                     let line = |it: String| format!("{name}, {screen_name}, {scheme_name}: {it}");
                     all.extend(findings(page).await.into_iter().map(line));
@@ -70,6 +76,16 @@ pub async fn findings(page: &Page) -> Vec<String> {
     let found = page.run(FINDINGS).await;
     let found = found.as_array().cloned().unwrap_or_default();
     found.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Lets the subscribe page have a filter, messages and one that is looked at.
+async fn follow(page: &Page) {
+    if page.evaluate("document.querySelector('[data-testid=filter]') === null").await == true {
+        page.fill("[data-testid=subscribe-filter]", "car/#").await;
+        page.click("[data-testid=subscribe-add]").await;
+    }
+    page.click("[data-testid=stream-row]").await;
+    page.wait_for_element("[data-testid=stream-detail]").await;
 }
 
 /// Brings the checker into the page by the debugger's way, as the content policy lets no other script in.

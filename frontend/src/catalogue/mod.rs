@@ -5,6 +5,7 @@ mod german;
 pub mod palette;
 mod phrase;
 pub mod publish;
+pub mod subscribe;
 pub mod topic;
 
 pub use phrase::{age, fill, rate, reason};

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use web_sys::{HtmlDialogElement, HtmlInputElement, KeyboardEvent};
 use yew::prelude::*;
 
-use crate::catalogue::{fill, palette};
+use crate::catalogue::{fill, palette, subscribe};
 use crate::hooks::{App, use_app};
 use crate::route::Route;
 use crate::services::document;
@@ -149,6 +149,7 @@ fn fixed(app: &App) -> Vec<Entry> {
         (text.topics, Route::Topics),
         (text.retained_page, Route::Retained),
         (text.publish, Route::Publish(None)),
+        (subscribe::words(text).title, Route::Subscribe),
         (text.chart, Route::Chart(None, String::new())),
         (text.about, Route::About),
     ];

@@ -12,3 +12,4 @@ pub mod locale;
 pub mod part;
 pub mod preferences;
 pub mod publisher;
+pub mod subscriber;
