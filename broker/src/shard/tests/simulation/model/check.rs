@@ -32,8 +32,7 @@ impl Model {
             let owed = session
                 .waiting
                 .iter()
-                .filter(|entry| entry.qos > QoS::AtMostOnce && !self.may_miss(session, entry))
-                .find(|entry| !session.unclear.contains(&self.messages[entry.message].key));
+                .find(|entry| entry.qos > QoS::AtMostOnce && !self.may_miss(session, entry));
             if let Some(entry) = owed {
                 let key = &self.messages[entry.message].key;
                 return Some((missing(key), format!("client {client} did not get {key}")));
