@@ -43,6 +43,10 @@ pub(crate) enum Fault {
     SilenceAllowed,
     /// Answers do not wait for the disk.
     AnswerBeforeCommit,
+    /// PUBREL goes out before it is on disk that PUBREC came.
+    PubRelBeforeCommit,
+    /// PUBCOMP goes out before it is on disk that PUBREL came.
+    PubCompBeforeCommit,
     /// Nobody waits for the disk of another shard.
     ReceiptNotAwaited,
     /// A QoS 2 message goes out before its identifier is on disk.
@@ -51,6 +55,8 @@ pub(crate) enum Fault {
     CarriedOvertaken,
     /// Nobody waits for retained messages to be on disk.
     RetainedNotAwaited,
+    /// A QoS 2 message of a session that is kept is refused when it is on its way to sessions.
+    RefusedRouted,
     /// A will has no row on its way to another shard.
     WillNotCarried,
     /// The row of a message goes with the first session that needs it no more.

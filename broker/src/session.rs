@@ -135,6 +135,11 @@ impl Session {
         self.flow.as_ref().map_or(0, |flow| flow.queue.len())
     }
 
+    /// Whether something of it may be on disk.
+    pub(crate) const fn has_rows(&self) -> bool {
+        self.is_kept || self.was_kept
+    }
+
     pub(crate) const fn id(&self, index: u32) -> SessionId {
         SessionId { index, generation: self.serial as u32 }
     }

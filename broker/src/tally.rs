@@ -8,12 +8,12 @@ use hearth_protocol::{Time, TopicName};
 use crate::router::Route;
 use crate::view::is_shown;
 
-/// Topics of one round above which further ones are left out until somebody takes the round. Far above what comes in the
-/// quarter of a second that this takes.
-const SIGHTS_MAX: usize = 32_768;
+/// Topics of one round above which further ones are left out until somebody takes the round: a flood of new ones for a quarter of a
+/// second, in 24 MiB, which are given back.
+const SIGHTS_MAX: usize = 131_072;
 
 /// Topics above which somebody is called to take the round before its time.
-const URGENT_SIGHTS: usize = SIGHTS_MAX / 4;
+const URGENT_SIGHTS: usize = SIGHTS_MAX / 16;
 
 /// The topics that a shard has had messages of since the last look, with how many and the beginning of the last one.
 #[derive(Default)]

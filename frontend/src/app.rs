@@ -5,7 +5,7 @@ use yew::prelude::*;
 
 use crate::components::{MAIN_ID, Shell};
 use crate::hooks::{App, use_link, use_route, use_shortcuts, use_watch};
-use crate::later::{self, LaterPage};
+use crate::later::{self, LaterPage, LaterPalette};
 use crate::pages::{HomePage, MissingPage, TopicsPage};
 use crate::route::Route;
 use crate::services::hub::Hub;
@@ -63,7 +63,8 @@ fn Frame(props: &FrameProps) -> Html {
     let route = use_route();
     let (link, retry_in_s) = use_link();
     let has_content = use_watch((), |hub, ()| !hub.topics().is_empty());
-    use_shortcuts();
+    let palette = use_state_eq(|| false);
+    use_shortcuts(palette.setter());
     use_effect_with((route.clone(), app.locale.clone()), |(route, locale)| {
         document::set_title(&title(route, locale));
         document::scroll_to_top(MAIN_ID);
@@ -79,10 +80,20 @@ fn Frame(props: &FrameProps) -> Html {
     };
     let on_skip = Callback::from(|()| document::focus(MAIN_ID));
     html! {
+        <>
         <Shell route={route.clone()} {link} {retry_in_s} {has_content} locale={app.locale.clone()} {on_retry} {on_skip}>
             {page(&route)}
         </Shell>
+        if *palette {
+            <LaterPalette on_close={close(&palette)} />
+        }
+        </>
     }
+}
+
+fn close(palette: &UseStateHandle<bool>) -> Callback<()> {
+    let palette = palette.setter();
+    Callback::from(move |()| palette.set(false))
 }
 
 fn page(route: &Route) -> Html {
@@ -92,8 +103,8 @@ fn page(route: &Route) -> Html {
         Route::Topic(_)
         | Route::Retained
         | Route::Publish(_)
+        | Route::Subscribe
         | Route::Chart(_, _)
-        | Route::Charts(_)
         | Route::About => {
             html! { <LaterPage route={route.clone()} /> }
         }
@@ -108,8 +119,8 @@ fn title(route: &Route, locale: &Locale) -> String {
         Route::Topics => text.topics,
         Route::Retained => text.retained_page,
         Route::Topic(topic) | Route::Chart(Some(topic), _) => topic,
-        Route::Publish(_) => text.publish,
-        Route::Chart(None, _) | Route::Charts(_) => text.chart,
+        Route::Publish(_) | Route::Subscribe => text.publish,
+        Route::Chart(None, _) => text.chart,
         Route::About => text.about,
         Route::Missing => text.missing_title,
     };

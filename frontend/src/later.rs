@@ -8,11 +8,18 @@ use yew::prelude::*;
 
 use crate::components::{Empty, Symbol};
 use crate::hooks::use_locale;
-use crate::pages::{AboutPage, ChartPage, PublishPage, RetainedPage, TopicPage};
+use crate::pages::{AboutPage, ChartPage, Palette, PublishPage, RetainedPage, SubscribePage, TopicPage};
 use crate::route::Route;
 
-/// Draws a page of the part, or nothing for a route of another one.
-type Draw = fn(&Route) -> Option<Html>;
+/// What the part can draw.
+#[derive(Clone, Copy)]
+struct Part {
+    // Nothing for a route of another part.
+    page: fn(&Route) -> Option<Html>,
+    palette: fn(Callback<()>) -> Html,
+}
+
+const PART: Part = Part { page, palette };
 
 /// The code did not come: the server is away, or is a newer one that no longer has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,43 +33,46 @@ impl From<wasm_split_helpers::SplitLoaderError> for NotLoaded {
 }
 
 thread_local! {
-    static DRAW: Cell<Option<Draw>> = const { Cell::new(None) };
+    static PRESENT: Cell<Option<Part>> = const { Cell::new(None) };
 }
 
 /// What the part is entered by. With the feature `split` all that only this function leads to is a wasm of its own.
 #[cfg(feature = "split")]
 #[wasm_split_helpers::wasm_split(later, fallible)]
-fn enter() -> Result<Draw, NotLoaded> {
-    Ok(draw)
+fn enter() -> Result<Part, NotLoaded> {
+    Ok(PART)
 }
 
 #[cfg(not(feature = "split"))]
-async fn enter() -> Result<Draw, NotLoaded> {
-    Ok(draw)
+async fn enter() -> Result<Part, NotLoaded> {
+    Ok(PART)
 }
 
-fn draw(route: &Route) -> Option<Html> {
+fn palette(on_close: Callback<()>) -> Html {
+    html! { <Palette {on_close} /> }
+}
+
+fn page(route: &Route) -> Option<Html> {
     Some(match route {
         Route::Topic(topic) => html! { <TopicPage topic={topic.clone()} /> },
         Route::Retained => html! { <RetainedPage /> },
         Route::Publish(topic) => html! { <PublishPage topic={topic.clone().map(AttrValue::from)} /> },
+        Route::Subscribe => html! { <SubscribePage /> },
         Route::Chart(topic, field) => {
-            let series = topic.iter().map(|topic| (topic.clone(), field.clone())).collect::<Vec<_>>();
-            html! { <ChartPage {series} /> }
+            html! { <ChartPage topic={topic.clone().map(AttrValue::from)} field={field.clone()} /> }
         }
-        Route::Charts(series) => html! { <ChartPage series={series.clone()} /> },
         Route::About => html! { <AboutPage /> },
         Route::Home | Route::Topics | Route::Missing => return None,
     })
 }
 
-async fn load() -> Result<Draw, NotLoaded> {
-    if let Some(draw) = DRAW.get() {
-        return Ok(draw);
+async fn load() -> Result<Part, NotLoaded> {
+    if let Some(part) = PRESENT.get() {
+        return Ok(part);
     }
-    let draw = enter().await?;
-    DRAW.set(Some(draw));
-    Ok(draw)
+    let part = enter().await?;
+    PRESENT.set(Some(part));
+    Ok(part)
 }
 
 /// Fetches the part ahead of its first use. A failure is none yet: whoever opens a page of it asks again.
@@ -79,17 +89,16 @@ pub struct LaterPageProps {
     pub route: Route,
 }
 
-/// A page of the part; while its code is under way, that it is.
-#[component]
-pub fn LaterPage(props: &LaterPageProps) -> Html {
-    let locale = use_locale();
+/// The part, once it is there; else whether it failed to come, and how to ask once more.
+#[hook]
+fn use_part() -> Result<Part, (bool, Callback<MouseEvent>)> {
     let failed = use_state_eq(|| false);
     let attempt = use_state_eq(|| 0_u32);
     let update = use_force_update();
     use_effect_with(*attempt, {
         let failed = failed.clone();
         move |_| {
-            if DRAW.get().is_none() {
+            if PRESENT.get().is_none() {
                 spawn_local(async move {
                     failed.set(load().await.is_err());
                     update.force_update();
@@ -97,24 +106,59 @@ pub fn LaterPage(props: &LaterPageProps) -> Html {
             }
         }
     });
-    if let Some(page) = DRAW.get().and_then(|draw| draw(&props.route)) {
-        return page;
-    }
+    PRESENT.get().ok_or_else(|| {
+        let (next, failing) = (*attempt + 1, failed.clone());
+        let on_retry = Callback::from(move |_: MouseEvent| {
+            failing.set(false);
+            attempt.set(next);
+        });
+        (*failed, on_retry)
+    })
+}
+
+/// A page of the part; while its code is under way, that it is.
+#[component]
+pub fn LaterPage(props: &LaterPageProps) -> Html {
+    let locale = use_locale();
     let text = locale.catalogue();
-    if !*failed {
+    let part = use_part();
+    let (failed, on_retry) = match part {
+        Ok(part) => return (part.page)(&props.route).unwrap_or_default(),
+        Err(missing) => missing,
+    };
+    if !failed {
         return html! { <p class="waiting" role="status">{text.page_loading}</p> };
     }
-    let on_retry = {
-        let next = *attempt + 1;
-        let failed = failed.clone();
-        Callback::from(move |_: MouseEvent| {
-            failed.set(false);
-            attempt.set(next);
-        })
-    };
     html! {
         <Empty heads_page=true symbol={Symbol::Search} title={text.page_not_loaded} text={text.page_not_loaded_text}>
             <button class="button button--primary" type="button" onclick={on_retry}>{text.retry_now}</button>
         </Empty>
+    }
+}
+
+/// Props of [`LaterPalette`].
+#[derive(Clone, PartialEq, Properties)]
+pub struct LaterPaletteProps {
+    /// It is to go away.
+    pub on_close: Callback<()>,
+}
+
+/// The command palette. While its code is under way it is not there yet; where that fails, it says so.
+#[component]
+pub fn LaterPalette(props: &LaterPaletteProps) -> Html {
+    let locale = use_locale();
+    let text = locale.catalogue();
+    match use_part() {
+        Ok(part) => (part.palette)(props.on_close.clone()),
+        Err((false, _)) => Html::default(),
+        Err((true, on_retry)) => html! {
+            <div class="card" role="alert">
+                <p class="card__note">{text.page_not_loaded_text}</p>
+                <div class="actions">
+                    <button class="button" type="button" onclick={props.on_close.reform(|_| ())}>{text.cancel}</button>
+                    <button class="button button--primary" type="button" onclick={on_retry}>{text.retry_now}</button>
+                </div>
+            </div>
+        },
     }
 }

@@ -13,10 +13,10 @@ pub enum Route {
     Topic(String),
     /// The form, with a topic filled in where one was chosen.
     Publish(Option<String>),
+    /// Messages as they come.
+    Subscribe,
     /// The chart of a topic, where one was chosen, and of the field at a JSON pointer (empty: the whole payload).
     Chart(Option<String>, String),
-    /// The chart of several series, each a topic and the JSON pointer of its field.
-    Charts(Vec<(String, String)>),
     /// Version and settings.
     About,
     /// No page has this address.
@@ -40,20 +40,13 @@ impl Route {
             ("retained", None) => Self::Retained,
             ("topics", Some(topic)) => Self::Topic(topic),
             ("publish", topic) => Self::Publish(topic),
-            ("chart", Some(topic)) => Self::of_series(series(topic, query)),
-            ("chart", None) => Self::Chart(None, String::new()),
+            ("subscribe", None) => Self::Subscribe,
+            ("chart", topic) => {
+                Self::Chart(topic, query.strip_prefix("field=").map(decode).unwrap_or_default())
+            }
             ("about", None) => Self::About,
             (_, _) => Self::Missing,
         }
-    }
-
-    /// The chart of these series, each a topic and the JSON pointer of its field.
-    pub fn of_series(mut series: Vec<(String, String)>) -> Self {
-        if series.len() > 1 {
-            return Self::Charts(series);
-        }
-        let (topic, field) = series.pop().unzip();
-        Self::Chart(topic, field.unwrap_or_default())
     }
 
     /// The address, with the leading `#`.
@@ -65,24 +58,10 @@ impl Route {
             Self::Topic(topic) => format!("#/topics/{}", encode(topic)),
             Self::Publish(None) => "#/publish".to_owned(),
             Self::Publish(Some(topic)) => format!("#/publish/{}", encode(topic)),
+            Self::Subscribe => "#/subscribe".to_owned(),
             Self::Chart(None, _) => "#/chart".to_owned(),
             Self::Chart(Some(topic), field) if field.is_empty() => format!("#/chart/{}", encode(topic)),
             Self::Chart(Some(topic), field) => format!("#/chart/{}?field={}", encode(topic), encode(field)),
-            Self::Charts(series) => {
-                let mut address = String::new();
-                for (index, (topic, field)) in series.iter().enumerate() {
-                    let separator = ["#/chart/", "?and=", "&and="][index.min(2)];
-                    // The first topic is the page's; what follows it is the query, whatever comes first.
-                    let separator = if index == 1 && address.contains('?') { "&and=" } else { separator };
-                    address.push_str(separator);
-                    address.push_str(&encode(topic));
-                    if !field.is_empty() {
-                        address.push_str(if address.contains('?') { "&field=" } else { "?field=" });
-                        address.push_str(&encode(field));
-                    }
-                }
-                address
-            }
             Self::About => "#/about".to_owned(),
         }
     }
@@ -95,28 +74,12 @@ impl Route {
             Self::Topic(_) => "topic",
             Self::Retained => "retained",
             Self::Publish(_) => "publish",
-            Self::Chart(_, _) | Self::Charts(_) => "chart",
+            Self::Subscribe => "subscribe",
+            Self::Chart(_, _) => "chart",
             Self::About => "about",
             Self::Missing => "missing",
         }
     }
-}
-
-/// The series of a chart's address: `field` belongs to the topic before it, `and` begins another series.
-fn series(topic: String, query: &str) -> Vec<(String, String)> {
-    let mut series = vec![(topic, String::new())];
-    for part in query.split('&') {
-        match part.split_once('=') {
-            Some(("field", field)) => {
-                if let Some(last) = series.last_mut() {
-                    last.1 = decode(field);
-                }
-            }
-            Some(("and", topic)) => series.push((decode(topic), String::new())),
-            Some(_) | None => {}
-        }
-    }
-    series
 }
 
 /// Percent-encodes what an address cannot carry; the slashes of a topic stay readable.
@@ -167,14 +130,9 @@ mod tests {
             Route::Retained,
             Route::Publish(None),
             Route::Publish(Some("a/set".into())),
+            Route::Subscribe,
             Route::Chart(None, String::new()),
             Route::Chart(Some("car/position".into()), "/gps/lat".into()),
-            Route::Charts(vec![("a".into(), String::new()), ("b/c".into(), String::new())]),
-            Route::Charts(vec![
-                ("a&b?".into(), "/x=y".into()),
-                ("c".into(), "/gps/lat".into()),
-                ("d".into(), String::new()),
-            ]),
             Route::About,
         ] {
             assert_eq!(Route::parse(&route.href()), route, "{}", route.href());

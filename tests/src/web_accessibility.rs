@@ -9,12 +9,13 @@ use crate::hearth::Hearth;
 use crate::web_page::open;
 
 /// Every page: its name and the address behind the `#`.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("home", "/"),
     ("topics", "/topics"),
     ("topic", "/topics/car/position"),
     ("retained", "/retained"),
     ("publish", "/publish/home/hall/lamp/set"),
+    ("subscribe", "/subscribe"),
     ("chart", "/chart/car/speed"),
     ("about", "/about"),
     ("missing", "/nowhere"),
@@ -34,7 +35,7 @@ fn axe_finds_nothing_on_any_page_in_light_and_dark_on_desktop_and_phone() {
         open(page, &hearth, "home").await;
         page.wait_for_element("[data-testid=tile][data-stale=false]").await;
         load_axe(page).await;
-        let mut findings = Vec::new();
+        let mut all = Vec::new();
         for (screen, screen_name) in [(Screen::Desktop, "desktop"), (Screen::Phone, "phone")] {
             for (scheme, scheme_name) in [(Scheme::Light, "light"), (Scheme::Dark, "dark")] {
                 page.show_on(screen, scheme).await;
@@ -42,17 +43,18 @@ fn axe_finds_nothing_on_any_page_in_light_and_dark_on_desktop_and_phone() {
                     page.evaluate(&format!("(location.hash = '#{address}')")).await;
                     page.wait_for_element(&format!("[data-testid=page][data-page={name}]")).await;
                     page.wait_for("the page's code", "!document.querySelector('.waiting')").await;
+                    if name == "subscribe" {
+                        follow(page).await;
+                    }
+                    page.evaluate("document.querySelectorAll('details').forEach(it => { it.open = true; })")
+                        .await;
                     page.next_frame().await;
-                    let found = page.run(FINDINGS).await;
-                    let found = found.as_array().cloned().unwrap_or_default();
-                    let line = |it: &Value| {
-                        format!("{name}, {screen_name}, {scheme_name}: {}", it.as_str().unwrap_or_default())
-                    };
-                    findings.extend(found.iter().map(line));
+                    let line = |it: String| format!("{name}, {screen_name}, {scheme_name}: {it}");
+                    all.extend(findings(page).await.into_iter().map(line));
                 }
             }
         }
-        assert!(findings.is_empty(), "axe found {}:\n{}", findings.len(), findings.join("\n"));
+        assert!(all.is_empty(), "axe found {}:\n{}", all.len(), all.join("\n"));
     });
 }
 
@@ -64,17 +66,30 @@ fn axe_finds_a_picture_without_words() {
         open(page, &hearth, "about").await;
         load_axe(page).await;
         page.evaluate("document.querySelector('main').append(document.createElement('img'))").await;
-        let found = page.run(FINDINGS).await;
-        let found = found.as_array().cloned().unwrap_or_default();
-        assert!(
-            found.iter().any(|it| it.as_str().is_some_and(|line| line.starts_with("image-alt"))),
-            "{found:?}"
-        );
+        let found = findings(page).await;
+        assert!(found.iter().any(|line| line.starts_with("image-alt")), "{found:?}");
     });
 }
 
+/// What axe finds on the page as it is shown.
+pub async fn findings(page: &Page) -> Vec<String> {
+    let found = page.run(FINDINGS).await;
+    let found = found.as_array().cloned().unwrap_or_default();
+    found.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Lets the subscribe page have a filter, messages and one that is looked at.
+async fn follow(page: &Page) {
+    if page.evaluate("document.querySelector('[data-testid=filter]') === null").await == true {
+        page.fill("[data-testid=subscribe-filter]", "car/#").await;
+        page.click("[data-testid=subscribe-add]").await;
+    }
+    page.click("[data-testid=stream-row]").await;
+    page.wait_for_element("[data-testid=stream-detail]").await;
+}
+
 /// Brings the checker into the page by the debugger's way, as the content policy lets no other script in.
-async fn load_axe(page: &Page) {
+pub async fn load_axe(page: &Page) {
     let modules = std::env::var_os("HEARTH_NODE_MODULES").map(PathBuf::from);
     let modules = modules.expect("HEARTH_NODE_MODULES names npm's packages; `cargo xtask test` sets it");
     let path = modules.join("axe-core/axe.min.js");

@@ -31,18 +31,24 @@ const TICK: Duration = Duration::from_millis(10);
 /// The person does something this often.
 const PAUSE: Duration = Duration::from_millis(700);
 
-/// What is asked for: `HEARTH_BENCH_BROWSER=seconds,messages a second`.
+/// What is asked for: `HEARTH_BENCH_BROWSER=seconds,messages a second,how many times slower the processor is`.
 #[derive(Clone, Copy)]
 struct Load {
     seconds: u64,
     per_second: u64,
+    // None: as it is, and then four times slower.
+    throttle: Option<u64>,
 }
 
 impl Load {
     fn of_environment() -> Self {
         let asked = std::env::var("HEARTH_BENCH_BROWSER").unwrap_or_default();
         let mut numbers = asked.split(',').map_while(|number| number.trim().parse().ok());
-        Self { seconds: numbers.next().unwrap_or(60), per_second: numbers.next().unwrap_or(20_000) }
+        Self {
+            seconds: numbers.next().unwrap_or(60),
+            per_second: numbers.next().unwrap_or(20_000),
+            throttle: numbers.next(),
+        }
     }
 }
 
@@ -55,7 +61,7 @@ fn the_web_app_under_load() {
         "| throttle | messages/s | a core, main thread | {frame} | input to picture: p50, p95, worst | slower than 16 ms | heap at start, end | elements |"
     );
     println!("|---|---:|---:|---:|---:|---:|---:|---:|");
-    for throttle in [1, 4] {
+    for throttle in load.throttle.map_or(vec![1, 4], |only| vec![only]) {
         let hearth = Hearth::start();
         fill(hearth.mqtt());
         browse("en", nothing, async |page| {
@@ -74,7 +80,7 @@ fn fill(broker: SocketAddr) {
 }
 
 /// One row of the table.
-async fn measure(page: &Page, hearth: &Hearth, load: Load, throttle: u32) -> String {
+async fn measure(page: &Page, hearth: &Hearth, load: Load, throttle: u64) -> String {
     open(page, hearth, "topics").await;
     let publisher = Publisher::start(hearth.mqtt(), load.per_second);
     page.click("label:has([data-testid=topic-shape-tree])").await;

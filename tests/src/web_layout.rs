@@ -60,7 +60,7 @@ fn long_values_stay_inside_their_tiles() {
 }
 
 /// Nothing is wider than the screen, and no text is wider than the tile or button that it stands in.
-async fn assert_fits(page: &Page, what: &str) {
+pub async fn assert_fits(page: &Page, what: &str) {
     const STICKING_OUT: &str = "(() => { const width = document.documentElement.clientWidth; \
         const named = it => `${it.tagName}.${it.className} «${it.innerText}»`; \
         const tiles = [...document.querySelectorAll('[data-testid=tile], [data-testid=tile-value], button, nav a')]; \

@@ -12,17 +12,18 @@ use crate::browser::{Page, Scheme, Screen, browse, nothing};
 use crate::hearth::Hearth;
 use crate::mosquitto::{Subscriber, V5, V311};
 use crate::process::Process;
+use crate::web_layout::assert_fits;
 use crate::web_page::open;
 use crate::wire::{Wire, connect};
 
 /// `mosquitto_sub` that prints messages with their properties by a format of its own.
-struct Formatted {
+pub struct Formatted {
     process: Process,
     cursor: usize,
 }
 
 impl Formatted {
-    fn start(hearth: &Hearth, filter: &str, format: &str) -> Self {
+    pub fn start(hearth: &Hearth, filter: &str, format: &str) -> Self {
         // Without stdbuf its lines come in blocks of 4 KiB when nobody sits at a terminal.
         let mut command = Command::new("stdbuf");
         command.args(["-oL", "mosquitto_sub", "-d", "-V", "mqttv5", "-h", "127.0.0.1", "-q", "2"]);
@@ -41,7 +42,7 @@ impl Formatted {
         Self { process, cursor }
     }
 
-    fn next(&mut self) -> String {
+    pub fn next(&mut self) -> String {
         let is_message = |line: &str| line.strip_prefix("MESSAGE|").map(str::to_owned);
         self.process.wait_for_line(&mut self.cursor, "a message", is_message)
     }
@@ -86,6 +87,7 @@ fn every_property_reaches_mosquitto_sub_as_it_was_typed() {
         ] {
             page.show_on(screen, scheme).await;
             page.next_frame().await;
+            assert_fits(page, name).await;
             page.screenshot(name).await;
         }
         send(page, "acknowledged").await;

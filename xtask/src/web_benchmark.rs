@@ -13,13 +13,13 @@ use crate::workspace::Workspace;
 /// The test of `tests/src/web_benchmark.rs`.
 const TEST: &str = "web_benchmark::the_web_app_under_load";
 
-/// Measures; `rest` is for how many seconds, and how many messages a second.
+/// Measures; `rest` is for how many seconds, how many messages a second, and how much slower the processor is made.
 pub(crate) fn measure(workspace: &Workspace, rest: &[OsString]) -> Result<()> {
     let is_number =
         |word: &OsString| word.to_str().is_some_and(|word| word.parse::<u64>().is_ok_and(|it| it > 0));
-    if rest.len() > 2 || !rest.iter().all(is_number) {
+    if rest.len() > 3 || !rest.iter().all(is_number) {
         bail!(
-            "`cargo xtask bench browser` takes how many seconds and how many messages a second, as in `bench browser 60 20000`, \
+            "`cargo xtask bench browser` takes how many seconds, how many messages a second and how many times slower the processor is to be, as in `bench browser 60 20000 4`, \
              but was given {rest:?}"
         );
     }

@@ -183,18 +183,6 @@ impl Journal {
         taken
     }
 
-    /// Takes back that a row is written, if that was not collected yet; whether it was.
-    pub(crate) fn take_back_row(&mut self, table: Table, key: &[u8]) -> bool {
-        let is_it = |standing: &Option<Standing>| {
-            let change = standing.as_ref().map(|standing| &standing.change);
-            matches!(change, Some(Change::Put(other, of, _)) if *other == table && **of == *key)
-        };
-        let Some(change) = self.changes.iter_mut().rfind(|change| is_it(change)) else { return false };
-        *change = None;
-        self.standing -= 1;
-        true
-    }
-
     /// What has come together.
     pub(crate) fn collect(&mut self) -> Option<Batch> {
         if self.standing == 0 {
@@ -263,19 +251,6 @@ mod tests {
             Some(Batch { number: 2, changes: vec![] }),
             "something else is to be written"
         );
-    }
-
-    #[test]
-    fn a_row_is_taken_back_until_somebody_writes_it() {
-        let mut journal = Journal::new(true);
-        let put = || Change::Put(Table::Received, [1].into(), Vec::new().into());
-        journal.push(put(), None);
-        assert!(!journal.take_back_row(Table::Released, &[1]));
-        assert!(journal.take_back_row(Table::Received, &[1]));
-        assert_eq!(journal.collect(), None);
-        journal.push(put(), None);
-        assert!(journal.collect().is_some());
-        assert!(!journal.take_back_row(Table::Received, &[1]), "somebody writes it now");
     }
 
     #[test]

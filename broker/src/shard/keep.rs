@@ -116,7 +116,8 @@ impl Shard {
     pub(super) fn keep_flow(&mut self, index: u32, table: Table, packet_id: PacketId, stands: bool) {
         let session = &self.sessions[index];
         if !session.is_kept {
-            return;
+            // A flow as it was before may be on disk until the end of the session is.
+            return self.await_what_was_changed(index);
         }
         let key = key_of(session.serial, &packet_id.get().to_be_bytes());
         self.append(if stands {
@@ -129,8 +130,7 @@ impl Shard {
     /// What is going on now changes nothing that has not been changed before, by a packet whose answer may have gone with its
     /// connection: it waits for what that waited for.
     pub(super) fn await_what_was_changed(&mut self, index: u32) {
-        let session = &self.sessions[index];
-        let Some(hold) = self.hold.filter(|_| session.is_kept || session.was_kept) else { return };
+        let Some(hold) = self.hold.filter(|_| self.sessions[index].has_rows()) else { return };
         let Some(batch) = self.journal.last_uncommitted() else { return };
         self.holds.add_change(hold, batch);
         if batch == self.journal.open_batch() {
@@ -160,14 +160,6 @@ impl Shard {
             }
             KeptDelivery::Apart(kept) => kept.written.get(),
         }
-    }
-
-    /// Takes back that a QoS 2 message of a client came; whether nothing of that may be on disk.
-    pub(super) fn take_flow_back(&mut self, index: u32, packet_id: PacketId) -> bool {
-        let session = &self.sessions[index];
-        let key = key_of(session.serial, &packet_id.get().to_be_bytes());
-        let has_rows = session.is_kept || session.was_kept;
-        !has_rows || self.journal.take_back_row(Table::Received, &key)
     }
 
     /// The retained store has changed at this topic: what waits now waits for that too.

@@ -34,7 +34,12 @@ impl Shard {
                     self.reply(now, id, Packet::PubRec(PublishAck::success(packet_id)));
                     return;
                 }
-                let held = inbound.len();
+                if self.refuses_unrouted(id, session) {
+                    self.sessions[session].flow_mut().inbound.release(packet_id);
+                    let ack = PublishAck::new(packet_id, ReasonCode::QuotaExceeded);
+                    return self.reply(now, id, Packet::PubRec(ack));
+                }
+                let held = self.sessions[session].flow_mut().inbound.len();
                 self.keep_flow(session, Table::Received, packet_id, true);
                 // Versions before 5 know no such bound and end at the number of packet identifiers.
                 let is_v5 = self.sessions[session].version.is_v5();
@@ -54,6 +59,18 @@ impl Shard {
         if let Some(packet_id) = publish.packet_id {
             self.acknowledge(now, id, session, publish.qos, packet_id, outcome);
         }
+    }
+
+    /// Whether a QoS 2 message of a session that is kept is refused before anybody gets it, as the disk takes nothing: what comes
+    /// again then is the first that anybody gets. Behind others, which wait for the disk, it waits too.
+    fn refuses_unrouted(&self, id: ConnectionId, session: u32) -> bool {
+        let session = &self.sessions[session];
+        let is_first = self.connection(id).is_some_and(|connection| connection.held == 0);
+        self.shared.is_store_failing()
+            && session.has_rows()
+            && session.version.is_v5()
+            && is_first
+            && !faults::has(Fault::RefusedRouted)
     }
 
     /// PUBACK or PUBREC. A refused QoS 2 message is over with its PUBREC (4.3.3).

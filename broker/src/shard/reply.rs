@@ -95,7 +95,7 @@ impl Shard {
             None if held == 0 => return self.hand_out(now, id, packet),
             None => self.holds.begin(Lane::Answers),
         };
-        let is_waiting = self.holds.is_waiting(hold) && !faults::has(Fault::AnswerBeforeCommit);
+        let is_waiting = self.holds.is_waiting(hold) && !is_early(&packet);
         if held == 0 && !is_waiting {
             self.holds.cancel(hold);
             return self.hand_out(now, id, packet);
@@ -126,9 +126,9 @@ impl Shard {
             Packet::PubAck(ack) => Some(Packet::PubAck(refused(ack))),
             Packet::PubRec(ack) => {
                 if let Some(session) = session {
-                    if !self.take_flow_back(session, ack.packet_id) {
-                        // That the message came may be on disk, and that it was refused could not be: after a crash
-                        // the next message under its identifier would be taken for this one.
+                    if self.sessions[session].has_rows() && !faults::has(Fault::RefusedRouted) {
+                        // It is on its way to sessions. A client that does not hear the refusal sends it again, and they would get
+                        // it twice; and after a crash the next message under its identifier could be taken for this one.
                         return None;
                     }
                     // A refused message is over with its PUBREC (4.3.3).
@@ -305,6 +305,13 @@ impl Shard {
         self.holds.handle_receipt(from, up_to);
         self.release(now);
     }
+}
+
+/// Whether a test has an answer not wait for the disk.
+fn is_early(packet: &Packet) -> bool {
+    faults::has(Fault::AnswerBeforeCommit)
+        || (faults::has(Fault::PubRelBeforeCommit) && matches!(packet, Packet::PubRel(_)))
+        || (faults::has(Fault::PubCompBeforeCommit) && matches!(packet, Packet::PubComp(_)))
 }
 
 /// The same acknowledgement, of a message that is not taken.

@@ -209,6 +209,7 @@ pub(super) static ENGLISH: Catalogue = Catalogue {
     theme_system: "System",
     theme_light: "Light",
     theme_dark: "Dark",
+    theme_contrast: "High contrast",
     language: "Language",
     language_system: "Browser",
     this_connection: "This connection",

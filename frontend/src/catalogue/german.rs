@@ -209,6 +209,7 @@ pub(super) static GERMAN: Catalogue = Catalogue {
     theme_system: "System",
     theme_light: "Hell",
     theme_dark: "Dunkel",
+    theme_contrast: "Hoher Kontrast",
     language: "Sprache",
     language_system: "Browser",
     this_connection: "Diese Verbindung",

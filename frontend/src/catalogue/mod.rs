@@ -1,10 +1,11 @@
 //! Every sentence that a person reads, one field each; a language is a constant of this type.
 
-pub mod chart;
 mod english;
 mod german;
+pub mod palette;
 mod phrase;
 pub mod publish;
+pub mod subscribe;
 pub mod topic;
 
 pub use phrase::{age, fill, rate, reason};
@@ -221,6 +222,7 @@ pub struct Catalogue {
     pub theme_system: &'static str,
     pub theme_light: &'static str,
     pub theme_dark: &'static str,
+    pub theme_contrast: &'static str,
     pub language: &'static str,
     pub language_system: &'static str,
     pub this_connection: &'static str,

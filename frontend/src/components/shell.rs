@@ -79,14 +79,17 @@ fn nav_items(text: &'static Catalogue, current: &Route) -> impl Iterator<Item = 
         (Route::Chart(None, String::new()), Symbol::Chart, text.chart, "nav-chart"),
         (Route::About, Symbol::About, text.about, "nav-about"),
     ];
-    // A topic's page belongs to the list it was reached from, and a chart of several series to the charts.
-    let (list, chart) = (Route::Topics, Route::Chart(None, String::new()));
-    let current = std::mem::discriminant(if matches!(current, Route::Topic(_) | Route::Retained) {
-        &list
-    } else if matches!(current, Route::Charts(_)) {
-        &chart
-    } else {
-        current
+    // A page belongs to the one that it was reached from.
+    let (list, publish) = (Route::Topics, Route::Publish(None));
+    let current = std::mem::discriminant(match current {
+        Route::Topic(_) | Route::Retained => &list,
+        Route::Subscribe => &publish,
+        Route::Home
+        | Route::Topics
+        | Route::Publish(_)
+        | Route::Chart(_, _)
+        | Route::About
+        | Route::Missing => current,
     });
     items.into_iter().map(move |(route, symbol, label, testid)| {
         let here = std::mem::discriminant(&route) == current;

@@ -12,18 +12,28 @@ use crate::services::document;
 /// The id of the filter field, which `/` leads to.
 pub const FILTER_ID: &str = "topic-filter";
 
-/// `/` goes to the filter; `1` to `5` go to the pages.
+/// `/` goes to the filter, `1` to `5` go to the pages, Ctrl or Cmd with K opens the command palette.
 #[hook]
-pub fn use_shortcuts() {
-    use_effect_with((), |()| {
+pub fn use_shortcuts(palette: UseStateSetter<bool>) {
+    use_effect_with((), move |()| {
         let options = EventListenerOptions::enable_prevent_default();
-        let listener = EventListener::new_with_options(&document::window(), "keydown", options, |event| {
-            if let Some(event) = event.dyn_ref::<KeyboardEvent>() {
-                on_key(event);
-            }
-        });
+        let listener =
+            EventListener::new_with_options(&document::window(), "keydown", options, move |event| {
+                if let Some(event) = event.dyn_ref::<KeyboardEvent>() {
+                    if is_palette(event) {
+                        event.prevent_default();
+                        palette.set(true);
+                    } else {
+                        on_key(event);
+                    }
+                }
+            });
         move || drop(listener)
     });
+}
+
+fn is_palette(event: &KeyboardEvent) -> bool {
+    (event.ctrl_key() || event.meta_key()) && !event.alt_key() && event.key().eq_ignore_ascii_case("k")
 }
 
 fn on_key(event: &KeyboardEvent) {
@@ -49,8 +59,7 @@ fn on_key(event: &KeyboardEvent) {
 }
 
 fn go(route: &Route) {
-    // Refused only for addresses that are no addresses.
-    let _ = document::window().location().set_hash(&route.href());
+    document::go(&route.href());
 }
 
 fn is_typing(event: &KeyboardEvent) -> bool {

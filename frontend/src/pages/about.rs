@@ -3,7 +3,7 @@
 use hearth_api::ListenerKind;
 use yew::prelude::*;
 
-use crate::catalogue::{Catalogue, fill};
+use crate::catalogue::{Catalogue, fill, palette};
 use crate::components::{Choice, Logo, Segmented};
 use crate::hooks::{use_app, use_hub, use_locale, use_watch};
 use crate::services::{clock, document};
@@ -46,6 +46,7 @@ fn Preferences() -> Html {
                     Theme::System => text.theme_system,
                     Theme::Light => text.theme_light,
                     Theme::Dark => text.theme_dark,
+                    Theme::Contrast => text.theme_contrast,
                 },
             )
         })
@@ -151,6 +152,7 @@ fn Keys() -> Html {
         (&["/"][..], text.shortcut_filter),
         (&["↑", "↓"][..], text.shortcut_rows),
         (&["1", "2", "3", "4", "5"][..], text.shortcut_pages),
+        (&["Ctrl", "K"][..], palette::words(text.tag).shortcut),
     ];
     html! {
         <section class="card" aria-labelledby="keys-title">

@@ -60,7 +60,7 @@ fn facts(locale: &Locale, topic: &Topic) -> Html {
 }
 
 /// All that a PUBLISH can carry but the topic alias, which the connection has resolved (MQTT 5.0, 3.3.2.3).
-fn properties(locale: &Locale, properties: Option<&PublishProperties>) -> Html {
+pub(super) fn properties(locale: &Locale, properties: Option<&PublishProperties>) -> Html {
     let text = locale.catalogue();
     let words = words(text.tag);
     let empty = PublishProperties::EMPTY;

@@ -141,6 +141,11 @@ impl Connection {
         Ok(token)
     }
 
+    /// Whether the broker may tell which subscriptions brought a message.
+    pub fn has_identifiers(&self) -> bool {
+        self.tree.is_numbered.get() && self.driver.with_client(|client, _| client.options().version.is_v5())
+    }
+
     /// Subscribes beside the subscription to everything; the answer comes as [`ConnectionEvent::Answered`]. With an
     /// identifier, which must not be [`TREE_ID`], each message tells which subscriptions brought it.
     ///

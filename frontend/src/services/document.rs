@@ -39,6 +39,12 @@ pub fn language() -> String {
     window().navigator().language().unwrap_or_default()
 }
 
+/// Goes to a page of the app by its address, with the leading `#`.
+pub fn go(address: &str) {
+    // Refused only for addresses that are no addresses.
+    let _ = window().location().set_hash(address);
+}
+
 /// Moves the keyboard's focus to the element with this id.
 pub fn focus(id: &str) {
     if let Some(element) =

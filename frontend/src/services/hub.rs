@@ -10,7 +10,7 @@ use gloo::timers::callback::{Interval, Timeout};
 use hashbrown::HashMap;
 use hearth_api::Info;
 use hearth_protocol::connection::client::Token;
-use hearth_protocol::packet::Publish;
+use hearth_protocol::packet::{Publish, PublishProperties};
 use hearth_protocol::{QoS, ReasonCode, Time, TopicName};
 
 use super::clock;
@@ -226,7 +226,7 @@ impl Hub {
 impl Inner {
     fn handle_event(self: &Rc<Self>, event: ConnectionEvent) {
         match event {
-            ConnectionEvent::Message(message) => self.on_message(&message),
+            ConnectionEvent::Message(message) => self.on_message(message),
             ConnectionEvent::Link(link) => self.on_link(link),
             ConnectionEvent::Published(token, answer) => self.on_published(token, &answer),
             ConnectionEvent::Answered(token, reasons) => {
@@ -236,16 +236,24 @@ impl Inner {
         self.want_frame();
     }
 
-    fn on_message(self: &Rc<Self>, message: &Publish) {
+    fn on_message(self: &Rc<Self>, mut message: Publish) {
         let at_ms = clock::wall_ms();
         let brought_by =
             message.properties.as_ref().map_or(&[][..], |properties| &properties.subscription_ids);
         let is_trees = brought_by.is_empty() || brought_by.contains(&TREE_ID);
-        self.each_part(|hub, part| part.on_message(hub, message, at_ms, is_trees));
+        self.each_part(|hub, part| part.on_message(hub, &message, at_ms, is_trees));
         if !is_trees {
             // A broker that sends one message for each subscription sends another one for the tree.
             return;
         }
+        // The identifiers belong to the delivery; without them most messages have no properties that must be kept.
+        if let Some(properties) = message.properties.as_mut().filter(|it| !it.subscription_ids.is_empty()) {
+            properties.subscription_ids.clear();
+            if **properties == PublishProperties::EMPTY {
+                message.properties = None;
+            }
+        }
+        let message = &message;
         let recorded = self.topics.borrow_mut().record(message, at_ms);
         self.retained.borrow_mut().record(message, at_ms);
         if let Recorded::New(id) | Recorded::NewKind(id) | Recorded::Value(id) = recorded {

@@ -1,6 +1,6 @@
 //! What a person chose for this browser.
 
-/// Light or dark.
+/// Light or dark, or as much contrast as there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
     /// As the system wishes.
@@ -10,11 +10,13 @@ pub enum Theme {
     Light,
     /// Always dark.
     Dark,
+    /// White and yellow on black, with lines around everything.
+    Contrast,
 }
 
 impl Theme {
     /// All choices in the order in which they are offered.
-    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+    pub const ALL: [Self; 4] = [Self::System, Self::Light, Self::Dark, Self::Contrast];
 
     /// The word in storage, style sheets and tests.
     pub const fn as_str(self) -> &'static str {
@@ -22,6 +24,7 @@ impl Theme {
             Self::System => "system",
             Self::Light => "light",
             Self::Dark => "dark",
+            Self::Contrast => "contrast",
         }
     }
 

@@ -312,8 +312,7 @@ pub(super) fn read_rows(
     let (mut reading, mut damaged) = (Reading::default(), Vec::new());
     for table in Table::ALL {
         // An older format has fewer.
-        let sql = "SELECT count(*) > 0 FROM sqlite_master WHERE name = ?1";
-        if !connection.query_row(sql, [name(table)], |row| row.get(0))? {
+        if !has_table(connection, table)? {
             continue;
         }
         let mut statement = connection.prepare(&format!("SELECT key, value FROM {}", name(table)))?;
@@ -336,11 +335,27 @@ pub(super) fn read_rows(
     Ok((reading, damaged))
 }
 
+fn has_table(connection: &Connection, table: Table) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) > 0 FROM sqlite_master WHERE name = ?1";
+    connection.query_row(sql, [name(table)], |row| row.get(0))
+}
+
 /// Holds the pages of the file against each other: a bit that has flipped in what leads to the rows hides some, or shows some that
 /// were deleted, whose own checks are right.
 fn look_over(connection: &Connection) -> rusqlite::Result<()> {
     let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if found == "ok" { Ok(()) } else { Err(failure(SQLITE_CORRUPT, &found)) }
+    if found != "ok" {
+        return Err(failure(SQLITE_CORRUPT, &found));
+    }
+    match Table::ALL
+        .into_iter()
+        .map(|table| has_table(connection, table))
+        .find(|has| !matches!(has, Ok(true)))
+    {
+        None => Ok(()),
+        Some(Ok(_)) => Err(failure(SQLITE_CORRUPT, "a table is not there under its name")),
+        Some(Err(error)) => Err(error),
+    }
 }
 
 pub(super) fn failure(code: c_int, problem: &str) -> rusqlite::Error {
@@ -483,6 +498,17 @@ mod tests {
             )
             .unwrap();
         assert_eq!(aside, 1);
+    }
+
+    #[test]
+    fn a_table_whose_name_has_decayed_is_damage_and_not_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = Database::open(&folder.path().join("hearth.db"), Durability::Os).unwrap();
+        database.commit(&[put(Table::Sessions, b"a", b"1")]).unwrap();
+        let connection = database.connection.as_ref().unwrap();
+        connection.execute_batch("ALTER TABLE session RENAME TO sessioo").unwrap();
+        let error = database.read(|_, _, _| {}).unwrap_err();
+        assert!(is_corrupt(&error), "{error}");
     }
 
     #[test]

@@ -110,6 +110,16 @@ impl Index {
         }
     }
 
+    /// Knows of no topic any more that it is retained, until it is told anew.
+    pub(super) fn forget_retained(&mut self) {
+        for place in 0..self.nodes.len() {
+            let value = self.nodes[place].value.as_ref();
+            if value.is_some_and(|value| value.is_retained) {
+                self.set_retained(NodeId::of_index(place), false);
+            }
+        }
+    }
+
     fn set_retained(&mut self, node: NodeId, is_retained: bool) {
         self.unlink(node);
         if let Some(value) = &mut self.nodes[node.index()].value {
@@ -500,6 +510,10 @@ mod tests {
         index.take_retained("other", 1000, b"begin");
         let known = index[index.find("known").unwrap()].value.as_ref().unwrap();
         assert_eq!((&*known.preview, known.is_retained), (&b"newer"[..], true));
+        index.forget_retained();
+        assert!(!index[index.find("other").unwrap()].value.as_ref().unwrap().is_retained);
+        check(&index);
+        index.take_retained("other", 1000, b"begin");
         let other = &index[index.find("other").unwrap()];
         assert_eq!((other.traffic.messages, other.traffic.at), (0, Moment::NEVER));
         assert_eq!(other.value.as_ref().unwrap().payload_len, 1000);

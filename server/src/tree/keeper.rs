@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How long they do while nobody looks.
 const IDLE_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long a turn may go on reading what was retained before the start.
+/// How long a turn may go on reading what is retained.
 const SEED_TURN: Duration = Duration::from_millis(20);
 
 /// How long the turn of a shard is waited for. They take milliseconds.
@@ -134,6 +134,8 @@ pub(super) struct Work {
     /// Nothing is shown before.
     rested_at: Instant,
     left_out: u64,
+    /// Where what is retained is still to be read from, if it is.
+    unread: Option<Option<RetainedCursor>>,
     /// When what is retained is over, the next one first; each topic once.
     expiries: BinaryHeap<Reverse<(hearth_protocol::Time, TopicName)>>,
     expiring: HashSet<TopicName>,
@@ -159,28 +161,19 @@ impl Work {
             taken_at: now,
             rested_at: now,
             left_out: 0,
+            unread: Some(None),
             expiries: BinaryHeap::new(),
             expiring: HashSet::new(),
         }
     }
 
     fn run(&mut self) {
-        let mut seed = Some(None);
         loop {
-            let now = Instant::now();
-            let patience = if seed.is_some() {
-                Patience { at_most: Some(Duration::ZERO), is_idle: false }
-            } else {
-                self.patience(now)
-            };
-            let word = self.desk.wait(patience);
+            let word = self.desk.wait(self.patience(Instant::now()));
             if word.is_closing {
                 return;
             }
             self.turn(word);
-            if let Some(from) = seed {
-                seed = self.read_retained(from);
-            }
             self.desk.tell(TreeCounts {
                 topics: self.index.topics(),
                 bytes: self.index.bytes(),
@@ -209,12 +202,18 @@ impl Work {
         if self.has_news && (is_urgent || is_begun || self.take_due() <= now) {
             self.take_tallies(now);
         }
+        if let Some(from) = self.unread.take() {
+            self.unread = self.read_retained(from);
+        }
         self.end_expired();
         self.show(Instant::now());
     }
 
     /// How long there is nothing to do.
     pub(super) fn patience(&self, now: Instant) -> Patience {
+        if self.unread.is_some() {
+            return Patience { at_most: Some(Duration::ZERO), is_idle: false };
+        }
         let shows = self.watches.iter().filter_map(|watch| watch.due(self.version));
         let takes = self.has_news.then(|| self.take_due());
         let next = shows.min().map(|due| due.max(self.rested_at)).into_iter().chain(takes).min();
@@ -267,7 +266,9 @@ impl Work {
     }
 
     fn take(&mut self, tally: &Tally) {
-        self.left_out += tally.left_out();
+        if tally.left_out() > 0 {
+            self.on_left_out(tally.left_out());
+        }
         for sighting in tally.sightings() {
             let is_retained = sighting.is_retain.then(|| self.is_retained(sighting.topic));
             let Sighting { topic, messages, payload_len, preview, at, is_retain: _ } = sighting;
@@ -275,6 +276,13 @@ impl Work {
             self.index.take(News { topic: topic.as_str(), messages, at, payload_len, preview, is_retained });
             self.version += 1;
         }
+    }
+
+    /// Messages were left out, and nobody knows of which topics: what is retained is read anew.
+    pub(super) fn on_left_out(&mut self, messages: u64) {
+        self.left_out += messages;
+        self.index.forget_retained();
+        self.unread = Some(None);
     }
 
     /// Whether there is a retained message now. Shards do not tell in which order they took two of one topic; the store knows the
@@ -305,7 +313,7 @@ impl Work {
         }
     }
 
-    /// Reads some of what was retained before the start; where the rest begins.
+    /// Reads some of what is retained; where the rest begins.
     fn read_retained(&mut self, mut from: Option<RetainedCursor>) -> Option<Option<RetainedCursor>> {
         let begun = Instant::now();
         while begun.elapsed() < SEED_TURN {

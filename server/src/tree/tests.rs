@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 use hearth_broker::{
     Access, Admission, AllowAll, ConnectionId, Decision, Effect, Limits, Options, Peer, Shard, ShardCount,
-    ShardId, Shared, Subject, Transport, ViewChange,
+    ShardId, Shared, Subject, TallySlot, Transport, ViewChange,
 };
 use hearth_protocol::codec::encode;
 use hearth_protocol::packet::{
@@ -54,6 +54,7 @@ struct House {
     work: Work,
     desk: Arc<super::Desk>,
     inbox: Arc<shard_driver::Inbox>,
+    slot: Arc<TallySlot>,
     clock: Clock,
     lists: Lists,
 }
@@ -70,8 +71,9 @@ impl House {
         let mut shard = Shard::new(Arc::clone(&shared), ShardId::new(0));
         shard.set_tally(Arc::clone(&tree.slots[0]));
         let (desk, inbox) = (Arc::clone(&tree.desk), Arc::clone(&inboxes[0]));
+        let slot = Arc::clone(&tree.slots[0]);
         let work = Work::new(tree, Surroundings { shared, inboxes: inboxes.into(), clock });
-        Self { shard, work, desk, inbox, clock, lists: access }
+        Self { shard, work, desk, inbox, slot, clock, lists: access }
     }
 
     fn client(&mut self, client_id: &str) -> ConnectionId {
@@ -262,4 +264,23 @@ fn a_retained_message_that_is_cleared_takes_its_topic_along() {
     house.publish(device, "lamp", "", true);
     let told = house.told(1);
     assert_eq!((names(&told[0].1), &told[0].1["messages"]), (vec![], &2.into()));
+}
+
+#[test]
+fn what_is_retained_is_found_again_when_messages_were_left_out() {
+    let mut house = House::new(&[("page", "#")]);
+    let (device, page) = (house.client("device"), house.client("page"));
+    for topic in ["one", "two"] {
+        house.publish(device, topic, "on", true);
+    }
+    house.look(page, "$hearth/tree/+");
+    assert_eq!(house.told(2).len(), 2);
+    house.publish(device, "one", "", true);
+    house.publish(device, "three", "on", true);
+    let lost = house.slot.exchange(Box::default(), std::time::Duration::ZERO).ok().unwrap();
+    assert_eq!(lost.sightings().count(), 2);
+    house.work.on_left_out(2);
+    let told = house.told(2);
+    let shown: Vec<_> = told.iter().map(|(topic, value)| (topic.as_str(), &value["retained"])).collect();
+    assert_eq!(shown, [("$hearth/tree/one", &Value::Null), ("$hearth/tree/three", &true.into())]);
 }

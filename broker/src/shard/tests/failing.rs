@@ -109,39 +109,54 @@ fn what_comes_again_is_answered_no_earlier_than_the_first_time() {
 }
 
 #[test]
-fn what_comes_again_of_a_session_that_is_to_end_with_its_connection_is_not_taken_before_the_disk_has_it() {
-    let id = packet_id(7);
-    for is_collected in [false, true] {
-        let mut broker = Broker::new(3);
-        let subscribers = ["s 1", "s 2", "s 3", "s 4"].map(|id| away(&mut broker, id, "a", QoS::ExactlyOnce));
-        let said = || publish(7, "a", "2", QoS::ExactlyOnce);
-        let wire = broker.connected(resume("p", 10));
-        broker.stick();
-        broker.send(wire, Version::V5, [said()]);
-        broker.hang_up(wire);
-        let batch = if is_collected { broker.shards[wire.0].poll_batch() } else { None };
-        broker.fail();
-        let over_with_it = Connect { clean_start: false, ..connect("p", Version::V5) };
-        let wire = broker.connected(over_with_it);
-        broker.send(wire, Version::V5, [said()]);
-        // On its way to other shards it has a row, which is not on disk; and under its identifier the next message would be
-        // taken for this one if what was collected came to the disk, and nothing more.
-        let told = match is_collected {
-            true => vec![],
-            false => vec![Packet::PubRec(PublishAck::new(id, ReasonCode::QuotaExceeded))],
-        };
-        assert_eq!(broker.received(wire, Version::V5), told);
-        batch.into_iter().flat_map(|batch| batch.changes).for_each(|change| {
-            broker.disk.as_mut().unwrap().apply(change);
-        });
-        broker.recover();
-        let told = if is_collected { vec![Packet::PubRec(PublishAck::success(id))] } else { vec![] };
-        assert_eq!(broker.received(wire, Version::V5), told);
-        let mut broker = broker.crash(Duration::ZERO);
-        for subscriber in subscribers {
-            broker.connect(subscriber);
-            assert_eq!(broker.payloads(subscriber), ["2"]);
-        }
+fn what_comes_again_of_a_session_that_is_to_end_with_its_connection_is_answered_no_earlier_either() {
+    let mut broker = Broker::new(3);
+    let subscribers = ["s 1", "s 2", "s 3", "s 4"].map(|id| away(&mut broker, id, "a", QoS::ExactlyOnce));
+    let said = || publish(7, "a", "2", QoS::ExactlyOnce);
+    let wire = broker.connected(resume("p", 10));
+    broker.stick();
+    broker.send(wire, Version::V5, [said()]);
+    broker.hang_up(wire);
+    broker.fail();
+    let over_with_it = Connect { clean_start: false, ..connect("p", Version::V5) };
+    let wire = broker.connected(over_with_it);
+    broker.send(wire, Version::V5, [said()]);
+    assert_eq!(broker.received(wire, Version::V5), [], "its row on the way to other shards is not on disk");
+    broker.recover();
+    let answer = Packet::PubRec(PublishAck::success(packet_id(7)));
+    assert_eq!(broker.received(wire, Version::V5), [answer]);
+    let mut broker = broker.crash(Duration::ZERO);
+    for subscriber in subscribers {
+        broker.connect(subscriber);
+        assert_eq!(broker.payloads(subscriber), ["2"]);
+    }
+}
+
+#[test]
+fn a_qos_2_message_of_a_kept_session_is_refused_before_anybody_gets_it_or_held() {
+    let mut broker = Broker::new(2);
+    let subscribers = ["s 1", "s 2", "s 3"].map(|id| {
+        let subscriber = broker.client(options(id));
+        broker.subscribe(subscriber, filter("a", QoS::ExactlyOnce));
+        subscriber
+    });
+    let said = |number, payload| publish(number, "a", payload, QoS::ExactlyOnce);
+    let answer = |number, reason| Packet::PubRec(PublishAck::new(packet_id(number), reason));
+    let wire = broker.connected(resume("p", 10));
+    broker.fail();
+    broker.send(wire, Version::V5, [said(1, "refused")]);
+    assert_eq!(broker.received(wire, Version::V5), [answer(1, ReasonCode::QuotaExceeded)]);
+    broker.recover();
+    broker.stick();
+    broker.send(wire, Version::V5, [said(1, "held")]);
+    broker.fail();
+    broker.send(wire, Version::V5, [said(2, "behind it")]);
+    assert_eq!(broker.received(wire, Version::V5), []);
+    broker.recover();
+    let taken = [answer(1, ReasonCode::Success), answer(2, ReasonCode::Success)];
+    assert_eq!(broker.received(wire, Version::V5), taken);
+    for subscriber in subscribers {
+        assert_eq!(broker.payloads(subscriber), ["held", "behind it"]);
     }
 }
 

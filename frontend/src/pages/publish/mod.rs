@@ -20,7 +20,9 @@ use self::properties::Properties as PropertyFields;
 use self::repeat::Repeat;
 use self::saved::Saved;
 use self::sent::Sent;
+use super::talk_sections::TalkSections;
 use crate::components::{Icon, Symbol};
+use crate::route::Route;
 
 /// Props of [`PublishPage`].
 #[derive(Clone, PartialEq, Properties)]
@@ -54,6 +56,7 @@ pub fn PublishPage(props: &PublishPageProps) -> Html {
             <header class="page__head">
                 <h1 class="page__title">{form.locale.catalogue().publish}</h1>
                 <p class="page__intro">{words.intro}</p>
+                <TalkSections here={Route::Publish(None)} />
             </header>
             <form class="card form" {onsubmit} novalidate=true autocomplete="off">
                 <Fields />

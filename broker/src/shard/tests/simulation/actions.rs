@@ -8,7 +8,7 @@ use hearth_protocol::packet::{
 use hearth_protocol::{ReasonCode, TopicFilter};
 
 use super::clients::{Actor, CLIENTS, WITNESS};
-use super::world::World;
+use super::world::{World, is_fast};
 
 impl World {
     /// One step. It draws from numbers of its own, so that it is the same whichever steps came before.
@@ -30,7 +30,8 @@ impl World {
             }
             _ => self.misbehave(7 + client % 2),
         }
-        for _ in 0..self.random.below(8) {
+        let moves_max = if is_fast(seed) { 60 } else { 8 };
+        for _ in 0..self.random.below(moves_max) {
             self.move_something();
         }
         self.move_store();

@@ -34,6 +34,10 @@ pub(super) struct Machine {
     pub(super) sent: BTreeMap<Token, String>,
     /// QoS 2 messages that came, by key.
     pub(super) heard: BTreeMap<String, usize>,
+    /// The session that it was told of last.
+    pub(super) session: Option<u64>,
+    /// It took another session for the one that it had: a CONNACK that would have told it was lost.
+    pub(super) is_mistaken: bool,
 }
 
 /// How many clients a simulation has, before the one that looks at the end.
@@ -42,9 +46,9 @@ pub(super) const CLIENTS: usize = 9;
 pub(super) const WITNESS: usize = 0;
 
 impl SimClient {
-    /// The client with this number. `expires` says that sessions before version 5 end too.
-    pub(super) fn new(random: &mut Random, number: usize, expires: bool) -> Self {
-        let profile = Profile::new(random, number, expires);
+    /// The client with this number. `expires` says that sessions before version 5 end too, `is_fast` that the network is.
+    pub(super) fn new(random: &mut Random, number: usize, expires: bool, is_fast: bool) -> Self {
+        let profile = Profile::new(random, number, expires, is_fast);
         let is_raw = matches!(number, 7 | 8);
         let actor = if is_raw {
             Actor::Raw(Raw::new(profile.version))
@@ -55,7 +59,8 @@ impl SimClient {
             options.adopt_session = true;
             let client = Client::new(options);
             let (inbox, sent, heard) = (BytesMut::new(), BTreeMap::new(), BTreeMap::new());
-            Actor::Machine(Box::new(Machine { client, inbox, sent, heard }))
+            let (session, is_mistaken) = (None, false);
+            Actor::Machine(Box::new(Machine { client, inbox, sent, heard, session, is_mistaken }))
         };
         Self { profile, actor, link: None }
     }

@@ -104,7 +104,13 @@ impl World {
                         self.model.fail(Invariant::AcknowledgedIsDelivered, detail);
                     }
                 }
-                ClientEvent::Connected { session_present, .. } => must_subscribe = !session_present,
+                ClientEvent::Connected { session_present, .. } => {
+                    must_subscribe = !session_present;
+                    let session = link.and_then(|link| self.model.session_of(link));
+                    machine.is_mistaken |=
+                        session_present && machine.session.is_some() && machine.session != session;
+                    machine.session = session;
+                }
                 ClientEvent::Refused { reason, .. } => {
                     let detail = format!("client {client} was refused: {reason}");
                     self.model.fail(Invariant::ConnectionsEndForAReason, detail);

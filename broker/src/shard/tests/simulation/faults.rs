@@ -6,7 +6,7 @@ use super::*;
 const SEEDS_MAX: u64 = 100;
 
 /// Rules, and the promise that does not hold without them.
-const BROKEN: [(Fault, Invariant); 26] = [
+const BROKEN: [(Fault, Invariant); 29] = [
     (Fault::QueueForgotten, Invariant::AcknowledgedIsDelivered),
     (Fault::NeighboursNotTold, Invariant::AcknowledgedIsDelivered),
     (Fault::DuplicateRouted, Invariant::ExactlyOnce),
@@ -27,10 +27,13 @@ const BROKEN: [(Fault, Invariant); 26] = [
     (Fault::NoLocalIgnored, Invariant::DeliveredAsSubscribed),
     (Fault::SilenceAllowed, Invariant::ConnectionsEndForAReason),
     (Fault::AnswerBeforeCommit, Invariant::AcknowledgedIsDelivered),
+    (Fault::PubRelBeforeCommit, Invariant::ExactlyOnce),
+    (Fault::PubCompBeforeCommit, Invariant::NothingLeaks),
     (Fault::ReceiptNotAwaited, Invariant::AcknowledgedIsDelivered),
     (Fault::PublishBeforeCommit, Invariant::ExactlyOnce),
     (Fault::CarriedOvertaken, Invariant::OrderIsKept),
     (Fault::RetainedNotAwaited, Invariant::RetainedIsTheLast),
+    (Fault::RefusedRouted, Invariant::DeliveredAsSubscribed),
     (Fault::WillNotCarried, Invariant::WillsGoOutWhenTheyMust),
     (Fault::RowGoesEarly, Invariant::AcknowledgedIsDelivered),
 ];

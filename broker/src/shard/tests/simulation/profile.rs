@@ -48,15 +48,17 @@ const SHARED: [(&str, QoS); 3] = [
 const ALL_QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
 
 impl Profile {
-    pub(super) fn new(random: &mut Random, number: usize, expires: bool) -> Self {
+    pub(super) fn new(random: &mut Random, number: usize, expires: bool, is_fast: bool) -> Self {
         let is_member = matches!(number, 5..=7);
         let mut version = random.pick(&[Version::V5, Version::V5, Version::V311, Version::V31]);
         let mut start = random.pick(&[Start::Clean, Start::Kept, Start::Either, Start::Either]);
         let sees_all = number == WITNESS || number == CLIENTS;
-        if sees_all || number == 5 {
+        // Where the network is fast, all members are there after a crash: then nothing may be lost that moved from one to another.
+        let stays = number == 5 || (is_member && is_fast);
+        if sees_all || stays {
             start = Start::Kept;
         }
-        if sees_all || (number == 5 && version == Version::V31) {
+        if sees_all || (stays && version == Version::V31) {
             version = Version::V5;
         }
         if version == Version::V31 {
@@ -71,7 +73,11 @@ impl Profile {
             id: Text::try_from(format!("client {number}")).unwrap_or_default(),
             version,
             start,
-            expiry: if number == WITNESS { u32::MAX } else { random.pick(&[0, 10, 40, 300, u32::MAX]) },
+            expiry: if number == WITNESS || (is_member && is_fast) {
+                u32::MAX
+            } else {
+                random.pick(&[0, 10, 40, 300, u32::MAX])
+            },
             receive_max: for_v5(random, 2).then(|| random.pick(&[1, 2, 3, 10])),
             packet_max: (for_v5(random, 4) && !is_member && !sees_all).then_some(150),
             alias_max: for_v5(random, 2).then_some(2),

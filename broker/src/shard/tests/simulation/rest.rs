@@ -112,11 +112,13 @@ impl World {
     fn check_heard(&mut self) {
         for (client, at) in self.clients.iter().enumerate() {
             let Actor::Machine(machine) = &at.actor else { continue };
-            for key in self.model.taken_once(client) {
+            // It takes a message under an identifier of the other session for that one's.
+            let taken = if machine.is_mistaken { Vec::new() } else { self.model.taken_once(client) };
+            for key in taken {
                 let times = machine.heard.get(&key).copied().unwrap_or(0);
                 self.model.check_heard(client, &key, times);
             }
-            for (key, times) in &machine.heard {
+            for (key, times) in machine.heard.iter().filter(|_| !machine.is_mistaken) {
                 self.model.check_heard(client, key, *times);
             }
             if machine.client.pending_len() > 0 {
@@ -173,8 +175,9 @@ impl World {
             let session = shard.sessions.find(&at.profile.id).map(|index| &shard.sessions[index]);
             let Some(flow) = session.and_then(Session::flow) else { continue };
             let is_replaying = session.is_some_and(Session::is_replaying);
-            // A script may leave its own messages unfinished.
-            let is_inbound = !flow.inbound.is_empty() && !at.is_raw();
+            // A script may leave its own messages unfinished, and so may a client those of a session that it knows nothing of.
+            let is_honest = matches!(&at.actor, Actor::Machine(machine) if !machine.is_mistaken);
+            let is_inbound = !flow.inbound.is_empty() && is_honest;
             if is_inbound || is_replaying || !flow.outbound.is_empty() || !flow.queue.is_empty() {
                 let detail = format!(
                     "client {client}: {} under way, inbound {is_inbound}, retained {is_replaying}, queue empty {}",

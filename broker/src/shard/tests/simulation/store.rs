@@ -45,8 +45,7 @@ impl Store {
     /// Half of the seeds have one, half of those with crashes.
     pub(super) fn of_seed(seed: u64) -> Option<Self> {
         let mut random = Random::new(seed ^ 0xD15C);
-        // A disk that fails is the business of those that do not end.
-        let fails = seed % 4 == 3 && random.one_in(3);
+        let fails = random.one_in(3);
         (seed % 2 == 1).then(|| Self {
             random,
             disk: Disk::default(),
@@ -157,9 +156,13 @@ impl World {
         self.note(|| format!("shard {shard} hears {notice:?}"));
         match notice {
             Notice::Committed(batch) => self.shards[shard].handle_committed(now, batch),
-            Notice::Failed => self.shards[shard].handle_commit_failed(now),
+            Notice::Failed => {
+                self.model.on_failure_heard(true);
+                self.shards[shard].handle_commit_failed(now);
+            }
         }
         self.collect(shard);
+        self.model.on_failure_heard(false);
         self.model.end_call();
         true
     }
@@ -173,6 +176,13 @@ impl World {
                 at.down.truncate(kept);
                 at.close_server();
             }
+        }
+        let Some(store) = &mut self.store else { return };
+        if !store.pending.is_empty() && store.random.one_in(2) {
+            // It was written, though nobody was told so, or that it was not.
+            std::mem::take(&mut store.pending).into_iter().for_each(|change| store.disk.apply(change));
+            self.model.on_written();
+            self.note(|| "what was to be written is on disk".to_owned());
         }
         let Some(store) = &mut self.store else { return };
         let down = store.random.pick(&[0, 0, 1, 7, 30]);

@@ -40,8 +40,10 @@ impl World {
     /// Tells the model of the packets that the shard gets next, and how many bytes they are. Those that only move
     /// messages come to the shard together, others one by one, so that it is known which of them found the session.
     fn take_packets(&mut self, link: usize) -> usize {
-        // A script may acknowledge what the shard writes for the packet before that.
-        let is_alone = self.clients[self.links[link].client].is_raw();
+        // A script may acknowledge what the shard writes for the packet before that. Of what is refused nobody may hear, which is known
+        // from the answer.
+        let is_failing = self.shared.is_store_failing();
+        let is_alone = is_failing || self.clients[self.links[link].client].is_raw();
         let mut len = 0;
         loop {
             let version = self.model.version(link);

@@ -15,10 +15,17 @@ use super::model::{Model, Terms, key};
 use super::network::Link;
 use super::store::Store;
 use crate::shard::Shard;
-use crate::{ConnectionId, Effect, Forward, Limits, Peer, ShardCount, ShardId, Shared, Stats, Transport};
+use crate::{
+    ConnectionId, Effect, Event, Forward, Limits, Peer, ShardCount, ShardId, Shared, Stats, Transport,
+};
 
 /// Shards that a broker begins with.
 pub(super) const SHARDS: usize = 3;
+
+/// Whether the network of a seed is fast, so that what is written meets what is answered at every point of it.
+pub(super) const fn is_fast(seed: u64) -> bool {
+    seed % 8 == 5
+}
 
 /// Everything there is.
 pub(super) struct World {
@@ -40,6 +47,8 @@ pub(super) struct World {
     /// When the process began that runs now.
     pub(super) begun: Time,
     pub(super) hash_key: [u64; 2],
+    /// Whose each session is, by the number that messages name it by.
+    clients_by_serial: HashMap<u64, usize>,
     /// What outlives the process, in the seeds that have it.
     pub(super) store: Option<Store>,
 }
@@ -69,7 +78,7 @@ impl World {
         let shared = Arc::new(shared);
         let shards = (0..SHARDS as u16).map(|id| Shard::new(Arc::clone(&shared), ShardId::new(id))).collect();
         let clients: Vec<_> =
-            (0..=CLIENTS).map(|number| SimClient::new(&mut random, number, expires)).collect();
+            (0..=CLIENTS).map(|number| SimClient::new(&mut random, number, expires, is_fast(seed))).collect();
         let homes = clients.iter().map(|client| shared.shard_of(&client.profile.id).as_index()).collect();
         let honest = clients.iter().map(|client| matches!(client.actor, Actor::Machine(_))).collect();
         let now = Time::from_millis(1000);
@@ -92,6 +101,7 @@ impl World {
             log: is_logged.then(String::new),
             begun: Time::ZERO,
             hash_key,
+            clients_by_serial: HashMap::new(),
             store,
         }
     }
@@ -210,7 +220,12 @@ impl World {
                         self.model.fail(Invariant::ConnectionsEndForAReason, detail);
                     }
                     Effect::View(_) => {}
-                    Effect::Event(event) => self.note(|| format!("shard {shard}: {event:?}")),
+                    Effect::Event(event) => {
+                        self.note(|| format!("shard {shard}: {event:?}"));
+                        if let Event::Connected { client_id, .. } = &event {
+                            self.learn_serial(shard, client_id);
+                        }
+                    }
                 }
             } else if let Some(id) = self.shards[shard].poll_dirty() {
                 self.tap(self.link_by_id[&(shard, id)]);
@@ -220,10 +235,20 @@ impl World {
         }
     }
 
+    /// Two clients may publish the same: a message without payload.
+    fn learn_serial(&mut self, shard: usize, client_id: &Text) {
+        let sessions = &self.shards[shard].sessions;
+        let serial = sessions.find(client_id).map(|session| sessions[session].serial);
+        let client = self.clients.iter().position(|client| client.profile.id == *client_id);
+        self.clients_by_serial.extend(serial.zip(client));
+    }
+
     fn send_forward(&mut self, from: usize, to: usize, forward: Forward) {
+        let publisher = forward.message().and_then(|message| self.clients_by_serial.get(&message.publisher));
+        let way = (from, to, publisher.copied());
         let number = match &forward {
-            Forward::Message(message, _) => self.model.on_forwarded(message, from, to, false),
-            Forward::Carried(consignment) => self.model.on_forwarded(&consignment.message, from, to, true),
+            Forward::Message(message, _) => self.model.on_forwarded(message, way, false),
+            Forward::Carried(consignment) => self.model.on_forwarded(&consignment.message, way, true),
             // Whose turn it is in a group is the broker's to choose: the model looks at what comes of it.
             Forward::Shared(_)
             | Forward::Returned(_)

@@ -59,11 +59,9 @@ fn the_words_of_a_refusal_and_a_pubrec_without_listeners_are_told() {
     assert_eq!(bench.events(), [told(token, ReasonCode::QuotaExceeded, "come back later")]);
 
     let token = bench.publish(ExactlyOnce, "b");
-    let id = bench.sent().iter().rev().find_map(|packet| match packet {
-        Packet::Publish(publish) => publish.packet_id,
-        _ => None,
-    });
-    let number = id.unwrap().get();
+    let sent = bench.sent();
+    let Some(Packet::Publish(publish)) = sent.last() else { panic!("{sent:?}") };
+    let number = publish.packet_id.unwrap().get();
     let pubrec = with_words(ack(number, ReasonCode::NoMatchingSubscribers), "nobody is there");
     bench.hear(&Packet::PubRec(pubrec)).unwrap();
     bench.hear(&Packet::PubComp(ok(number))).unwrap();

@@ -32,7 +32,8 @@ impl Model {
             let owed = session
                 .waiting
                 .iter()
-                .find(|entry| entry.qos > QoS::AtMostOnce && !self.may_miss(session, entry));
+                .filter(|entry| entry.qos > QoS::AtMostOnce && !self.may_miss(session, entry))
+                .find(|entry| !session.unclear.contains(&self.messages[entry.message].key));
             if let Some(entry) = owed {
                 let key = &self.messages[entry.message].key;
                 return Some((missing(key), format!("client {client} did not get {key}")));

@@ -6,7 +6,7 @@ use hearth_protocol::packet::{Connect, Disconnect, Packet, Publish};
 use hearth_protocol::{QoS, ReasonCode, Time, Version};
 
 use super::Model;
-use super::durable::Open;
+use super::promised::Open;
 use super::session::Session;
 use crate::shard::tests::simulation::network::Aliases;
 
@@ -56,6 +56,11 @@ impl Model {
     pub(in super::super) fn version(&self, link: usize) -> Option<Version> {
         let connection = &self.connections[link];
         connection.session.map(|_| connection.version)
+    }
+
+    /// The session of a connection.
+    pub(in super::super) fn session_of(&self, link: usize) -> Option<u64> {
+        self.connections[link].session
     }
 
     /// A packet reaches the shard.
@@ -125,6 +130,7 @@ impl Model {
         session.link_last = link;
         session.expiry = expiry.min(self.terms.session_expiry_max);
         session.is_kept = session.expiry > 0;
+        session.had_rows |= session.is_kept;
         session.expires_at = None;
         session.will.clone_from(&connect.will);
         session.will_due = None;

@@ -1,14 +1,15 @@
 //! What has to be there after the broker has ended: what was on disk, and whatever somebody was promised.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use hearth_protocol::packet::{PacketId, Publish, PublishAck, Subscribe, Unsubscribe};
+use hearth_protocol::packet::{PacketId, Publish};
 use hearth_protocol::{QoS, Time};
 
+use super::promised::Promised;
 use super::session::{Entry, Origin, Session};
 use super::shares::State;
-use super::{Invariant, Model, key_of};
+use super::{Model, key_of};
 
 /// What is on disk, and what is being written.
 #[derive(Debug, Default)]
@@ -22,8 +23,10 @@ pub(super) struct Durable {
     /// Messages that were taken when the retained store was looked at.
     retained_collected: usize,
     retained_written: usize,
-    is_failing: bool,
-    may_fail: bool,
+    pub(super) is_failing: bool,
+    /// A shard hears in this call that it did, however it is by now.
+    pub(super) is_failure_heard: bool,
+    pub(super) may_fail: bool,
     is_on: bool,
 }
 
@@ -42,43 +45,6 @@ struct Snapshot {
     /// Messages that were taken before.
     messages: usize,
     sessions: BTreeMap<usize, Session>,
-}
-
-/// What the client of a session was told.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Promised {
-    /// That there is the session.
-    session: bool,
-    /// That it subscribes to these, and no more to those.
-    pub(super) filters: BTreeSet<String>,
-    pub(super) gone: BTreeSet<String>,
-    /// That its QoS 2 messages under these identifiers are through.
-    pub(super) completed: BTreeSet<u16>,
-}
-
-/// What a connection has asked for and was not answered, by packet identifier and kind, in order.
-#[derive(Debug, Default)]
-pub(super) struct Open {
-    publishes: BTreeMap<(QoS, PacketId), VecDeque<usize>>,
-    filters: BTreeMap<(bool, PacketId), VecDeque<Vec<String>>>,
-}
-
-impl Open {
-    pub(super) fn publish(&mut self, publish: &Publish, number: usize) {
-        if let Some(packet_id) = publish.packet_id {
-            self.publishes.entry((publish.qos, packet_id)).or_default().push_back(number);
-        }
-    }
-
-    pub(super) fn subscribe(&mut self, subscribe: &Subscribe) {
-        let filters = subscribe.subscriptions.iter().map(|asked| asked.filter.as_str().to_owned());
-        self.filters.entry((true, subscribe.packet_id)).or_default().push_back(filters.collect());
-    }
-
-    pub(super) fn unsubscribe(&mut self, unsubscribe: &Unsubscribe) {
-        let filters = unsubscribe.filters.iter().map(|filter| filter.as_str().to_owned());
-        self.filters.entry((false, unsubscribe.packet_id)).or_default().push_back(filters.collect());
-    }
 }
 
 impl Model {
@@ -113,95 +79,6 @@ impl Model {
 
     pub(super) const fn has_store(&self) -> bool {
         self.store.is_on
-    }
-
-    pub(in super::super) fn on_store_failing(&mut self, is_failing: bool) {
-        self.store.is_failing = is_failing;
-        self.store.may_fail = true;
-    }
-
-    /// A client was told that its message was taken, or that it was not.
-    pub(super) fn on_answered(&mut self, link: usize, qos: QoS, ack: &PublishAck) {
-        let connection = &mut self.connections[link];
-        let client = connection.client;
-        let open = connection.open.publishes.get_mut(&(qos, ack.packet_id));
-        let number = open.and_then(VecDeque::pop_front);
-        let Some(number) = number else { return };
-        if ack.reason.is_failure() {
-            // Its publisher may not hear of that, and try again.
-            self.messages[number].is_undone = true;
-            if !self.store.may_fail {
-                let detail = format!("a message of client {client} was not taken: {}", ack.reason);
-                return self.fail(Invariant::AcknowledgedIsDelivered, detail);
-            }
-            if let Some(session) = self.sessions.get_mut(&client).filter(|_| qos == QoS::ExactlyOnce) {
-                session.held.remove(&ack.packet_id.get());
-            }
-            return;
-        }
-        self.messages[number].is_acknowledged = true;
-        let lost = self.sessions.iter().find(|(_, session)| session.missing.contains(&number));
-        if let Some((other, _)) = lost {
-            let key = &self.messages[number].key;
-            let detail =
-                format!("client {client} was told that {key} was taken, which is lost for client {other}");
-            self.fail(Invariant::AcknowledgedIsDelivered, detail);
-        }
-    }
-
-    /// The session of a client that is told of it, if that is a promise: not while the disk takes nothing.
-    fn promised(&mut self, client: usize, session: Option<u64>) -> Option<&mut Session> {
-        let is_it = |other: &&mut Session| Some(other.number) == session;
-        if self.store.is_failing { None } else { self.sessions.get_mut(&client).filter(is_it) }
-    }
-
-    pub(super) fn promise_session(&mut self, client: usize, session: Option<u64>) {
-        if let Some(session) = self.promised(client, session) {
-            session.promised.session = true;
-        }
-    }
-
-    pub(super) fn promise_release(&mut self, client: usize, session: Option<u64>, ack: &PublishAck) {
-        let id = ack.packet_id.get();
-        let Some(mut of) = self.sessions.remove(&client) else { return };
-        let is_it = |flight: &&mut super::session::Flight| {
-            flight.qos == QoS::ExactlyOnce && Some(of.number) == session
-        };
-        if let Some(flight) = of.flights.get_mut(&id).filter(is_it) {
-            // Of a message that nobody acknowledged the row may be gone while the identifier of it is not.
-            let is_lost = flight.message < self.store.messages_before && self.is_lost(flight.message);
-            flight.is_released |= is_lost || flight.may_be_over;
-            flight.is_told = flight.is_released;
-        }
-        self.sessions.insert(client, of);
-    }
-
-    pub(super) fn promise_completion(&mut self, client: usize, session: Option<u64>, ack: &PublishAck) {
-        let is_it = |other: &&mut Session| Some(other.number) == session;
-        if let Some(session) = self.sessions.get_mut(&client).filter(is_it) {
-            session.promised.completed.insert(ack.packet_id.get());
-        }
-    }
-
-    pub(super) fn promise_filters(&mut self, link: usize, packet_id: PacketId, stands: bool) {
-        let connection = &mut self.connections[link];
-        let (client, session) = (connection.client, connection.session);
-        let open = connection.open.filters.get_mut(&(stands, packet_id));
-        let Some(filters) = open.and_then(VecDeque::pop_front) else { return };
-        let is_promise = !self.store.is_failing;
-        let is_it = |other: &&mut Session| Some(other.number) == session;
-        let Some(session) = self.sessions.get_mut(&client).filter(is_it) else { return };
-        let promised = &mut session.promised;
-        for filter in filters {
-            // Without a promise of its own it takes the one before back.
-            promised.filters.remove(&filter);
-            promised.gone.remove(&filter);
-            match stands {
-                true if is_promise => drop(promised.filters.insert(filter)),
-                false if is_promise => drop(promised.gone.insert(filter)),
-                true | false => {}
-            }
-        }
     }
 
     /// Whether a PUBLISH with DUP may be the first: another connection, which ended, was to get it, or it was under way when
@@ -261,7 +138,7 @@ impl Model {
         // A will that its session has still is to come from there, and nowhere else.
         let is_to_come = |entry: &Entry| {
             let message = &self.messages[entry.message];
-            message.is_kept_will && message.is_undone
+            entry.origin == Origin::Live && message.is_kept_will && message.is_undone
         };
         saved.values_mut().for_each(|session| session.waiting.retain(|entry| !is_to_come(entry)));
         self.restore_carried(&carried, &mut saved);
@@ -337,9 +214,21 @@ impl Model {
                 carried.insert((number, shard), true);
             } else if message.is_acknowledged && carried.get(&(number, shard)) != Some(&true) {
                 self.deliver(number, shard);
+                self.forgive_late(number);
             }
         }
         carried
+    }
+
+    /// A message that was taken before a session asked for it may have come to it, and need not any more.
+    fn forgive_late(&mut self, number: usize) {
+        let topic = &self.messages[number].topic;
+        for session in self.sessions.values_mut() {
+            if !session.asked_before(topic, number) {
+                let entries = session.waiting.iter_mut().filter(|entry| entry.message == number);
+                entries.for_each(|entry| entry.is_optional = true);
+            }
+        }
     }
 
     /// They come to the sessions of that shard, as those are on disk.
@@ -403,9 +292,7 @@ impl Model {
             let is_live = entry.origin == Origin::Live && entry.qos > QoS::AtMostOnce;
             let is_new = is_live && !known.contains(&entry.message);
             let number = entry.message;
-            // What comes with a row of its own comes to subscriptions that are on disk.
-            let is_same = |wanted: (QoS, bool, Vec<u32>)| wanted.0 == entry.qos;
-            let is_wanted = self.is_near(number, home) || self.wanted_by(saved, number).is_some_and(is_same);
+            let is_wanted = self.is_wanted(saved, number, entry.qos, home);
             if live.expiry == 0 {
                 // It was to end with its connection.
             } else if is_new && is_wanted && self.messages[number].is_acknowledged {
@@ -428,7 +315,8 @@ impl Model {
                 // It was not on disk, or is, that the client took it: PUBLISH or PUBREL may come.
                 saved.waiting.retain(|entry| !flight.is_of(entry));
                 let flight = super::session::Flight { is_released: false, ..flight };
-                saved.flights.entry(id).or_insert(flight).may_be_over = true;
+                let restored = saved.flights.entry(id).or_insert(flight);
+                (restored.may_be_over, restored.is_again) = (true, true);
             } else if flight.is_told {
                 saved.waiting.retain(|entry| !flight.is_of(entry));
                 saved.flights.insert(id, flight);
@@ -437,7 +325,8 @@ impl Model {
                 && flight.origin == Origin::Live
                 && live.expiry > 0
             {
-                if self.messages[flight.message].is_acknowledged {
+                let is_wanted = self.is_wanted(saved, flight.message, flight.qos, home);
+                if is_wanted && self.messages[flight.message].is_acknowledged {
                     saved.flights.insert(id, flight);
                 } else if self.is_near(flight.message, home) {
                     saved.missing.insert(flight.message);
@@ -447,6 +336,16 @@ impl Model {
         saved.missing.extend(live.missing);
         saved.flights_begun = saved.flights_begun.max(live.flights_begun);
         (saved.seen, saved.lost, saved.promised) = (live.seen, live.lost, live.promised);
+        saved.unclear = live.unclear;
+    }
+
+    /// Whether a message has to come to a session as it is on disk: what comes with a row of its own comes to the subscriptions that
+    /// are there, and if it came before them to whom else may be acknowledged sooner.
+    fn is_wanted(&self, saved: &Session, number: usize, qos: QoS, home: usize) -> bool {
+        let is_same = |wanted: (QoS, bool, Vec<u32>)| wanted.0 == qos;
+        self.is_near(number, home)
+            || (self.wanted_by(saved, number).is_some_and(is_same)
+                && saved.asked_before(&self.messages[number].topic, number))
     }
 
     /// Whether the publisher of a message was on this shard. What another shard had taken of a QoS 2 message may be
@@ -541,6 +440,7 @@ impl Session {
             seen: BTreeSet::new(),
             lost: BTreeSet::new(),
             promised: Promised::default(),
+            unclear: BTreeSet::new(),
             missing: BTreeSet::new(),
             ..*self
         }

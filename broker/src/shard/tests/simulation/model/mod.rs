@@ -6,6 +6,7 @@ mod acknowledge;
 mod check;
 mod connection;
 mod durable;
+mod promised;
 mod retained;
 mod sent;
 mod session;
@@ -23,7 +24,7 @@ use connection::Connection;
 use durable::{Carriage, Durable};
 use retained::Value;
 use session::{Entry, Origin, Session};
-use shares::{Group, Share};
+use shares::{Group, Share, State};
 
 /// Payloads above this are larger than a client with a maximum packet size takes.
 pub(super) const LARGE: usize = 200;
@@ -50,10 +51,14 @@ struct Message {
     is_large: bool,
     /// It may have to wait until a QoS 2 message of its publisher is on its way to other shards, or is one.
     may_wait: bool,
+    /// It is of a session that is kept.
+    is_of_kept: bool,
     /// It is the will of a session that is kept: in the commit in which that has it no more, it is on disk.
     is_kept_will: bool,
     /// Its publisher was told that it was taken.
     is_acknowledged: bool,
+    /// It was refused before anybody got it.
+    is_refused: bool,
     /// The broker ended before it was on disk that it came.
     is_undone: bool,
     /// The broker ended before its publisher was told that it was taken: nobody can count on it.
@@ -169,8 +174,10 @@ impl Model {
                 .map(|seconds| self.now.saturating_add(Duration::from_secs(u64::from(seconds)))),
             is_large: publish.payload.len() > LARGE,
             may_wait,
+            is_of_kept: self.sessions.get(&client).is_some_and(|session| session.is_kept),
             is_kept_will,
             is_acknowledged: false,
+            is_refused: false,
             is_undone: false,
             is_unsure: false,
         };
@@ -191,8 +198,33 @@ impl Model {
         self.share(number);
     }
 
+    /// The broker has not taken it after all, in the call in which it came.
+    fn take_back(&mut self, number: usize) {
+        let Message { key, topic, may_wait, is_refused, .. } = &mut self.messages[number];
+        (*may_wait, *is_refused) = (false, true);
+        if let Some(known) = self.by_key.get_mut(key) {
+            known.retain(|other| *other != number);
+        }
+        if self.by_key.get(key).is_some_and(Vec::is_empty) {
+            self.by_key.remove(key);
+        }
+        if let Some(values) = self.retained.get_mut(topic) {
+            values.retain(|value| value.since != number);
+        }
+        for session in self.sessions.values_mut() {
+            session.waiting.retain(|entry| entry.message != number);
+        }
+        self.forwards.retain(|(other, _), _| *other != number);
+        for share in self.shares.iter_mut().filter(|share| share.message == number) {
+            (share.is_owed, share.state) = (false, State::Done);
+        }
+    }
+
     /// A message reaches the sessions of a shard.
     fn deliver(&mut self, number: usize, shard: usize) {
+        if self.messages[number].is_refused {
+            return;
+        }
         let clients: Vec<usize> =
             self.sessions.keys().copied().filter(|client| self.shards[*client] == shard).collect();
         for client in clients {
@@ -243,12 +275,12 @@ impl Model {
     }
 
     /// A shard has put a message on the way to another one: which of those that were taken in this call, or before where it
-    /// had to wait for the disk. It may tell more shards than it has to, but each of them once, and in order.
+    /// had to wait for the disk. It may tell more shards than it has to, but each of them once, and in order. The way is from a shard
+    /// to another one, of a client where that is known.
     pub(super) fn on_forwarded(
         &mut self,
         message: &crate::message::Message,
-        from: usize,
-        to: usize,
+        (from, to, publisher): (usize, usize, Option<usize>),
         is_carried: bool,
     ) -> Option<usize> {
         let key = &key(message.topic.as_str(), &message.payload);
@@ -263,12 +295,13 @@ impl Model {
                 && (!is_carried || known.may_wait)
                 && known.qos == message.qos
                 && self.shards[known.publisher] == from
+                && publisher.is_none_or(|publisher| publisher == known.publisher)
                 && !self.told.contains(&(*number, to))
         };
         // Messages without payload have one key: it is one that has to come there, and whose turn it is.
         let is_owed = |number: usize| self.forwards.contains_key(&(number, to));
         let rank = |number: &usize| {
-            let is_usual = is_carried == self.is_kept(*number);
+            let is_usual = is_carried == self.messages[*number].is_of_kept;
             (self.overtaken_by(*number, to).is_some(), !is_owed(*number), !is_usual, *number)
         };
         let Some(number) = known.iter().copied().filter(is_it).min_by_key(rank) else {
@@ -293,13 +326,6 @@ impl Model {
     fn may_be_carried(&self, number: usize) -> bool {
         let message = &self.messages[number];
         message.may_wait && (message.qos == QoS::ExactlyOnce || message.is_kept_will)
-    }
-
-    /// Whether a message is of a session that lasts.
-    fn is_kept(&self, number: usize) -> bool {
-        let message = &self.messages[number];
-        let session = self.sessions.get(&message.publisher);
-        session.is_some_and(|session| session.number == message.session && session.expiry > 0)
     }
 
     /// A message of the same publisher that has to come to a shard before this one and is not on the way.

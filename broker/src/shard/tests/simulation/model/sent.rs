@@ -125,6 +125,10 @@ impl Model {
         }
         if let Some(place) = self.find_waiting(session, key, publish, &ids) {
             let entry = session.waiting.remove(place);
+            let is_key = |entry: &super::Entry| self.messages[entry.message].key == key;
+            if self.may_miss(session, &entry) && session.waiting.iter().any(is_key) {
+                session.unclear.insert(key.to_owned());
+            }
             if entry.ids != ids && self.connections[session.link_last].version.is_v5() {
                 let detail = format!("client {client}: {key} came with {ids:?}, not {:?}", entry.ids);
                 self.fail(Invariant::DeliveredAsSubscribed, detail);
@@ -216,6 +220,7 @@ impl Model {
             flight.origin == Origin::Live
                 && flight.qos == qos
                 && !flight.is_released
+                && !flight.may_be_over
                 && Some(flight.link) != session.link
                 && session.link.is_some()
                 && self.are_in_order(flight.message, message)
@@ -292,6 +297,7 @@ impl Model {
                 && other.place < place
                 && other.link != link
                 && !other.is_released
+                && !other.may_be_over
                 && other.origin == Origin::Live
                 && origin == Origin::Live
                 && other.qos == publish.qos

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hearth_protocol::packet::{Publish, PublishProperties, Will};
-use hearth_protocol::{QoS, Time, TopicFilter};
+use hearth_protocol::{QoS, Time, TopicFilter, TopicName};
 
 use super::Model;
-use super::durable::Promised;
+use super::promised::Promised;
 use super::retained::Replay;
 
 /// What the broker holds for a client.
@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) expiry: u32,
     /// Whether CONNECT asked for one: DISCONNECT ends it together with what it leaves.
     pub(super) is_kept: bool,
+    /// Whether it was kept at any time.
+    pub(super) had_rows: bool,
     pub(super) expires_at: Option<Time>,
     pub(super) will: Option<Will>,
     pub(super) will_due: Option<Time>,
@@ -41,6 +43,8 @@ pub(super) struct Session {
     pub(super) seen: BTreeSet<String>,
     /// QoS 0 messages that were left out.
     pub(super) lost: BTreeSet<String>,
+    /// Messages that were taken more than once around a crash, and sent as one of those that need not come: it may have been another.
+    pub(super) unclear: BTreeSet<String>,
     /// Messages that are lost with a broker that had not acknowledged them.
     pub(super) missing: BTreeSet<usize>,
     /// What the client was told of it.
@@ -54,6 +58,8 @@ pub(super) struct Subscription {
     pub(super) no_local: bool,
     pub(super) retain_as_published: bool,
     pub(super) id: Option<u32>,
+    /// Messages that were taken before there was one with this filter.
+    pub(super) since: usize,
 }
 
 /// A message that a session has to get.
@@ -107,6 +113,12 @@ impl Flight {
 }
 
 impl Session {
+    /// Whether it asked for messages of a topic before this one was taken.
+    pub(super) fn asked_before(&self, topic: &TopicName, number: usize) -> bool {
+        let mut matching = self.subscriptions.values().filter(|asked| asked.filter.matches(topic));
+        matching.any(|asked| asked.since <= number)
+    }
+
     pub(super) fn new(number: u64, link: usize) -> Self {
         Self {
             number,
@@ -114,6 +126,7 @@ impl Session {
             link_last: link,
             expiry: 0,
             is_kept: false,
+            had_rows: false,
             expires_at: None,
             will: None,
             will_due: None,
@@ -128,6 +141,7 @@ impl Session {
             as_published: false,
             seen: BTreeSet::new(),
             lost: BTreeSet::new(),
+            unclear: BTreeSet::new(),
             missing: BTreeSet::new(),
             promised: Promised::default(),
         }

@@ -7,6 +7,7 @@ use super::session::Subscription;
 
 impl Model {
     pub(super) fn on_subscribe(&mut self, client: usize, subscribe: &Subscribe) {
+        let since = self.messages.len();
         for asked in &subscribe.subscriptions {
             if let Some(session) = self.sessions.get_mut(&client) {
                 session.promised.gone.remove(asked.filter.as_str());
@@ -17,7 +18,9 @@ impl Model {
             }
             let Some(session) = self.sessions.get_mut(&client) else { return };
             let id = subscribe.properties.subscription_id;
+            let old = session.subscriptions.get(asked.filter.as_str());
             let subscription = Subscription {
+                since: old.map_or(since, |old| old.since),
                 filter: asked.filter.clone(),
                 qos: asked.qos,
                 no_local: asked.no_local,

@@ -1,0 +1,297 @@
+//! The messages of the subscribe page: the last ones, bounded in number and bytes, with a count of what is gone.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use hearth_protocol::packet::{Publish, PublishProperties};
+use hearth_protocol::{QoS, TopicName};
+
+use super::filters::Marks;
+use super::query::Query;
+use super::rate::Rate;
+use super::topics::detached;
+
+/// Messages that are kept: more than a person scrolls through.
+pub const MESSAGES_MAX: usize = 10_000;
+
+/// Bytes of their topics and payloads; with what keeps them a tab holds about twice as much.
+pub const BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A message as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Counts the kept ones from 0.
+    pub number: u64,
+    /// When it came, in milliseconds since 1970.
+    pub at_ms: f64,
+    /// The filters that brought it.
+    pub marks: Marks,
+    /// Its topic.
+    pub topic: TopicName,
+    /// Its payload, whole.
+    pub payload: Bytes,
+    /// The QoS of its delivery.
+    pub qos: QoS,
+    /// Whether the retain flag was set.
+    pub retain: bool,
+    /// Its properties.
+    pub properties: Option<Box<PublishProperties>>,
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        self.topic.as_str().len() + self.payload.len()
+    }
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages that came.
+    pub delivered: u64,
+    /// Those of them that are not kept any more, or never were.
+    pub dropped: u64,
+    /// Those that are kept.
+    pub kept: u64,
+    /// Those that came while the stream was paused and are kept: they show when it goes on.
+    pub waiting: u64,
+}
+
+/// The stream.
+#[derive(Debug, Default)]
+pub struct Stream {
+    entries: VecDeque<Entry>,
+    /// The number of the first kept entry.
+    first: u64,
+    bytes: usize,
+    delivered: u64,
+    dropped: u64,
+    rate: Rate,
+    /// While paused: the number of the first entry that is not shown.
+    paused_at: Option<u64>,
+    query: Query,
+    /// The numbers of the entries that answer the query, unless that is empty.
+    found: VecDeque<u64>,
+}
+
+impl Stream {
+    /// Takes a message in. A paused stream keeps what it shows: without room for more it drops the new ones instead of the
+    /// oldest.
+    pub fn push(&mut self, message: &Publish, marks: Marks, at_ms: f64) {
+        self.delivered += 1;
+        self.rate.count(at_ms);
+        let bytes = message.topic.as_str().len() + message.payload.len();
+        let is_paused = self.paused_at.is_some();
+        if bytes > BYTES_MAX || (is_paused && !self.has_room(bytes)) {
+            self.dropped += 1;
+            return;
+        }
+        while !self.has_room(bytes) {
+            self.drop_oldest();
+        }
+        let entry = Entry {
+            number: self.first + self.entries.len() as u64,
+            at_ms,
+            marks,
+            // They must not keep the frame alive that they came in.
+            topic: message.topic.detached(),
+            payload: Bytes::copy_from_slice(&message.payload),
+            qos: message.qos,
+            retain: message.retain,
+            properties: message.properties.as_deref().map(|properties| Box::new(detached(properties))),
+        };
+        self.bytes += bytes;
+        if !self.query.is_empty() && self.query.matches(entry.topic.as_str(), &entry.payload) {
+            self.found.push_back(entry.number);
+        }
+        self.entries.push_back(entry);
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        self.entries.len() < MESSAGES_MAX && self.bytes + bytes <= BYTES_MAX
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.entries.pop_front() {
+            self.bytes -= oldest.bytes();
+            self.first += 1;
+            self.dropped += 1;
+            if self.found.front() == Some(&oldest.number) {
+                self.found.pop_front();
+            }
+        }
+    }
+
+    /// Stops what is shown; the counts go on.
+    pub fn pause(&mut self) {
+        self.paused_at.get_or_insert(self.first + self.entries.len() as u64);
+    }
+
+    /// Shows what came meanwhile, and goes on.
+    pub fn resume(&mut self) {
+        self.paused_at = None;
+    }
+
+    /// Whether it is paused.
+    pub const fn is_paused(&self) -> bool {
+        self.paused_at.is_some()
+    }
+
+    /// Forgets the messages and begins to count anew.
+    pub fn clear(&mut self) {
+        let (query, paused) = (std::mem::take(&mut self.query), self.is_paused());
+        // Numbers go on, so that none is another message than before.
+        let first = self.first + self.entries.len() as u64;
+        *self = Self { query, first, paused_at: paused.then_some(first), ..Self::default() };
+    }
+
+    /// Shows only what answers a query.
+    pub fn set_query(&mut self, query: Query) {
+        let matching =
+            self.entries.iter().filter(|entry| query.matches(entry.topic.as_str(), &entry.payload));
+        self.found =
+            if query.is_empty() { VecDeque::new() } else { matching.map(|entry| entry.number).collect() };
+        self.query = query;
+    }
+
+    /// How many are shown.
+    pub fn len(&self) -> usize {
+        let end = self.paused_at.unwrap_or(u64::MAX);
+        if self.query.is_empty() {
+            let shown = end.saturating_sub(self.first).min(self.entries.len() as u64);
+            return usize::try_from(shown).unwrap_or(usize::MAX);
+        }
+        self.found.partition_point(|&number| number < end)
+    }
+
+    /// Whether none is shown.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The shown entry with this index, the newest first.
+    pub fn shown(&self, index: usize) -> Option<&Entry> {
+        let place = self.len().checked_sub(index + 1)?;
+        match self.query.is_empty() {
+            true => self.entries.get(place),
+            false => self.find(*self.found.get(place)?),
+        }
+    }
+
+    /// The entry with this number, while it is kept.
+    pub fn find(&self, number: u64) -> Option<&Entry> {
+        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.entries.get(place)
+    }
+
+    /// What was counted.
+    pub fn counts(&self) -> Counts {
+        let kept = self.entries.len() as u64;
+        let end = self.first + kept;
+        let waiting = self.paused_at.map_or(0, |at| end - at);
+        Counts { delivered: self.delivered, dropped: self.dropped, kept, waiting }
+    }
+
+    /// Messages a second.
+    pub fn per_second(&self, now_ms: f64) -> f64 {
+        self.rate.per_second(now_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::outcome::message;
+
+    fn push(stream: &mut Stream, topic: &str, payload: &[u8]) {
+        let topic = TopicName::try_from(topic).unwrap();
+        stream.push(&message(topic, payload, QoS::AtMostOnce, false), Marks::default(), 0.0);
+    }
+
+    fn shown(stream: &Stream) -> Vec<&str> {
+        (0..stream.len()).map(|index| stream.shown(index).unwrap().topic.as_str()).collect()
+    }
+
+    #[test]
+    fn the_newest_is_first_and_the_oldest_give_way() {
+        let mut stream = Stream::default();
+        for number in 0..MESSAGES_MAX + 3 {
+            push(&mut stream, &number.to_string(), b"");
+        }
+        assert_eq!(stream.len(), MESSAGES_MAX);
+        assert_eq!(stream.shown(0).unwrap().topic.as_str(), (MESSAGES_MAX + 2).to_string());
+        assert_eq!(stream.shown(MESSAGES_MAX - 1).unwrap().topic.as_str(), "3");
+        assert_eq!(stream.shown(MESSAGES_MAX), None);
+        let counts = stream.counts();
+        assert_eq!((counts.delivered, counts.dropped), (MESSAGES_MAX as u64 + 3, 3));
+        assert_eq!(stream.find(2), None);
+        assert_eq!(stream.find(3).unwrap().topic.as_str(), "3");
+    }
+
+    #[test]
+    fn bytes_are_bounded_too() {
+        let mut stream = Stream::default();
+        let large = vec![b'x'; BYTES_MAX / 2];
+        push(&mut stream, "a", &large);
+        push(&mut stream, "b", &large);
+        assert_eq!(shown(&stream), ["b"]);
+        push(&mut stream, "c", &vec![0; BYTES_MAX + 1]);
+        assert_eq!(shown(&stream), ["b"], "one that fits nowhere drives nothing out");
+        assert_eq!(stream.counts().dropped, 2);
+    }
+
+    #[test]
+    fn a_paused_stream_stands_still_and_goes_on_with_what_came_meanwhile() {
+        let mut stream = Stream::default();
+        push(&mut stream, "a", b"");
+        stream.pause();
+        push(&mut stream, "b", b"");
+        stream.pause();
+        push(&mut stream, "c", b"");
+        assert_eq!(shown(&stream), ["a"]);
+        assert_eq!((stream.counts().waiting, stream.counts().delivered), (2, 3));
+        for _ in 0..MESSAGES_MAX {
+            push(&mut stream, "more", b"");
+        }
+        assert_eq!(shown(&stream), ["a"], "what is shown does not give way");
+        assert_eq!(stream.counts().dropped, 3);
+        stream.resume();
+        assert_eq!(stream.len(), MESSAGES_MAX);
+        assert_eq!(stream.counts().waiting, 0);
+    }
+
+    #[test]
+    fn a_query_shows_what_answers_it_now_and_later() {
+        let mut stream = Stream::default();
+        push(&mut stream, "home/lamp", b"on");
+        push(&mut stream, "home/door", b"open");
+        stream.set_query(Query::parse("lamp"));
+        push(&mut stream, "car/lamp", b"off");
+        push(&mut stream, "car/door", b"lamp");
+        assert_eq!(shown(&stream), ["car/door", "car/lamp", "home/lamp"]);
+        stream.pause();
+        push(&mut stream, "lamp", b"");
+        assert_eq!(stream.len(), 3);
+        stream.resume();
+        assert_eq!(stream.len(), 4);
+        for _ in 0..MESSAGES_MAX {
+            push(&mut stream, "other", b"");
+        }
+        assert_eq!(stream.len(), 0, "those that answered are gone");
+        stream.set_query(Query::default());
+        assert_eq!(stream.len(), MESSAGES_MAX);
+    }
+
+    #[test]
+    fn a_cleared_stream_counts_anew_and_stays_paused() {
+        let mut stream = Stream::default();
+        push(&mut stream, "a", b"");
+        stream.pause();
+        stream.clear();
+        assert_eq!(stream.counts(), Counts::default());
+        push(&mut stream, "b", b"");
+        assert_eq!((stream.len(), stream.counts().waiting), (0, 1));
+        stream.resume();
+        assert_eq!(stream.find(1).unwrap().topic.as_str(), "b");
+    }
+}
