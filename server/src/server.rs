@@ -81,7 +81,7 @@ impl Entrances {
         let mqtt = any(websocket::upgrade).with_state(gate(&config.http_allowed_origins));
         let places = Arc::new(Semaphore::new(config.door.http_connections_max.min(Semaphore::MAX_PERMITS)));
         let service = |router| HttpService::new(router, Arc::clone(&places), door.clone());
-        let app = service(http::router(mqtt, status, past, metrics));
+        let app = service(http::router(mqtt, status, past, metrics, &config.web_brokers));
         let websockets = service(websocket::router(gate(&config.ws_allowed_origins)));
         let proxies = Arc::new(config.trusted_proxies.clone());
         let entrance = |kind, service| {

@@ -20,6 +20,7 @@ mod table;
 mod tree;
 mod trusted_proxies;
 mod typed;
+mod web_brokers;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,7 @@ pub use table::SETTINGS;
 pub use tree::TreeConfig;
 pub use trusted_proxies::TrustedProxies;
 pub use typed::{Place, Raw, Typed};
+pub use web_brokers::WebBrokers;
 
 /// What is meant: every setting, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +72,8 @@ pub struct Config {
     pub http_allowed_origins: AllowedOrigins,
     /// Sites whose pages may connect through a `ws` listener.
     pub ws_allowed_origins: AllowedOrigins,
+    /// The brokers that the web app may connect to beside its own.
+    pub web_brokers: WebBrokers,
     /// The file of users, if somebody has named one.
     pub auth_users: Option<PathBuf>,
     /// Whether clients without a name are served.
@@ -116,6 +120,7 @@ impl Config {
             unix_permissions: 0o660,
             http_allowed_origins: AllowedOrigins::default(),
             ws_allowed_origins: AllowedOrigins::default(),
+            web_brokers: WebBrokers::default(),
             auth_users: None,
             auth_anonymous: Anonymous::default(),
             trusted_proxies: TrustedProxies::default(),

@@ -6,7 +6,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::number::Unit;
 use super::{
-    AllowedOrigins, Config, HistoryFilters, Kind, ListenAddress, Machine, Raw, TrustedProxies, address,
+    AllowedOrigins, Config, HistoryFilters, Kind, ListenAddress, Machine, Raw, TrustedProxies, WebBrokers,
+    address,
 };
 use crate::auth::Anonymous;
 use crate::store::Durability;
@@ -33,6 +34,7 @@ pub struct Setting {
 pub(super) enum Field {
     Addresses(fn(&mut Config) -> &mut Vec<ListenAddress>),
     Origins(fn(&mut Config) -> &mut AllowedOrigins),
+    WebBrokers(fn(&mut Config) -> &mut WebBrokers),
     HistoryFilters(fn(&mut Config) -> &mut HistoryFilters),
     Proxies(fn(&mut Config) -> &mut TrustedProxies),
     Kinds(fn(&mut Config) -> &mut Vec<Kind>),
@@ -69,6 +71,7 @@ impl Setting {
         match &self.field {
             Field::Addresses(field) => *field(config) = address::parse_all(machine, &list(raw)?)?,
             Field::Origins(field) => *field(config) = AllowedOrigins::parse(&list(raw)?)?,
+            Field::WebBrokers(field) => *field(config) = WebBrokers::parse(&list(raw)?)?,
             Field::HistoryFilters(field) => *field(config) = HistoryFilters::parse(&list(raw)?)?,
             Field::Proxies(field) => *field(config) = TrustedProxies::parse(&list(raw)?)?,
             Field::Kinds(field) => *field(config) = Kind::parse_all(&list(raw)?)?,
@@ -95,6 +98,7 @@ impl Setting {
         match &self.field {
             Field::Addresses(field) => address::show(field(&mut config)),
             Field::Origins(field) => field(&mut config).show(),
+            Field::WebBrokers(field) => field(&mut config).show(),
             Field::HistoryFilters(field) => field(&mut config).show(),
             Field::Proxies(field) => field(&mut config).show(),
             Field::Kinds(field) => Kind::show_all(field(&mut config)),

@@ -162,6 +162,17 @@ pub static SETTINGS: &[Setting] = &[
         field: Field::Origins(|config| &mut config.http_allowed_origins),
     },
     Setting {
+        key: "web.brokers",
+        flag: None,
+        meaning: "Brokers that the page of the web app may connect to beside its own: `ws://HOST:PORT`, `wss://HOST:PORT`, `*` \
+                  for all, or `none`. It is what the content security policy lets the browser open.",
+        reason: "The page is a client for any broker, and goes where its user sends it. Scripts that would go elsewhere cannot \
+                 run in it, and requests other than WebSockets go to its own server in any case. Name them where the page is to \
+                 serve nothing else.",
+        default_words: None,
+        field: Field::WebBrokers(|config| &mut config.web_brokers),
+    },
+    Setting {
         key: "ws.listen",
         flag: Some("--ws"),
         meaning: "Where MQTT over WebSocket is served at any path: ports, addresses or unix sockets, or `none`.",
@@ -325,7 +336,8 @@ pub static SETTINGS: &[Setting] = &[
         key: "auth.anonymous",
         flag: Some("--anonymous"),
         meaning: "Whether clients without a user name are served: `no`, `local` (those on this machine), `yes`, or `auto`: \
-                  `local` while there are no users, `no` when there are. With `no` the web app cannot connect yet.",
+                  `local` while there are no users, `no` when there are. With `no` the web app connects only as a user, under \
+                  its Connections.",
         reason: "What anybody in the network can reach is not open until somebody says so, and whoever makes users wants \
                  them to be asked for.",
         default_words: None,

@@ -23,6 +23,8 @@ pub(crate) use history::Past;
 pub(crate) use metrics::metrics;
 pub(crate) use status::{Shards, Status};
 
+use crate::config::WebBrokers;
+
 use security::Policy;
 use web_app::WebApp;
 
@@ -35,8 +37,9 @@ pub(crate) fn router<S: Shards>(
     status: Status<S>,
     past: Past,
     metrics: MethodRouter,
+    brokers: &WebBrokers,
 ) -> Router {
-    router_of(WebApp::embedded(), Policy::embedded(), mqtt, status, past, metrics)
+    router_of(WebApp::embedded(), Policy::embedded(brokers), mqtt, status, past, metrics)
 }
 
 fn router_of<S: Shards>(

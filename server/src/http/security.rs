@@ -1,5 +1,7 @@
 //! Headers that keep a page of Hearth to what it needs.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue};
@@ -7,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::assets::SCRIPT_HASHES;
+use crate::config::WebBrokers;
 
 /// What a page may use of the device it is shown on. The web app needs none of these.
 const PERMISSIONS: HeaderValue = HeaderValue::from_static(
@@ -15,30 +18,33 @@ const PERMISSIONS: HeaderValue = HeaderValue::from_static(
 );
 
 /// The content security policy, but for the host.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Policy {
     script_hashes: &'static [&'static str],
+    /// The sources of other brokers, each with a blank before it.
+    brokers: Arc<str>,
 }
 
 impl Policy {
     /// The policy of the embedded web app.
-    pub(super) fn embedded() -> Self {
-        Self { script_hashes: SCRIPT_HASHES }
+    pub(super) fn embedded(brokers: &WebBrokers) -> Self {
+        Self { script_hashes: SCRIPT_HASHES, brokers: brokers.sources().into() }
     }
 
     #[cfg(test)]
-    pub(super) fn with_scripts(script_hashes: &'static [&'static str]) -> Self {
-        Self { script_hashes }
+    pub(super) fn with(script_hashes: &'static [&'static str], brokers: &WebBrokers) -> Self {
+        Self { script_hashes, brokers: brokers.sources().into() }
     }
 
     /// The text of the header for a page that was asked for at `host`.
-    fn text(self, host: Option<&str>) -> String {
+    fn text(&self, host: Option<&str>) -> String {
         let scripts: String = self.script_hashes.iter().map(|hash| format!(" {hash}")).collect();
         // Browsers of before 2022 do not count WebSockets of the same host under 'self'.
         let sockets = host.map(|host| format!(" ws://{host} wss://{host}")).unwrap_or_default();
+        let brokers = &self.brokers;
         format!(
             "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'{scripts}; style-src 'self'; \
-             connect-src 'self'{sockets}; img-src 'self' data:; font-src 'self'; manifest-src 'self'; \
+             connect-src 'self'{sockets}{brokers}; img-src 'self' data:; font-src 'self'; manifest-src 'self'; \
              base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
         )
     }
@@ -76,11 +82,15 @@ mod tests {
 
     #[test]
     fn the_policy_names_the_host_for_sockets_and_the_hash_of_each_script() {
-        let policy = Policy::with_scripts(&["'sha256-abc='", "'sha256-def='"]);
+        let brokers = WebBrokers::default();
+        let policy = Policy::with(&["'sha256-abc='", "'sha256-def='"], &brokers);
         let text = policy.text(Some("panel.local:8080"));
-        assert!(text.contains("connect-src 'self' ws://panel.local:8080 wss://panel.local:8080;"), "{text}");
+        assert!(
+            text.contains("connect-src 'self' ws://panel.local:8080 wss://panel.local:8080 ws: wss:;"),
+            "{text}"
+        );
         assert!(text.contains("script-src 'self' 'wasm-unsafe-eval' 'sha256-abc=' 'sha256-def=';"), "{text}");
-        assert!(policy.text(None).contains("connect-src 'self';"));
+        assert!(policy.text(None).contains("connect-src 'self' ws: wss:;"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::*;
 use crate::admission::Admission;
 use crate::assets::File;
 use crate::auth::{self, Anonymous, Policies};
-use crate::config::DoorLimits;
+use crate::config::{DoorLimits, WebBrokers};
 
 const SCRIPT: &[u8] = b"export default 1; // a file long enough to be worth it";
 
@@ -98,7 +98,14 @@ fn site(files: &'static [File], shards: &[bool], stop: CancellationToken) -> Rou
     let policies = Policies::new(auth::Policy { users: None, anonymous: Anonymous::Yes });
     let past = Past { history: None, policies };
     let metrics = any(|| ready("what was measured"));
-    router_of(WebApp::of(files), Policy::with_scripts(&["'sha256-abc='"]), mqtt, status, past, metrics)
+    router_of(
+        WebApp::of(files),
+        Policy::with(&["'sha256-abc='"], &WebBrokers::default()),
+        mqtt,
+        status,
+        past,
+        metrics,
+    )
 }
 
 fn sample() -> Router {
@@ -218,7 +225,7 @@ async fn every_answer_keeps_the_page_to_what_it_needs() {
         for part in [
             "default-src 'none';",
             "script-src 'self' 'wasm-unsafe-eval' 'sha256-abc=';",
-            "connect-src 'self' ws://panel.local:8080 wss://panel.local:8080;",
+            "connect-src 'self' ws://panel.local:8080 wss://panel.local:8080 ws: wss:;",
             "base-uri 'none';",
             "frame-ancestors 'self'",
         ] {
