@@ -132,12 +132,15 @@ impl Connection {
         self.inner.connect();
     }
 
-    /// Says goodbye and closes it for good; nothing is told of it any more.
+    /// Says goodbye and closes it until it is opened again; nothing is told of it any more.
     pub fn close(&self, goodbye: Disconnect) {
         self.inner.say_goodbye(goodbye);
         self.inner.is_wanted.set(false);
         self.inner.drop_socket();
         self.inner.retry.replace(None);
+        self.inner.said.replace(None);
+        self.inner.backoff.borrow_mut().reset();
+        self.inner.link.replace(Link::Closed);
     }
 
     /// Tells no more events of the client until [`Connection::resume`], so that whoever waits for the connection can begin
@@ -303,6 +306,8 @@ impl Inner {
                 }
             }
             Link::Connecting | Link::Checking => self.handle_timer(),
+            // It is not wanted then.
+            Link::Closed => {}
         }
     }
 
@@ -421,7 +426,12 @@ impl Inner {
         self.is_paused.set(false);
         self.drain_events();
         let now = self.clock.now();
-        let wait = self.backoff.borrow_mut().next(js_sys::Math::random()).min(self.settings.retry_max);
+        let mut wait = self.backoff.borrow_mut().next(js_sys::Math::random()).min(self.settings.retry_max);
+        if matches!(&*self.said.borrow(), Some(Said::Goodbye(goodbye)) if goodbye.reason == ReasonCode::SessionTakenOver)
+        {
+            // Whoever took the client id is connected now: two that take it from each other at once never rest.
+            wait = self.settings.retry_max;
+        }
         let retry_at = now.saturating_add(wait);
         self.retry.replace(Some(timeout(self, wait, Self::connect)));
         self.set_link(match self.said.take() {

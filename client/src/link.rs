@@ -44,6 +44,8 @@ pub enum Link {
         /// When the next attempt begins.
         retry_at: Time,
     },
+    /// This side ended the connection, and there is no next attempt by itself.
+    Closed,
 }
 
 impl Link {
@@ -59,6 +61,7 @@ impl Link {
             Self::Online { .. } => "online",
             Self::Waiting { .. } => "waiting",
             Self::Refused { .. } => "refused",
+            Self::Closed => "closed",
         }
     }
 
@@ -68,7 +71,7 @@ impl Link {
             Self::Waiting { retry_at, .. } | Self::Refused { retry_at, .. } => {
                 Some(retry_at.saturating_since(now).as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX))
             }
-            Self::Connecting | Self::Checking | Self::Online { .. } => None,
+            Self::Connecting | Self::Checking | Self::Online { .. } | Self::Closed => None,
         }
     }
 }

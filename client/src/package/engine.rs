@@ -359,7 +359,7 @@ impl Station {
         let wait = |at: hearth_protocol::Time| Some(at.saturating_since(now).as_secs_f64() * 1000.0);
         let name = link.as_str();
         match link {
-            Link::Connecting => self.sink.link(name, None, None, JsValue::UNDEFINED),
+            Link::Connecting | Link::Closed => self.sink.link(name, None, None, JsValue::UNDEFINED),
             Link::Checking => self.sink.link("checking", None, None, JsValue::UNDEFINED),
             Link::Online { round_trip } => {
                 let round_trip = round_trip.map(|round_trip| round_trip.as_secs_f64() * 1000.0);
