@@ -8,7 +8,7 @@ use crate::hooks::{App, use_link, use_route, use_shortcuts, use_watch};
 use crate::later::{self, LaterPage, LaterPalette};
 use crate::pages::{HomePage, MissingPage, TopicsPage};
 use crate::route::Route;
-use crate::services::hub::Hub;
+use crate::services::connections::{Connections, Step};
 use crate::services::locale::Locale;
 use crate::services::{document, preferences};
 use crate::state::link::Link;
@@ -19,14 +19,15 @@ const PREFETCH_AFTER_MS: u32 = 2_000;
 /// The app.
 #[component]
 pub fn Root() -> Html {
-    let hub = use_state(Hub::start);
+    let connections = use_reducer_eq(Connections::start);
     let theme = use_state_eq(preferences::theme);
     let language = use_state_eq(preferences::language);
     let locale = use_memo(*language, |language| Locale::new(*language, &document::language()));
     use_effect_with(*theme, |theme| preferences::apply_theme(*theme));
     use_effect_with(locale.catalogue().tag, |tag| preferences::apply_language(tag));
     let app = App {
-        hub: (*hub).clone(),
+        hub: connections.shown().hub.clone(),
+        connections: connections.clone(),
         locale: (*locale).clone(),
         language: *language,
         theme: *theme,
@@ -76,13 +77,29 @@ fn Frame(props: &FrameProps) -> Html {
     });
     let on_retry = {
         let hub = app.hub.clone();
-        Callback::from(move |()| hub.connection().retry_now())
+        Callback::from(move |()| hub.connect())
     };
+    let on_show = {
+        let connections = app.connections.clone();
+        Callback::from(move |id| {
+            preferences::set_shown_connection(id);
+            connections.dispatch(Step::Show(id));
+        })
+    };
+    {
+        let connections = app.connections.clone();
+        use_effect_with((), move |()| {
+            if preferences::connects_at_start() {
+                later::connect_at_start(connections);
+            }
+        });
+    }
     let on_skip = Callback::from(|()| document::focus(MAIN_ID));
     html! {
         <>
-        <Shell route={route.clone()} {link} {retry_in_s} {has_content} locale={app.locale.clone()} {on_retry} {on_skip}>
-            {page(&route)}
+        <Shell route={route.clone()} {link} {retry_in_s} {has_content} locale={app.locale.clone()} {on_retry} {on_skip}
+            connections={(*app.connections).clone()} {on_show}>
+            {page(&route, app.connections.shown().id)}
         </Shell>
         if *palette {
             <LaterPalette on_close={close(&palette)} />
@@ -96,18 +113,22 @@ fn close(palette: &UseStateHandle<bool>) -> Callback<()> {
     Callback::from(move |()| palette.set(false))
 }
 
-fn page(route: &Route) -> Html {
+/// The page, begun anew for another connection: what it remembers is of one.
+fn page(route: &Route, shown: u32) -> Html {
+    let key = shown.to_string();
     match route {
-        Route::Home => html! { <HomePage /> },
-        Route::Topics => html! { <TopicsPage /> },
+        Route::Home => html! { <HomePage {key} /> },
+        Route::Topics => html! { <TopicsPage {key} /> },
         Route::Topic(_)
         | Route::Retained
         | Route::Publish(_)
         | Route::Subscribe
         | Route::Chart(_, _)
         | Route::About => {
-            html! { <LaterPage route={route.clone()} /> }
+            html! { <LaterPage {key} route={route.clone()} /> }
         }
+        // This one is of all connections.
+        Route::Connections => html! { <LaterPage route={route.clone()} /> },
         Route::Missing => html! { <MissingPage /> },
     }
 }
@@ -121,6 +142,7 @@ fn title(route: &Route, locale: &Locale) -> String {
         Route::Topic(topic) | Route::Chart(Some(topic), _) => topic,
         Route::Publish(_) | Route::Subscribe => text.publish,
         Route::Chart(None, _) => text.chart,
+        Route::Connections => text.connections,
         Route::About => text.about,
         Route::Missing => text.missing_title,
     };

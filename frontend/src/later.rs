@@ -8,18 +8,24 @@ use yew::prelude::*;
 
 use crate::components::{Empty, Symbol};
 use crate::hooks::use_locale;
-use crate::pages::{AboutPage, ChartPage, Palette, PublishPage, RetainedPage, SubscribePage, TopicPage};
+use crate::pages::{
+    AboutPage, ChartPage, ConnectionsPage, Palette, PublishPage, RetainedPage, SubscribePage, TopicPage,
+};
 use crate::route::Route;
+use crate::services::connections::Connections;
+use crate::services::profiles;
 
-/// What the part can draw.
+/// What the part offers.
 #[derive(Clone, Copy)]
 struct Part {
     // Nothing for a route of another part.
     page: fn(&Route) -> Option<Html>,
     palette: fn(Callback<()>) -> Html,
+    /// Opens the connections that are to be open whenever the page is.
+    connect_at_start: fn(&UseReducerHandle<Connections>),
 }
 
-const PART: Part = Part { page, palette };
+const PART: Part = Part { page, palette, connect_at_start: profiles::connect_at_start };
 
 /// The code did not come: the server is away, or is a newer one that no longer has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +67,7 @@ fn page(route: &Route) -> Option<Html> {
         Route::Chart(topic, field) => {
             html! { <ChartPage topic={topic.clone().map(AttrValue::from)} field={field.clone()} /> }
         }
+        Route::Connections => html! { <ConnectionsPage /> },
         Route::About => html! { <AboutPage /> },
         Route::Home | Route::Topics | Route::Missing => return None,
     })
@@ -79,6 +86,16 @@ async fn load() -> Result<Part, NotLoaded> {
 pub fn prefetch() {
     spawn_local(async {
         let _later = load().await;
+    });
+}
+
+/// Fetches the part, and opens the connections that are to be open whenever the page is. Where it does not come, the page of
+/// the connections says so to whoever looks for them.
+pub fn connect_at_start(connections: UseReducerHandle<Connections>) {
+    spawn_local(async move {
+        if let Ok(part) = load().await {
+            (part.connect_at_start)(&connections);
+        }
     });
 }
 

@@ -17,6 +17,8 @@ pub enum Route {
     Subscribe,
     /// The chart of a topic, where one was chosen, and of the field at a JSON pointer (empty: the whole payload).
     Chart(Option<String>, String),
+    /// The brokers that the page is connected to, and those that it may be.
+    Connections,
     /// Version and settings.
     About,
     /// No page has this address.
@@ -44,6 +46,7 @@ impl Route {
             ("chart", topic) => {
                 Self::Chart(topic, query.strip_prefix("field=").map(decode).unwrap_or_default())
             }
+            ("connections", None) => Self::Connections,
             ("about", None) => Self::About,
             (_, _) => Self::Missing,
         }
@@ -62,6 +65,7 @@ impl Route {
             Self::Chart(None, _) => "#/chart".to_owned(),
             Self::Chart(Some(topic), field) if field.is_empty() => format!("#/chart/{}", encode(topic)),
             Self::Chart(Some(topic), field) => format!("#/chart/{}?field={}", encode(topic), encode(field)),
+            Self::Connections => "#/connections".to_owned(),
             Self::About => "#/about".to_owned(),
         }
     }
@@ -76,6 +80,7 @@ impl Route {
             Self::Publish(_) => "publish",
             Self::Subscribe => "subscribe",
             Self::Chart(_, _) => "chart",
+            Self::Connections => "connections",
             Self::About => "about",
             Self::Missing => "missing",
         }
@@ -133,6 +138,7 @@ mod tests {
             Route::Subscribe,
             Route::Chart(None, String::new()),
             Route::Chart(Some("car/position".into()), "/gps/lat".into()),
+            Route::Connections,
             Route::About,
         ] {
             assert_eq!(Route::parse(&route.href()), route, "{}", route.href());

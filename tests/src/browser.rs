@@ -41,6 +41,7 @@ pub enum Scheme {
 /// A tab of a browser.
 pub struct Page {
     client: Client,
+    driver: u32,
 }
 
 /// One line of the console.
@@ -59,7 +60,8 @@ pub fn browse(language: &str, is_allowed: fn(&ConsoleLine) -> bool, visit: impl 
     let profile = TempDir::new().unwrap();
     let driver = Driver::start();
     runtime.block_on(async {
-        let page = Page { client: driver.open_session(profile.path(), language).await };
+        let page =
+            Page { client: driver.open_session(profile.path(), language).await, driver: driver.process.id() };
         page.show_on(Screen::Desktop, Scheme::Light).await;
         let visited = AssertUnwindSafe(visit(&page)).catch_unwind().await;
         let console = page.take_console().await;
@@ -220,6 +222,16 @@ impl Page {
         self.client.execute_async(script, Vec::new()).await.expect("the page is drawn");
     }
 
+    /// Does something while the browser sleeps as with its computer: all of its processes stand still.
+    pub fn sleep_while<T>(&self, act: impl FnOnce() -> T) -> T {
+        let browser = descendants(self.driver);
+        assert!(!browser.is_empty(), "the driver has a browser");
+        signal_all("-STOP", &browser);
+        let done = act();
+        signal_all("-CONT", &browser);
+        done
+    }
+
     /// The text that a person sees.
     pub async fn text(&self) -> String {
         self.evaluate("document.body.innerText").await.as_str().unwrap_or_default().to_owned()
@@ -375,6 +387,33 @@ impl Drop for Permit {
         *BROWSERS.lock().unwrap() -= 1;
         BROWSER_ENDED.notify_one();
     }
+}
+
+/// The processes that a process has started, and those that they have.
+fn descendants(process: u32) -> Vec<u32> {
+    let listed =
+        Command::new("ps").args(["-e", "-o", "pid=,ppid="]).output().expect("ps lists the processes");
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let pairs: Vec<(u32, u32)> = listed
+        .lines()
+        .filter_map(|line| {
+            let (child, parent) = line.trim().split_once(char::is_whitespace)?;
+            Some((child.parse().ok()?, parent.trim().parse().ok()?))
+        })
+        .collect();
+    let mut found = vec![process];
+    let mut at = 0;
+    while let Some(&parent) = found.get(at) {
+        found.extend(pairs.iter().filter(|(_, of)| *of == parent).map(|(child, _)| *child));
+        at += 1;
+    }
+    found.split_off(1)
+}
+
+fn signal_all(signal: &str, processes: &[u32]) {
+    let processes = processes.iter().map(u32::to_string);
+    // One of them may have ended meanwhile.
+    let _status = Command::new("kill").arg(signal).args(processes).status().expect("kill runs");
 }
 
 fn screenshots() -> PathBuf {

@@ -9,7 +9,7 @@ use crate::hearth::Hearth;
 use crate::web_page::open;
 
 /// Every page: its name and the address behind the `#`.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 10] = [
     ("home", "/"),
     ("topics", "/topics"),
     ("topic", "/topics/car/position"),
@@ -17,6 +17,7 @@ const PAGES: [(&str, &str); 9] = [
     ("publish", "/publish/home/hall/lamp/set"),
     ("subscribe", "/subscribe"),
     ("chart", "/chart/car/speed"),
+    ("connections", "/connections"),
     ("about", "/about"),
     ("missing", "/nowhere"),
 ];

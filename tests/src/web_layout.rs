@@ -9,7 +9,7 @@ use crate::process::PATIENCE;
 use crate::web_page::open;
 
 /// The pages of the navigation.
-pub const PAGES: [&str; 5] = ["home", "topics", "publish", "chart", "about"];
+pub const PAGES: [&str; 6] = ["home", "topics", "publish", "chart", "about", "connections"];
 
 #[test]
 fn every_page_fits_its_screen_and_has_its_picture_taken() {

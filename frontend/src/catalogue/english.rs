@@ -14,8 +14,13 @@ pub(super) static ENGLISH: Catalogue = Catalogue {
     publish: "Publish",
     chart: "Chart",
     about: "About",
+    connections: "Connections",
 
     // The connection
+    own_broker: "This broker",
+    shown_connection: "Shown connection",
+    connect: "Connect",
+    cause_you: "You ended the connection.",
     connecting: "Connecting…",
     checking: "Checking…",
     connected: "Connected",
@@ -29,8 +34,8 @@ pub(super) static ENGLISH: Catalogue = Catalogue {
     cause_silent: "The broker stopped answering.",
     cause_closed: "The broker ended the connection: {reason}.",
     cause_refused: "The broker refused the connection: {reason}.",
-    refused_login: "It does not serve clients without a user name from here, and this page has no login yet. Started with \
-                    --anonymous local it lets in pages on its own machine, with --anonymous yes everybody.",
+    refused_login: "It does not serve clients without a user name from here: add a connection with one under Connections. Or start it with \
+                    --anonymous local, which lets in pages on its own machine, or --anonymous yes, which lets in everybody.",
     cause_protocol: "The connection broke the rules of MQTT: {detail}.",
     stale_notice: "What you see is the last known state.",
     unconnected_title: "Not connected",

@@ -14,8 +14,13 @@ pub(super) static GERMAN: Catalogue = Catalogue {
     publish: "Senden",
     chart: "Verlauf",
     about: "Über",
+    connections: "Verbindungen",
 
     // The connection
+    own_broker: "Dieser Broker",
+    shown_connection: "Gezeigte Verbindung",
+    connect: "Verbinden",
+    cause_you: "Die Verbindung wurde hier beendet.",
     connecting: "Verbinde…",
     checking: "Prüfe Verbindung…",
     connected: "Verbunden",
@@ -29,8 +34,8 @@ pub(super) static GERMAN: Catalogue = Catalogue {
     cause_silent: "Der Broker antwortet nicht mehr.",
     cause_closed: "Der Broker hat die Verbindung beendet: {reason}.",
     cause_refused: "Der Broker hat die Verbindung abgelehnt: {reason}.",
-    refused_login: "Er bedient von hier aus niemanden ohne Benutzernamen, und diese Seite hat noch keine Anmeldung. Mit \
-                    --anonymous local gestartet lässt er Seiten auf seinem eigenen Rechner ein, mit --anonymous yes alle.",
+    refused_login: "Er bedient von hier aus niemanden ohne Benutzernamen: unter „Verbindungen“ eine mit Benutzernamen anlegen. Oder ihn mit \
+                    --anonymous local starten, dann lässt er Seiten auf seinem eigenen Rechner ein, mit --anonymous yes alle.",
     cause_protocol: "Die Verbindung hat gegen die Regeln von MQTT verstoßen: {detail}.",
     stale_notice: "Zu sehen ist der letzte bekannte Stand.",
     unconnected_title: "Nicht verbunden",

@@ -1,5 +1,6 @@
 //! Every sentence that a person reads, one field each; a language is a constant of this type.
 
+pub mod connections;
 mod english;
 mod german;
 pub mod palette;
@@ -28,8 +29,13 @@ pub struct Catalogue {
     pub publish: &'static str,
     pub chart: &'static str,
     pub about: &'static str,
+    pub connections: &'static str,
 
     // The connection
+    pub own_broker: &'static str,
+    pub shown_connection: &'static str,
+    pub connect: &'static str,
+    pub cause_you: &'static str,
     pub connecting: &'static str,
     pub checking: &'static str,
     pub connected: &'static str,

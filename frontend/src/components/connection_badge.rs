@@ -16,6 +16,9 @@ pub struct ConnectionBadgeProps {
     pub retry_in_s: Option<u64>,
     /// The person's language.
     pub locale: Locale,
+    /// For tests.
+    #[prop_or("connection")]
+    pub testid: &'static str,
 }
 
 /// A dot and a word, and the round trip where there is one.
@@ -28,6 +31,7 @@ pub fn ConnectionBadge(props: &ConnectionBadgeProps) -> Html {
         Link::Online { .. } => text.connected,
         Link::Waiting { .. } => text.offline,
         Link::Refused { .. } => text.refused,
+        Link::Closed => text.offline,
     };
     let round_trip = match &props.link {
         Link::Online { round_trip: Some(round_trip) } => {
@@ -38,11 +42,12 @@ pub fn ConnectionBadge(props: &ConnectionBadgeProps) -> Html {
         | Link::Connecting
         | Link::Checking
         | Link::Waiting { .. }
-        | Link::Refused { .. } => None,
+        | Link::Refused { .. }
+        | Link::Closed => None,
     };
     let retry = props.retry_in_s.map(|s| fill(text.retry_in, &[("seconds", &props.locale.count(s))]));
     html! {
-        <div class="connection" data-testid="connection" data-state={props.link.as_str()}>
+        <span class="connection" data-testid={props.testid} data-state={props.link.as_str()}>
             <span class="connection__dot" aria-hidden="true"></span>
             <span class="connection__words" role="status">{words}</span>
             if let Some(round_trip) = round_trip {
@@ -51,18 +56,19 @@ pub fn ConnectionBadge(props: &ConnectionBadgeProps) -> Html {
             if let Some(retry) = retry {
                 <span class="connection__detail">{retry}</span>
             }
-        </div>
+        </span>
     }
 }
 
-/// What happened, as a sentence; `None` while there is nothing to explain.
-pub(super) fn explain(link: &Link, locale: &Locale) -> Option<String> {
+/// What happened, as a sentence, with what to do where the broker is the page's own; `None` while there is nothing to explain.
+pub fn explain(link: &Link, is_own: bool, locale: &Locale) -> Option<String> {
     let text = locale.catalogue();
     Some(match link {
         Link::Connecting | Link::Checking | Link::Online { .. } => return None,
+        Link::Closed => text.cause_you.to_owned(),
         Link::Refused { reason: code, .. } => {
             let refused = fill(text.cause_refused, &[("reason", &reason(*code))]);
-            if *code == ReasonCode::NotAuthorized {
+            if is_own && *code == ReasonCode::NotAuthorized {
                 format!("{refused} {}", text.refused_login)
             } else {
                 refused

@@ -11,7 +11,7 @@ mod shell;
 mod toggle;
 mod tree_view;
 
-pub use connection_badge::ConnectionBadge;
+pub use connection_badge::{ConnectionBadge, explain};
 pub use empty::Empty;
 pub use field::Field;
 pub use icon::{Icon, Symbol};

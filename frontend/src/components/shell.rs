@@ -1,11 +1,12 @@
 //! The frame around every page: name, navigation, connection, and what to know when there is none.
 
+use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
-use super::connection_badge::explain;
-use super::{ConnectionBadge, Icon, Logo, Symbol};
+use super::{ConnectionBadge, Icon, Logo, Symbol, explain};
 use crate::catalogue::Catalogue;
 use crate::route::Route;
+use crate::services::connections::{Connections, OWN_ID};
 use crate::services::locale::Locale;
 use crate::state::link::Link;
 
@@ -29,6 +30,10 @@ pub struct ShellProps {
     pub on_retry: Callback<()>,
     /// Moves the focus to the content.
     pub on_skip: Callback<()>,
+    /// All connections that are open.
+    pub connections: Connections,
+    /// Shows the connection with this id.
+    pub on_show: Callback<u32>,
     /// The page.
     pub children: Html,
 }
@@ -47,11 +52,18 @@ pub fn Shell(props: &ShellProps) -> Html {
             </header>
             <nav class="nav" aria-label={text.navigation}>{for nav_items(text, &props.route)}</nav>
             <aside class="status" aria-label={text.this_connection}>
-                <ConnectionBadge link={props.link.clone()} retry_in_s={props.retry_in_s} locale={props.locale.clone()} />
+                if props.connections.are_several() {
+                    {switcher(props)}
+                }
+                <a class="status__link" href={Route::Connections.href()} data-testid="nav-connections" title={text.connections}
+                    aria-current={(props.route == Route::Connections).then_some("page")}>
+                    <span class="visually-hidden">{text.connections}</span>
+                    <ConnectionBadge link={props.link.clone()} retry_in_s={props.retry_in_s} locale={props.locale.clone()} />
+                </a>
             </aside>
             <main id={MAIN_ID} class={classes!("page", format!("page--{}", props.route.as_str()))} tabindex="-1"
                 data-testid="page" data-page={props.route.as_str()}>
-                if let Some(cause) = explain(&props.link, &props.locale) {
+                if let Some(cause) = explain(&props.link, props.connections.shown().hub.is_own(), &props.locale) {
                     <div class="notice" role="alert">
                         <Icon symbol={Symbol::Alert} />
                         <p class="notice__text">
@@ -61,13 +73,35 @@ pub fn Shell(props: &ShellProps) -> Html {
                             }
                         </p>
                         <button type="button" class="button button--quiet" onclick={props.on_retry.reform(|_| ())}>
-                            {text.retry_now}
+                            {if props.link == Link::Closed { text.connect } else { text.retry_now }}
                         </button>
                     </div>
                 }
                 {props.children.clone()}
             </main>
         </div>
+    }
+}
+
+/// Which connection the pages show.
+fn switcher(props: &ShellProps) -> Html {
+    let text = props.locale.catalogue();
+    let onchange = props.on_show.reform(|event: Event| {
+        let select = event.target_dyn_into::<HtmlSelectElement>();
+        select.and_then(|select| select.value().parse().ok()).unwrap_or(OWN_ID)
+    });
+    let shown = props.connections.shown().id;
+    html! {
+        <>
+            <label class="visually-hidden" for="shown-connection">{text.shown_connection}</label>
+            <select id="shown-connection" class="input switcher" {onchange} data-testid="shown-connection">
+                {for props.connections.iter().map(|open| html! {
+                    <option key={open.id} value={open.id.to_string()} selected={open.id == shown}>
+                        {if open.id == OWN_ID { AttrValue::from(text.own_broker) } else { open.name.clone() }}
+                    </option>
+                })}
+            </select>
+        </>
     }
 }
 
@@ -88,6 +122,7 @@ fn nav_items(text: &'static Catalogue, current: &Route) -> impl Iterator<Item = 
         | Route::Topics
         | Route::Publish(_)
         | Route::Chart(_, _)
+        | Route::Connections
         | Route::About
         | Route::Missing => current,
     });

@@ -8,8 +8,8 @@ mod use_topic;
 mod use_watch;
 
 pub use use_app::{App, use_app, use_hub, use_locale};
-pub use use_link::use_link;
+pub use use_link::{use_link, use_link_of};
 pub use use_route::use_route;
 pub use use_shortcuts::{FILTER_ID, use_shortcuts};
 pub use use_topic::{TopicMark, use_topic};
-pub use use_watch::use_watch;
+pub use use_watch::{use_watch, use_watch_of};

@@ -2,6 +2,7 @@
 
 use yew::prelude::*;
 
+use crate::services::connections::Connections;
 use crate::services::hub::Hub;
 use crate::services::locale::Locale;
 use crate::state::settings::{Language, Theme};
@@ -9,8 +10,10 @@ use crate::state::settings::{Language, Theme};
 /// The context of the app.
 #[derive(Clone, PartialEq)]
 pub struct App {
-    /// State and commands.
+    /// State and commands of the connection that the pages show.
     pub hub: Hub,
+    /// All connections that are open.
+    pub connections: UseReducerHandle<Connections>,
     /// The person's language.
     pub locale: Locale,
     /// The chosen language.

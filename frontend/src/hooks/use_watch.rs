@@ -5,8 +5,8 @@ use yew::prelude::*;
 use super::use_hub;
 use crate::services::hub::Hub;
 
-/// What `read` makes of the hub, kept up to date. It runs at every frame with news, so it must be cheap; a
-/// component that shows much reads a mark here and the rest while it renders.
+/// What `read` makes of the hub that the pages show, kept up to date. It runs at every frame with news, so it must be
+/// cheap; a component that shows much reads a mark here and the rest while it renders.
 #[hook]
 pub fn use_watch<D, K>(deps: D, read: fn(&Hub, &D) -> K) -> K
 where
@@ -14,6 +14,16 @@ where
     K: PartialEq + Clone + 'static,
 {
     let hub = use_hub();
+    use_watch_of(hub, deps, read)
+}
+
+/// As [`use_watch`], of any hub.
+#[hook]
+pub fn use_watch_of<D, K>(hub: Hub, deps: D, read: fn(&Hub, &D) -> K) -> K
+where
+    D: PartialEq + Clone + 'static,
+    K: PartialEq + Clone + 'static,
+{
     let update = use_force_update();
     let current = read(&hub, &deps);
     let seen = use_mut_ref(|| current.clone());

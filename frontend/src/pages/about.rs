@@ -6,6 +6,7 @@ use yew::prelude::*;
 use crate::catalogue::{Catalogue, fill, palette};
 use crate::components::{Choice, Logo, Segmented};
 use crate::hooks::{use_app, use_hub, use_locale, use_watch};
+use crate::route::Route;
 use crate::services::{clock, document};
 use crate::state::settings::{Language, Theme};
 
@@ -105,6 +106,9 @@ fn Connection() -> Html {
                     {row(text.app_size, "about-size", size)}
                 }
             </dl>
+            <div class="actions">
+                <a class="button" href={Route::Connections.href()} data-testid="about-connections">{text.connections}</a>
+            </div>
         </section>
     }
 }

@@ -3,6 +3,10 @@
 mod about;
 mod chart;
 mod chart_figures;
+mod connection_files;
+mod connection_form;
+mod connection_row;
+mod connections;
 mod home;
 mod missing;
 mod palette;
@@ -19,6 +23,7 @@ mod unheard;
 
 pub use about::AboutPage;
 pub use chart::ChartPage;
+pub use connections::ConnectionsPage;
 pub use home::HomePage;
 pub use missing::MissingPage;
 pub use palette::Palette;

@@ -151,6 +151,7 @@ fn fixed(app: &App) -> Vec<Entry> {
         (text.publish, Route::Publish(None)),
         (subscribe::words(text).title, Route::Subscribe),
         (text.chart, Route::Chart(None, String::new())),
+        (text.connections, Route::Connections),
         (text.about, Route::About),
     ];
     let mut entries: Vec<Entry> = pages
@@ -185,7 +186,7 @@ fn carry_out(app: &App, deed: &Deed) {
         Deed::Go(route) => document::go(&route.href()),
         Deed::Theme(theme) => app.set_theme.emit(*theme),
         Deed::Language(language) => app.set_language.emit(*language),
-        Deed::Retry => app.hub.connection().retry_now(),
+        Deed::Retry => app.hub.connect(),
         // Where the browser forbids it, the address is in its bar to be copied there.
         Deed::CopyAddress => document::copy(&document::href(), |_| ()),
     }

@@ -1,4 +1,4 @@
-//! The connection to the broker that served the page: subscribed to everything, for as long as the page lives.
+//! A connection to one broker, subscribed to what its terms say, for as long as the page lives.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use hearth_protocol::packet::{
 };
 use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicFilter, TopicName};
 
-use super::client_options;
+use super::terms::Terms;
 use crate::state::link::Link;
 use crate::state::outcome::Answer;
 
@@ -32,6 +32,13 @@ pub const TREE_ID: u32 = 1;
 pub enum ConnectionEvent {
     /// The state of the connection changed.
     Link(Link),
+    /// The broker took the connection, and has a session of an earlier one or not.
+    Accepted {
+        /// Whether there was one.
+        is_resumed: bool,
+    },
+    /// The broker answered the subscriptions of the terms, in their order.
+    Subscribed(Vec<ReasonCode>),
     /// A message came.
     Message(Publish),
     /// The broker answered a publication of QoS 1 or 2.
@@ -40,9 +47,9 @@ pub enum ConnectionEvent {
     Answered(Token, Vec<ReasonCode>),
 }
 
-/// The subscription to everything.
-#[derive(Default)]
+/// The subscriptions of the terms, which bring what the pages show.
 struct Tree {
+    terms: Terms,
     /// The request that asked for it last.
     asked: Cell<Option<Token>>,
     is_numbered: Cell<bool>,
@@ -56,31 +63,36 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection that is not opened yet. `None` as address: the page came from no server.
-    pub fn new(address: Option<String>, on_event: impl Fn(ConnectionEvent) + 'static) -> Self {
-        // The page's session is of no more use to anyone when the page is gone.
-        let mut farewell = Disconnect::new(ReasonCode::Success);
-        farewell.properties.session_expiry = Some(0);
+    /// A connection that is not opened yet.
+    pub fn new(terms: Terms, on_event: impl Fn(ConnectionEvent) + 'static) -> Self {
         let settings = Settings {
             open_timeout: OPEN_TIMEOUT,
             retry_max: RETRY_MAX,
             ping_every: Some(PING_EVERY),
-            farewell: Some(farewell),
+            farewell: Some(terms.farewell.clone()),
         };
-        let tree = Rc::new(Tree::default());
+        let address = terms.address.clone();
+        let options = terms.options.clone();
+        let tree = Rc::new(Tree { terms, asked: Cell::default(), is_numbered: Cell::default() });
         let heard = Rc::clone(&tree);
-        let driver =
-            Driver::new(address, client_options::draw(), settings, move |driver, event| match event {
-                Event::Link(link) => on_event(ConnectionEvent::Link(link)),
-                Event::Client(event) => heard.handle_client_event(driver, event, &on_event),
-                Event::Frame { .. } | Event::Handled => {}
-            });
+        let driver = Driver::new(address, options, settings, move |driver, event| match event {
+            Event::Link(link) => on_event(ConnectionEvent::Link(link)),
+            Event::Client(event) => heard.handle_client_event(driver, event, &on_event),
+            Event::Frame { .. } | Event::Handled => {}
+        });
         Self { driver, tree }
     }
 
     /// Opens it, now and after every loss.
     pub fn open(&self) {
+        self.driver
+            .with_client(|client, _| client.options_mut().clean_start = self.tree.terms.options.clean_start);
         self.driver.open();
+    }
+
+    /// Ends it, with this reason, until it is opened again. Nothing is told of that.
+    pub fn close(&self, reason: ReasonCode) {
+        self.driver.close(Disconnect::new(reason));
     }
 
     /// The address of the broker.
@@ -187,12 +199,16 @@ impl Tree {
             ClientEvent::Published { token, reason, reason_string } => {
                 on_event(ConnectionEvent::Published(token, Answer { reason, reason_string }));
             }
-            ClientEvent::Connected { .. } => self.subscribe(driver, RetainHandling::Send),
+            ClientEvent::Connected { session_present, .. } => {
+                on_event(ConnectionEvent::Accepted { is_resumed: session_present });
+                self.subscribe(driver, RetainHandling::Send);
+            }
             ClientEvent::Subscribed { token, reasons } if self.asked.get() == Some(token) => {
-                // Without the subscription the page would show a silent house.
-                if let Some(&reason) = reasons.iter().find(|reason| reason.is_failure()) {
+                // Without any subscription the page would show a silent house.
+                if let Some(&reason) = reasons.first().filter(|_| reasons.iter().all(|it| it.is_failure())) {
                     driver.refuse(reason);
                 }
+                on_event(ConnectionEvent::Subscribed(reasons));
             }
             ClientEvent::Subscribed { token, reasons } | ClientEvent::Unsubscribed { token, reasons } => {
                 on_event(ConnectionEvent::Answered(token, reasons));
@@ -206,26 +222,33 @@ impl Tree {
         }
     }
 
-    /// Asks for everything. A resumed session has the subscription already, but only SUBSCRIBE brings the
+    /// Asks for what the terms name. A resumed session has the subscriptions already, but only SUBSCRIBE brings the
     /// retained values again, which tell what is still true after a gap.
     fn subscribe(&self, driver: &Driver, retain_handling: RetainHandling) {
-        let Ok(filter) = TopicFilter::try_from("#") else { return };
-        let subscription = Subscription {
-            retain_as_published: true,
-            retain_handling,
-            ..Subscription::new(filter, QoS::AtMostOnce)
-        };
+        let filters = self.terms.filters.iter();
+        let subscriptions: Vec<Subscription> = filters
+            .map(|(filter, qos)| Subscription {
+                retain_as_published: true,
+                retain_handling,
+                ..Subscription::new(filter.clone(), *qos)
+            })
+            .collect();
         let subscription_id = self.is_numbered.get().then_some(TREE_ID);
         let sent = driver.with_client(|client, now| {
-            // From now on the session is worth keeping.
-            client.options_mut().clean_start = false;
-            let properties = SubscribeProperties { subscription_id, ..SubscribeProperties::default() };
-            let sent = client.subscribe(now, vec![subscription], properties);
+            // From now on the session is worth keeping. Before version 5 one that is kept is kept for ever, so that it
+            // is only where somebody wants that.
+            if client.options().version.is_v5() {
+                client.options_mut().clean_start = false;
+            }
             client.ping(now);
-            sent
+            if subscriptions.is_empty() {
+                return Ok(None);
+            }
+            let properties = SubscribeProperties { subscription_id, ..SubscribeProperties::default() };
+            client.subscribe(now, subscriptions, properties).map(Some)
         });
         match sent {
-            Ok(token) => self.asked.set(Some(token)),
+            Ok(token) => self.asked.set(token),
             // The broker has no identifiers, and what stands goes on without; else a new connection asks again.
             Err(RequestError::Unsupported(ReasonCode::SubscriptionIdentifiersNotSupported)) => {
                 if retain_handling == RetainHandling::Send {

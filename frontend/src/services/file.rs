@@ -24,3 +24,19 @@ pub fn read_chosen(input: &HtmlInputElement, done: impl FnOnce(Option<File>) + '
         }));
     });
 }
+
+/// As [`read_chosen`], as text of at most so many bytes.
+pub fn read_chosen_text(
+    input: &HtmlInputElement,
+    bytes_max: f64,
+    done: impl FnOnce(Option<String>) + 'static,
+) {
+    let Some(file) = input.files().and_then(|files| files.get(0)) else { return };
+    if file.size() > bytes_max {
+        return done(None);
+    }
+    let text = file.text();
+    yew::platform::spawn_local(async move {
+        done(JsFuture::from(text).await.ok().and_then(|text| text.as_string()));
+    });
+}

@@ -15,10 +15,9 @@ use hearth_protocol::{QoS, ReasonCode, Time, TopicName};
 
 use super::clock;
 use super::connection::{Connection, ConnectionEvent, TREE_ID};
-use super::document;
 use super::info;
 use super::part::Part;
-use crate::state::address::{broker_address, development_address};
+use super::terms::Terms;
 use crate::state::command::{Command, Effect, Input};
 use crate::state::janitor::{Janitor, Progress};
 use crate::state::link::Link;
@@ -41,8 +40,20 @@ struct Pending {
     _deadline: Option<Timeout>,
 }
 
+/// What the broker granted on the connection that is up, or was up last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether it still had the session of an earlier connection; `None` while there was none.
+    pub is_resumed: Option<bool>,
+    /// The filters that it refused, and why.
+    pub refused: Vec<(String, ReasonCode)>,
+}
+
 struct Inner {
     connection: Connection,
+    is_own: bool,
+    filters: Vec<String>,
+    standing: RefCell<Standing>,
     link: RefCell<Link>,
     topics: RefCell<Topics>,
     tree: RefCell<TopicTree>,
@@ -85,20 +96,22 @@ impl PartialEq for Hub {
 }
 
 impl Hub {
-    /// The hub of the page, connected to the broker that served it.
-    pub fn start() -> Self {
+    /// A hub that connects at once.
+    pub fn start(terms: Terms) -> Self {
+        let is_own = terms.is_own;
+        let filters = terms.filters.iter().map(|(filter, _)| filter.as_str().to_owned()).collect();
         let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
             let (events, seconds) = (weak.clone(), weak.clone());
-            let href = document::href();
-            let address =
-                if cfg!(debug_assertions) { development_address(&href) } else { broker_address(&href) };
-            let connection = Connection::new(address, move |event| {
+            let connection = Connection::new(terms, move |event| {
                 if let Some(inner) = events.upgrade() {
                     inner.handle_event(event);
                 }
             });
             Inner {
                 connection,
+                is_own,
+                filters,
+                standing: RefCell::default(),
                 link: RefCell::default(),
                 topics: RefCell::default(),
                 tree: RefCell::default(),
@@ -180,6 +193,37 @@ impl Hub {
         self.inner.link.borrow()
     }
 
+    /// Whether its broker is the one that served the page.
+    pub fn is_own(&self) -> bool {
+        self.inner.is_own
+    }
+
+    /// What the broker granted.
+    pub fn standing(&self) -> Standing {
+        self.inner.standing.borrow().clone()
+    }
+
+    /// Connects at once: again, or instead of waiting for the next attempt.
+    pub fn connect(&self) {
+        // Not held while it connects, which changes it.
+        let link = self.link().clone();
+        match link {
+            Link::Closed => self.inner.connection.open(),
+            Link::Connecting
+            | Link::Online { .. }
+            | Link::Checking
+            | Link::Waiting { .. }
+            | Link::Refused { .. } => self.inner.connection.retry_now(),
+        }
+    }
+
+    /// Ends the connection until [`Self::connect`], with this reason; with another one than success a broker of version 5
+    /// publishes the will.
+    pub fn disconnect(&self, reason: ReasonCode) {
+        self.inner.connection.close(reason);
+        self.inner.handle_event(ConnectionEvent::Link(Link::Closed));
+    }
+
     /// The connection itself.
     pub fn connection(&self) -> &Connection {
         &self.inner.connection
@@ -231,6 +275,14 @@ impl Inner {
             ConnectionEvent::Published(token, answer) => self.on_published(token, &answer),
             ConnectionEvent::Answered(token, reasons) => {
                 self.each_part(|hub, part| part.on_answered(hub, token, &reasons));
+            }
+            ConnectionEvent::Accepted { is_resumed } => {
+                self.standing.replace(Standing { is_resumed: Some(is_resumed), refused: Vec::new() });
+            }
+            ConnectionEvent::Subscribed(reasons) => {
+                let refused =
+                    self.filters.iter().cloned().zip(reasons).filter(|(_, reason)| reason.is_failure());
+                self.standing.borrow_mut().refused = refused.collect();
             }
         }
         self.want_frame();
@@ -286,11 +338,14 @@ impl Inner {
             }
             (Link::Online { .. }, Link::Checking) => self.topics.borrow_mut().distrust(),
             (Link::Online { .. } | Link::Checking, _) => self.on_link_lost(),
-            (Link::Connecting | Link::Waiting { .. } | Link::Refused { .. }, _) => {}
+            (Link::Connecting | Link::Waiting { .. } | Link::Refused { .. } | Link::Closed, _) => {}
         }
     }
 
     fn ask_info(self: &Rc<Self>) {
+        if !self.is_own {
+            return;
+        }
         let weak = Rc::downgrade(self);
         info::fetch(move |found| {
             if let Some(inner) = weak.upgrade() {

@@ -2,14 +2,18 @@
 
 pub use hearth_client::clock;
 
-mod client_options;
 pub mod connection;
+pub mod connections;
 pub mod document;
+pub mod download;
 pub mod file;
 pub mod hub;
 pub mod info;
 pub mod locale;
 pub mod part;
+pub mod policy;
 pub mod preferences;
+pub mod profiles;
 pub mod publisher;
 pub mod subscriber;
+pub mod terms;

@@ -10,6 +10,8 @@ const LANGUAGE: &str = "hearth.language";
 const SHAPE: &str = "hearth.topics.shape";
 const ORDER: &str = "hearth.topics.order";
 const PUBLISHES: &str = "hearth.publishes";
+const CONNECTIONS: &str = "hearth.connections";
+const SHOWN_CONNECTION: &str = "hearth.connections.shown";
 
 /// The stored theme.
 pub fn theme() -> Theme {
@@ -67,6 +69,31 @@ pub fn saved_publishes() -> SavedList {
 /// Stores them, and tells whether the browser took them.
 pub fn set_saved_publishes(list: &SavedList) -> bool {
     storage().is_some_and(|storage| storage.set_item(PUBLISHES, &list.stored()).is_ok())
+}
+
+/// The stored document of the connections; empty when there is none.
+pub fn connections() -> String {
+    read(CONNECTIONS)
+}
+
+/// Whether one of the connections may have to be opened with the page; the document itself tells for sure.
+pub fn connects_at_start() -> bool {
+    read(CONNECTIONS).contains(r#""connect_at_start": true"#)
+}
+
+/// Stores the document of the connections; `false` when the browser does not take it.
+pub fn set_connections(document: &str) -> bool {
+    storage().is_some_and(|storage| storage.set_item(CONNECTIONS, document).is_ok())
+}
+
+/// The id of the connection that was shown last; the own one's when there is none.
+pub fn shown_connection() -> u32 {
+    read(SHOWN_CONNECTION).parse().unwrap_or_default()
+}
+
+/// Stores which connection is shown.
+pub fn set_shown_connection(id: u32) {
+    write(SHOWN_CONNECTION, &id.to_string());
 }
 
 fn storage() -> Option<web_sys::Storage> {

@@ -202,7 +202,7 @@ impl Part for Publisher {
     fn on_link(&self, _hub: &Hub, link: &Link) {
         match link {
             Link::Online { .. } | Link::Checking | Link::Connecting => {}
-            Link::Waiting { .. } | Link::Refused { .. } => {
+            Link::Waiting { .. } | Link::Refused { .. } | Link::Closed => {
                 self.sendings.borrow_mut().on_lost();
                 self.change_run(Run::on_lost);
             }

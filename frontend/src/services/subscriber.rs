@@ -138,7 +138,7 @@ impl Part for Subscriber {
                 }
             }
             Link::Checking => {}
-            Link::Connecting | Link::Waiting { .. } | Link::Refused { .. } => {
+            Link::Connecting | Link::Waiting { .. } | Link::Refused { .. } | Link::Closed => {
                 if self.is_online.replace(false) {
                     self.filters.borrow_mut().on_lost();
                 }

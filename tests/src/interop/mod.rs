@@ -4,7 +4,7 @@
 
 pub mod client;
 pub mod message;
-mod mosquitto_broker;
+pub mod mosquitto_broker;
 mod mosquitto_tools;
 mod own_client;
 mod row;
