@@ -115,10 +115,11 @@ impl Connection {
         self.driver.retry_now();
     }
 
-    /// Sees to it that messages on this topic come, also where it is hidden from the subscription to everything
-    /// [MQTT-4.7.2-1].
+    /// Sees to it that messages on this topic come, also where the filters of the terms leave it out; `#` does that with what
+    /// begins with a dollar sign [MQTT-4.7.2-1].
     pub fn hear(&self, topic: &TopicName) {
-        if topic.as_str().starts_with('$')
+        let mut filters = self.tree.terms.filters.iter();
+        if !filters.any(|(filter, _)| filter.matches(topic))
             && let Ok(filter) = TopicFilter::try_from(topic.as_str())
         {
             let subscription = Subscription {
