@@ -6,7 +6,7 @@ use yew::prelude::*;
 use crate::components::{MAIN_ID, Shell};
 use crate::hooks::{App, use_link, use_route, use_shortcuts, use_watch};
 use crate::later::{self, LaterPage, LaterPalette};
-use crate::pages::{HomePage, MissingPage, TopicsPage};
+use crate::pages::{HomePage, MissingPage};
 use crate::route::Route;
 use crate::services::connections::{Connections, Step};
 use crate::services::locale::Locale;
@@ -118,8 +118,8 @@ fn page(route: &Route, shown: u32) -> Html {
     let key = shown.to_string();
     match route {
         Route::Home => html! { <HomePage {key} /> },
-        Route::Topics => html! { <TopicsPage {key} /> },
-        Route::Topic(_)
+        Route::Topics
+        | Route::Topic(_)
         | Route::Retained
         | Route::Publish(_)
         | Route::Subscribe

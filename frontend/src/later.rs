@@ -10,6 +10,7 @@ use crate::components::{Empty, Symbol};
 use crate::hooks::use_locale;
 use crate::pages::{
     AboutPage, ChartPage, ConnectionsPage, Palette, PublishPage, RetainedPage, SubscribePage, TopicPage,
+    TopicsPage,
 };
 use crate::route::Route;
 use crate::services::connections::Connections;
@@ -60,6 +61,7 @@ fn palette(on_close: Callback<()>) -> Html {
 
 fn page(route: &Route) -> Option<Html> {
     Some(match route {
+        Route::Topics => html! { <TopicsPage /> },
         Route::Topic(topic) => html! { <TopicPage topic={topic.clone()} /> },
         Route::Retained => html! { <RetainedPage /> },
         Route::Publish(topic) => html! { <PublishPage topic={topic.clone().map(AttrValue::from)} /> },
@@ -69,7 +71,7 @@ fn page(route: &Route) -> Option<Html> {
         }
         Route::Connections => html! { <ConnectionsPage /> },
         Route::About => html! { <AboutPage /> },
-        Route::Home | Route::Topics | Route::Missing => return None,
+        Route::Home | Route::Missing => return None,
     })
 }
 

@@ -56,6 +56,7 @@ mod web_page;
 mod web_palette;
 mod web_payload;
 mod web_publish;
+mod web_remote_tree;
 mod web_retained;
 mod web_subscribe;
 mod web_topic;

@@ -2,6 +2,7 @@
 
 pub mod connections;
 mod english;
+pub mod explore;
 mod german;
 pub mod palette;
 mod phrase;

@@ -49,7 +49,8 @@ impl Symbol {
         }
     }
 
-    const fn path(self) -> &'static str {
+    /// Its strokes, as the path of an SVG.
+    pub const fn path(self) -> &'static str {
         match self {
             Self::Home => "M4 11.2 12 4.5l8 6.7M6.2 9.6V19.5h11.6V9.6M10 19.5v-5h4v5",
             Self::Topics => "M5 5.5h14M5 5.5v12.3c0 .6.4 1 1 1h3M5 12h4M12.5 12H19M12.5 18.8H19",

@@ -1,6 +1,7 @@
 //! How components follow what changes.
 
 mod use_app;
+mod use_follow;
 mod use_link;
 mod use_route;
 mod use_shortcuts;
@@ -8,6 +9,7 @@ mod use_topic;
 mod use_watch;
 
 pub use use_app::{App, use_app, use_hub, use_locale};
+pub use use_follow::use_follow;
 pub use use_link::{use_link, use_link_of};
 pub use use_route::use_route;
 pub use use_shortcuts::{FILTER_ID, use_shortcuts};

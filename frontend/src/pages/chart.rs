@@ -4,10 +4,11 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::chart_figures::{Figures, Reading, low_high};
+use super::parts_notice::{PartsNotice, use_is_in_parts};
 use super::unheard::Unheard;
 use crate::catalogue::{Catalogue, fill};
 use crate::components::{Choice, Empty, Segmented, Symbol};
-use crate::hooks::{use_app, use_hub, use_locale, use_watch};
+use crate::hooks::{use_app, use_follow, use_hub, use_locale, use_watch};
 use crate::route::Route;
 use crate::services::hub::Hub;
 use crate::services::locale::Locale;
@@ -48,7 +49,12 @@ pub fn ChartPage(props: &ChartPageProps) -> Html {
     let text = locale.catalogue();
     let span = use_state_eq(|| SPANS[1].0);
     let first = use_watch((), |hub, ()| numeric_topics(hub, 1).pop());
+    let is_in_parts = use_is_in_parts();
+    use_follow(props.topic.clone());
     let Some(topic) = props.topic.clone().or_else(|| first.map(AttrValue::from)) else {
+        if is_in_parts {
+            return html! { <PartsNotice is_alone=true /> };
+        }
         return html! {
             <Unheard symbol={Symbol::Chart} title={text.chart_empty_title} text={text.chart_empty_text} />
         };

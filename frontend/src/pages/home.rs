@@ -2,6 +2,7 @@
 
 use yew::prelude::*;
 
+use super::parts_notice::{PartsNotice, use_is_in_parts};
 use super::room::LiveRoom;
 use super::unheard::Unheard;
 use crate::catalogue::{Catalogue, fill};
@@ -16,12 +17,16 @@ pub fn HomePage() -> Html {
     let hub = use_hub();
     let locale = use_locale();
     let text = locale.catalogue();
+    let is_in_parts = use_is_in_parts();
     let version = use_watch((), |hub, ()| hub.panel().version());
     let rooms: std::rc::Rc<Vec<Room>> = {
         let hub = hub.clone();
         use_memo(version, move |_| hub.panel().rooms())
     };
     let summary = use_watch(std::rc::Rc::clone(&rooms), |hub, rooms| Summary::of(rooms, &hub.topics()));
+    if rooms.is_empty() && is_in_parts {
+        return html! { <PartsNotice is_alone=true /> };
+    }
     if rooms.is_empty() {
         return html! {
             <Unheard symbol={Symbol::Home} title={text.home_empty_title} text={text.home_empty_text}>
@@ -33,6 +38,7 @@ pub fn HomePage() -> Html {
     html! {
         <>
             <Greeting {summary} />
+            <PartsNotice />
             <div class="rooms">
                 {for rooms.iter().map(|room| html! {
                     <LiveRoom key={room.prefix.to_string()} room={room.clone()} />

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use web_sys::{HtmlDialogElement, HtmlInputElement};
 use yew::prelude::*;
 
+use super::parts_notice::PartsNotice;
 use crate::catalogue::{age, fill, reason};
 use crate::components::{Empty, Icon, Symbol};
 use crate::hooks::{use_hub, use_locale, use_watch};
@@ -92,6 +93,7 @@ pub fn RetainedPage() -> Html {
                 <h1 class="page__title">{text.retained_page}</h1>
                 <p class="page__intro">{text.retained_intro}</p>
             </header>
+            <PartsNotice />
             <Progressing />
             <div class="search" role="search">
                 <label class="visually-hidden" for="retained-filter">{text.filter_label}</label>

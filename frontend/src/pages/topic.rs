@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
+use super::pin_button::PinButton;
 use super::topic_facts::FactsCard;
 use crate::catalogue::fill;
 use crate::components::{Empty, Icon, PayloadView, Symbol};
-use crate::hooks::{use_hub, use_locale, use_topic, use_watch};
+use crate::hooks::{use_follow, use_hub, use_locale, use_topic, use_watch};
 use crate::route::Route;
 use crate::services::document;
 use crate::services::locale::Locale;
@@ -44,6 +45,7 @@ pub fn TopicPage(props: &TopicPageProps) -> Html {
     let locale = use_locale();
     let text = locale.catalogue();
     let topic = &props.topic;
+    use_follow(Some(topic.clone()));
     let heard = use_watch(topic.clone(), |hub, topic| hub.topics().find(topic).is_some());
     html! {
         <>
@@ -134,6 +136,7 @@ fn TopicHead(props: &TopicPageProps) -> Html {
                 <a class="button" href={Route::Publish(Some(name.clone())).href()} data-testid="detail-publish">
                     <Icon symbol={Symbol::Publish} />{text.publish_here}
                 </a>
+                <PinButton filter={name.clone()} />
                 if is_number {
                     <a class="button" href={Route::Chart(Some(name.clone()), String::new()).href()}
                         data-testid="detail-chart"><Icon symbol={Symbol::Chart} />{text.show_chart}</a>

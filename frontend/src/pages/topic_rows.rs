@@ -1,13 +1,16 @@
 //! The rows of the topics page: what each shows of its topic or branch.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::rc::Rc;
 
+use super::remote_rows::RemoteRows;
 use crate::catalogue::{age, fill, rate};
 use crate::route::Route;
 use crate::services::clock;
 use crate::services::hub::Hub;
 use crate::services::locale::Locale;
+use crate::state::extent::Scope;
 use crate::state::listing::Listing;
 use crate::state::payload;
 use crate::state::query::Query;
@@ -20,18 +23,33 @@ use crate::widgets::{Place, Row, RowSource};
 /// Characters of a value in the list: what fits on a wide screen.
 const VALUE_CHARS: usize = 200;
 
+/// Where the rows come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Shown {
+    /// What was heard, by name.
+    #[default]
+    List,
+    /// What was heard, level below level.
+    Tree,
+    /// The broker's own tree.
+    Remote,
+}
+
 /// The topics as rows, filtered.
 pub(super) struct TopicRows {
     hub: Hub,
     locale: Locale,
-    shape: Cell<Shape>,
+    shown: Cell<Shown>,
     listing: RefCell<Listing>,
+    remote: Rc<RemoteRows>,
     repaint: Signal,
 }
 
 impl TopicRows {
     pub(super) fn new(hub: Hub, locale: Locale) -> Self {
-        Self { hub, locale, shape: Cell::default(), listing: RefCell::default(), repaint: Signal::default() }
+        let remote = RemoteRows::new(hub.clone(), locale.clone());
+        let (shown, listing) = (Cell::default(), RefCell::default());
+        Self { hub, locale, shown, listing, remote, repaint: Signal::default() }
     }
 
     /// Where the topics come from.
@@ -44,12 +62,20 @@ impl TopicRows {
         &self.repaint
     }
 
-    /// Shows what answers `query`, as a list or as a tree.
+    /// Shows what answers `query`, as a list or as a tree. Of a broker that is not taken in whole, the tree is its own.
     pub(super) fn show(&self, query: &str, shape: Shape, order: Order) {
-        self.shape.set(shape);
-        match shape {
-            Shape::List => self.listing.borrow_mut().set_query(Query::parse(query)),
-            Shape::Tree => {
+        let shown = match shape {
+            Shape::List => Shown::List,
+            Shape::Tree if self.hub.extent().0 == Scope::Parts => Shown::Remote,
+            Shape::Tree => Shown::Tree,
+        };
+        if self.shown.replace(shown) == Shown::Remote && shown != Shown::Remote {
+            self.remote.hide();
+        }
+        match shown {
+            Shown::Remote => self.remote.show(query, order),
+            Shown::List => self.listing.borrow_mut().set_query(Query::parse(query)),
+            Shown::Tree => {
                 let mut tree = self.hub.tree();
                 tree.set_query(Query::parse(query));
                 tree.set_order(order);
@@ -69,27 +95,53 @@ impl TopicRows {
 
     /// Topics that the filter leaves.
     pub(super) fn found(&self) -> usize {
-        match self.shape.get() {
-            Shape::List => self.listing.borrow().rows(&self.hub.topics()).len(),
-            Shape::Tree => self.hub.tree().found(),
+        match self.shown.get() {
+            Shown::List => self.listing.borrow().rows(&self.hub.topics()).len(),
+            Shown::Tree => self.hub.tree().found(),
+            Shown::Remote => self.remote.found(),
         }
     }
 
     /// Whether the filter leaves nothing, as far as all topics have been looked at.
     pub(super) fn is_fruitless(&self) -> bool {
-        let is_searched = match self.shape.get() {
-            Shape::List => self.listing.borrow().is_searched(),
-            Shape::Tree => self.hub.tree().is_searched(),
+        let is_searched = match self.shown.get() {
+            Shown::List => self.listing.borrow().is_searched(),
+            Shown::Tree => self.hub.tree().is_searched(),
+            Shown::Remote => return self.remote.is_known_empty(),
         };
         is_searched && self.len() == 0 && !self.hub.topics().is_empty()
     }
 
+    /// Why rows are missing, if they are.
+    pub(super) fn trouble(&self) -> Option<String> {
+        match self.shown.get() {
+            Shown::List | Shown::Tree => None,
+            Shown::Remote => self.remote.trouble(),
+        }
+    }
+
+    /// Opens or closes every branch. The broker's tree is only closed: nobody could look at all of it.
+    pub(super) fn set_all_open(&self, is_open: bool) {
+        match self.shown.get() {
+            Shown::List => {}
+            Shown::Tree => self.hub.tree().set_all_open(is_open),
+            Shown::Remote if is_open => {}
+            Shown::Remote => self.remote.close_all(),
+        }
+        self.hub.frames().ring();
+    }
+
     fn update(&self) {
         let (topics, now_ms) = (self.hub.topics(), clock::wall_ms());
-        match self.shape.get() {
-            Shape::List => self.listing.borrow_mut().update(&topics, now_ms),
-            Shape::Tree => self.hub.tree().update(&topics, now_ms),
-        };
+        match self.shown.get() {
+            Shown::List => {
+                self.listing.borrow_mut().update(&topics, now_ms);
+            }
+            Shown::Tree => {
+                self.hub.tree().update(&topics, now_ms);
+            }
+            Shown::Remote => self.remote.update(),
+        }
     }
 
     fn read_topic(&self, id: TopicId, row: &mut Row) {
@@ -115,6 +167,7 @@ impl TopicRows {
             rate(text, topic.per_second(now_ms)).unwrap_or_default()
         };
         row.count = topic.count();
+        row.pinned = Some(self.hub.pins().has(topic.name()));
     }
 
     fn read_branch(&self, tree_row: TreeRow, row: &mut Row) {
@@ -153,43 +206,67 @@ impl TopicRows {
         row.retained = false;
         row.stale = false;
         row.count = messages;
+        row.pinned = None;
     }
 }
 
 impl RowSource for TopicRows {
     fn len(&self) -> usize {
-        match self.shape.get() {
-            Shape::List => self.found(),
-            Shape::Tree => self.hub.tree().rows().len(),
+        match self.shown.get() {
+            Shown::List => self.found(),
+            Shown::Tree => self.hub.tree().rows().len(),
+            Shown::Remote => self.remote.len(),
         }
     }
 
     fn read(&self, index: usize, row: &mut Row) {
-        match self.shape.get() {
-            Shape::List => {
+        match self.shown.get() {
+            Shown::List => {
                 row.place = None;
                 let id = self.listing.borrow().rows(&self.hub.topics()).get(index).copied();
                 if let Some(id) = id {
                     self.read_topic(id, row);
                 }
             }
-            Shape::Tree => {
+            Shown::Tree => {
                 let tree_row = self.hub.tree().rows().get(index).copied();
                 if let Some(tree_row) = tree_row {
                     self.read_branch(tree_row, row);
                 }
             }
+            Shown::Remote => self.remote.read(index, row),
         }
     }
 
     fn toggle(&self, index: usize) {
-        if self.shape.get() == Shape::Tree {
-            let row = self.hub.tree().rows().get(index).copied();
-            if let Some(row) = row {
-                self.hub.tree().toggle(row.node);
-                self.update();
-                self.repaint.ring();
+        match self.shown.get() {
+            Shown::List => {}
+            Shown::Tree => {
+                let row = self.hub.tree().rows().get(index).copied();
+                if let Some(row) = row {
+                    self.hub.tree().toggle(row.node);
+                    self.update();
+                }
             }
+            Shown::Remote => self.remote.toggle(index),
+        }
+        self.repaint.ring();
+    }
+
+    fn pin(&self, index: usize) {
+        let mut row = Row::default();
+        self.read(index, &mut row);
+        if row.pinned.is_some() {
+            // Without room for one more nothing changes, and the list of pins says why.
+            let _is_pinned = self.hub.toggle_pin(&row.topic);
+            self.repaint.ring();
+        }
+    }
+
+    fn shown(&self, rows: &Range<usize>) {
+        match self.shown.get() {
+            Shown::List | Shown::Tree => {}
+            Shown::Remote => self.remote.shown(rows),
         }
     }
 }

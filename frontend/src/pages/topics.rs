@@ -5,13 +5,18 @@ use std::rc::Rc;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
+use super::parts_notice::{PartsNotice, use_is_in_parts};
+use super::pins::{PinFilter, Pins};
 use super::topic_rows::TopicRows;
 use super::unheard::Unheard;
+use crate::catalogue::explore::words;
 use crate::catalogue::fill;
 use crate::components::{Choice, Empty, Icon, Segmented, Symbol};
 use crate::hooks::{FILTER_ID, use_hub, use_locale, use_watch};
 use crate::route::Route;
+use crate::services::hub::Hub;
 use crate::services::{clock, preferences};
+use crate::state::extent::{Scope, Whole};
 use crate::state::settings::Shape;
 use crate::state::topic_tree::Order;
 use crate::widgets::{RowSource, RowWords, Rows, TopicList};
@@ -22,6 +27,7 @@ struct Wanted {
     query: String,
     shape: Shape,
     order: Order,
+    is_in_parts: bool,
 }
 
 /// The page.
@@ -33,7 +39,11 @@ pub fn TopicsPage() -> Html {
     let query = use_state_eq(String::new);
     let layout = use_state_eq(preferences::topics);
     let (shape, order) = *layout;
-    let wanted = Wanted { query: (*query).clone(), shape, order };
+    let is_in_parts = use_is_in_parts();
+    // A list of what was heard of a large broker is not what one comes for.
+    let parts_shape = use_state_eq(|| Shape::Tree);
+    let shape = if is_in_parts { *parts_shape } else { shape };
+    let wanted = Wanted { query: (*query).clone(), shape, order, is_in_parts };
     let rows = {
         let deps = (hub.clone(), locale.clone());
         use_memo(deps, |(hub, locale)| {
@@ -52,8 +62,9 @@ pub fn TopicsPage() -> Html {
         rows.0.hub().frames().ring();
     });
     let none_match = use_watch(RowsRef(Rc::clone(&rows)), |_, rows| rows.0.is_fruitless());
-    let is_empty = use_watch((), |hub, ()| hub.topics().is_empty());
-    if is_empty {
+    let trouble = use_watch(RowsRef(Rc::clone(&rows)), |_, rows| rows.0.trouble());
+    let is_empty = use_watch((), |hub, ()| hub.topics().is_empty() && hub.pins().filters().is_empty());
+    if is_empty && !is_in_parts {
         return html! {
             <Unheard symbol={Symbol::Topics} title={text.topics_empty_title} text={text.topics_empty_text} />
         };
@@ -63,29 +74,46 @@ pub fn TopicsPage() -> Html {
         Callback::from(move |text: String| query.set(text))
     };
     let on_layout = {
-        let layout = layout.setter();
-        Callback::from(move |(shape, order)| {
-            preferences::set_topics(shape, order);
-            layout.set((shape, order));
+        let (layout, parts_shape) = (layout.clone(), parts_shape.setter());
+        Callback::from(move |(chosen, order)| {
+            let kept = if is_in_parts { layout.0 } else { chosen };
+            if is_in_parts {
+                parts_shape.set(chosen);
+            }
+            preferences::set_topics(kept, order);
+            layout.set((kept, order));
         })
     };
-    let words =
-        RowWords { retained: text.retained, retained_name: text.retained_name, toggle: text.tree_toggle };
+    let words = words(text.tag);
+    let row_words = RowWords {
+        retained: text.retained,
+        retained_name: text.retained_name,
+        toggle: text.tree_toggle,
+        pin: words.pin,
+    };
     let list: Rc<dyn RowSource> = Rc::<TopicRows>::clone(&rows);
     html! {
         <>
             <h1 class="visually-hidden">{text.topics}</h1>
+            if shape == Shape::List {
+                <PartsNotice />
+            }
+            <Pins on_query={on_query.clone()} />
             <FilterField query={(*query).clone()} {on_query} />
             <div class="topic-controls">
                 <Counts rows={RowsRef(Rc::clone(&rows))} query={(*query).clone()} />
-                <Layout {shape} {order} {on_layout} />
+                <PinFilter query={(*query).clone()} />
+                <Layout rows={RowsRef(Rc::clone(&rows))} {is_in_parts} {shape} {order} {on_layout} />
             </div>
+            if let Some(reason) = trouble {
+                <p class="notice" role="status">{fill(words.tree_trouble, &[("reason", &reason)])}</p>
+            }
             if none_match {
                 <Empty symbol={Symbol::Search} title={text.filter_empty_title}
                     text={fill(text.filter_empty_text, &[("query", &query)])} />
             } else {
                 <Heads />
-                <TopicList rows={Rows(list)} repaint={rows.repaint().clone()} {words} name={text.topics}
+                <TopicList rows={Rows(list)} repaint={rows.repaint().clone()} words={row_words} name={text.topics}
                     query={format!("{}{}{}", shape.as_str(), order.as_str(), *query)} />
             }
         </>
@@ -94,6 +122,8 @@ pub fn TopicsPage() -> Html {
 
 #[derive(Clone, PartialEq, Properties)]
 struct LayoutProps {
+    rows: RowsRef,
+    is_in_parts: bool,
     shape: Shape,
     order: Order,
     on_layout: Callback<(Shape, Order)>,
@@ -102,7 +132,6 @@ struct LayoutProps {
 /// List or tree, and what orders the tree.
 #[component]
 fn Layout(props: &LayoutProps) -> Html {
-    let hub = use_hub();
     let locale = use_locale();
     let text = locale.catalogue();
     let (shape, order) = (props.shape, props.order);
@@ -120,19 +149,18 @@ fn Layout(props: &LayoutProps) -> Html {
         (Order::Traffic, text.order_traffic),
     ];
     let on_all = |is_open: bool| {
-        let hub = hub.clone();
-        Callback::from(move |_: MouseEvent| {
-            hub.tree().set_all_open(is_open);
-            hub.frames().ring();
-        })
+        let rows = Rc::clone(&props.rows.0);
+        Callback::from(move |_: MouseEvent| rows.set_all_open(is_open))
     };
     html! {
         <div class="topic-layout">
             <a class="button button--quiet" href={Route::Retained.href()} data-testid="topics-retained">
                 {text.retained_page}</a>
             if shape == Shape::Tree {
-                <button type="button" class="button button--quiet" onclick={on_all(true)} data-testid="tree-open-all">
-                    {text.tree_open_all}</button>
+                if !props.is_in_parts {
+                    <button type="button" class="button button--quiet" onclick={on_all(true)}
+                        data-testid="tree-open-all">{text.tree_open_all}</button>
+                }
                 <button type="button" class="button button--quiet" onclick={on_all(false)} data-testid="tree-close-all">
                     {text.tree_close_all}</button>
                 <label class="visually-hidden" for="topic-order">{text.order_legend}</label>
@@ -211,6 +239,12 @@ fn FilterField(props: &FilterFieldProps) -> Html {
     }
 }
 
+/// What the broker has, where that is more than what is heard of it.
+fn whole(hub: &Hub) -> Option<Whole> {
+    let (scope, whole) = hub.extent();
+    whole.filter(|_| scope == Scope::Parts)
+}
+
 #[derive(Clone, PartialEq, Properties)]
 struct CountsProps {
     rows: RowsRef,
@@ -222,10 +256,14 @@ fn Counts(props: &CountsProps) -> Html {
     let locale = use_locale();
     let text = locale.catalogue();
     let (shown, total, dropped) = use_watch((props.rows.clone(), props.query.clone()), |hub, (rows, _)| {
-        let topics = hub.topics();
-        (rows.0.found() as u64, topics.len() as u64, topics.dropped())
+        let (topics, whole) = (hub.topics(), whole(hub));
+        let total = whole.map_or(topics.len() as u64, |whole| u64::from(whole.topics));
+        (rows.0.found() as u64, total, topics.dropped())
     });
-    let tenths = use_watch((), |hub, ()| (hub.topics().per_second(clock::wall_ms()) * 10.0).round() as u64);
+    let tenths = use_watch((), |hub, ()| {
+        let rate = whole(hub).map_or_else(|| hub.topics().per_second(clock::wall_ms()), |whole| whole.rate);
+        (rate * 10.0).round() as u64
+    });
     let count = |n: u64| locale.count(n);
     let words = match (shown == total, total) {
         (true, 1) => text.count_one.to_owned(),

@@ -1,6 +1,7 @@
 //! A connection to one broker, subscribed to what its terms say, for as long as the page lives.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ const RETRY_MAX: Duration = Duration::from_secs(15);
 /// How often the round trip is measured while the page is seen.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
-/// The identifier of the subscription to everything, once it has one.
+/// The identifier of the subscriptions that fill the list and the tree of topics, once they have one.
 pub const TREE_ID: u32 = 1;
 
 /// What the rest of the app hears of.
@@ -32,26 +33,23 @@ pub const TREE_ID: u32 = 1;
 pub enum ConnectionEvent {
     /// The state of the connection changed.
     Link(Link),
-    /// The broker took the connection, and has a session of an earlier one or not.
+    /// The broker took the connection, and still has the session of an earlier one or not.
     Accepted {
-        /// Whether there was one.
+        /// Whether it has.
         is_resumed: bool,
     },
-    /// The broker answered the subscriptions of the terms, in their order.
-    Subscribed(Vec<ReasonCode>),
     /// A message came.
     Message(Publish),
     /// The broker answered a publication of QoS 1 or 2.
     Published(Token, Answer),
-    /// The broker answered a request of [`Connection::subscribe`] or [`Connection::unsubscribe`].
+    /// The broker answered a request to subscribe or unsubscribe.
     Answered(Token, Vec<ReasonCode>),
 }
 
-/// The subscriptions of the terms, which bring what the pages show.
+/// The subscriptions that fill the list and the tree of topics.
 struct Tree {
     terms: Terms,
-    /// The request that asked for it last.
-    asked: Cell<Option<Token>>,
+    filters: RefCell<BTreeSet<String>>,
     is_numbered: Cell<bool>,
 }
 
@@ -73,7 +71,7 @@ impl Connection {
         };
         let address = terms.address.clone();
         let options = terms.options.clone();
-        let tree = Rc::new(Tree { terms, asked: Cell::default(), is_numbered: Cell::default() });
+        let tree = Rc::new(Tree { terms, filters: RefCell::default(), is_numbered: Cell::default() });
         let heard = Rc::clone(&tree);
         let driver = Driver::new(address, options, settings, move |driver, event| match event {
             Event::Link(link) => on_event(ConnectionEvent::Link(link)),
@@ -159,7 +157,7 @@ impl Connection {
         self.tree.is_numbered.get() && self.driver.with_client(|client, _| client.options().version.is_v5())
     }
 
-    /// Subscribes beside the subscription to everything; the answer comes as [`ConnectionEvent::Answered`]. With an
+    /// Subscribes beside what fills the tree of topics; the answer comes as [`ConnectionEvent::Answered`]. With an
     /// identifier, which must not be [`TREE_ID`], each message tells which subscriptions brought it.
     ///
     /// # Errors
@@ -168,7 +166,8 @@ impl Connection {
         if id.is_some() && !self.tree.is_numbered.get() {
             // Else a message with the identifier alone would not tell whether it came for the tree too.
             self.tree.is_numbered.set(true);
-            self.tree.subscribe(&self.driver, RetainHandling::DoNotSend);
+            let filters: Vec<String> = self.tree.filters.borrow().iter().cloned().collect();
+            let _asked = self.tree.subscribe(&self.driver, &filters, RetainHandling::DoNotSend);
         }
         let properties = SubscribeProperties { subscription_id: id, ..SubscribeProperties::default() };
         let sent =
@@ -191,6 +190,32 @@ impl Connection {
         self.driver.flush();
         sent
     }
+
+    /// Subscribes to what is to fill the tree of topics; the answer comes as [`ConnectionEvent::Answered`]. `None`: it was not sent.
+    /// Where the broker's own terms forbid it, the connection ends with that as its reason: a page without subscriptions would
+    /// show a silent house. While there is no connection nothing is lost, since the next one asks anew.
+    pub fn subscribe_tree(&self, filters: &[String]) -> Option<Token> {
+        let asked = self.tree.subscribe(&self.driver, filters, RetainHandling::Send);
+        self.driver.flush();
+        asked
+    }
+
+    /// Unsubscribes from what filled the tree of topics; the answer comes as [`ConnectionEvent::Answered`].
+    pub fn unsubscribe_tree(&self, filters: &[String]) -> Option<Token> {
+        self.tree.filters.borrow_mut().retain(|filter| !filters.contains(filter));
+        let filters: Vec<TopicFilter> =
+            filters.iter().filter_map(|filter| TopicFilter::try_from(filter.as_str()).ok()).collect();
+        let sent = self
+            .driver
+            .with_client(|client, now| client.unsubscribe(now, filters, UnsubscribeProperties::default()));
+        self.driver.flush();
+        told(&self.driver, sent)
+    }
+
+    /// Ends the connection, since what the page cannot do without was refused for this reason; it is tried again later.
+    pub fn refuse(&self, reason: ReasonCode) {
+        self.driver.refuse(reason);
+    }
 }
 
 impl Tree {
@@ -201,15 +226,16 @@ impl Tree {
                 on_event(ConnectionEvent::Published(token, Answer { reason, reason_string }));
             }
             ClientEvent::Connected { session_present, .. } => {
+                driver.with_client(|client, now| {
+                    // From now on the session is worth keeping. Before version 5 one that is kept is kept for ever, so that it
+                    // is only where somebody wants that.
+                    if client.options().version.is_v5() {
+                        client.options_mut().clean_start = false;
+                    }
+                    client.ping(now);
+                });
+                self.filters.borrow_mut().clear();
                 on_event(ConnectionEvent::Accepted { is_resumed: session_present });
-                self.subscribe(driver, RetainHandling::Send);
-            }
-            ClientEvent::Subscribed { token, reasons } if self.asked.get() == Some(token) => {
-                // Without any subscription the page would show a silent house.
-                if let Some(&reason) = reasons.first().filter(|_| reasons.iter().all(|it| it.is_failure())) {
-                    driver.refuse(reason);
-                }
-                on_event(ConnectionEvent::Subscribed(reasons));
             }
             ClientEvent::Subscribed { token, reasons } | ClientEvent::Unsubscribed { token, reasons } => {
                 on_event(ConnectionEvent::Answered(token, reasons));
@@ -223,44 +249,57 @@ impl Tree {
         }
     }
 
-    /// Asks for what the terms name. A resumed session has the subscriptions already, but only SUBSCRIBE brings the
-    /// retained values again, which tell what is still true after a gap.
-    fn subscribe(&self, driver: &Driver, retain_handling: RetainHandling) {
-        let filters = self.terms.filters.iter();
-        let subscriptions: Vec<Subscription> = filters
-            .map(|(filter, qos)| Subscription {
+    /// What the terms say of it, else as little as shows it.
+    fn qos(&self, filter: &TopicFilter) -> QoS {
+        let of_terms = self.terms.filters.iter().find(|(other, _)| other == filter);
+        of_terms.map_or(QoS::AtMostOnce, |(_, qos)| *qos)
+    }
+
+    /// Asks for these filters, and with them for retained messages where `retain_handling` says so.
+    fn subscribe(
+        &self,
+        driver: &Driver,
+        filters: &[String],
+        retain_handling: RetainHandling,
+    ) -> Option<Token> {
+        let subscriptions = || {
+            let filters = filters.iter().filter_map(|filter| TopicFilter::try_from(filter.as_str()).ok());
+            filters.map(|filter| Subscription {
                 retain_as_published: true,
                 retain_handling,
-                ..Subscription::new(filter.clone(), *qos)
+                ..Subscription::new(filter.clone(), self.qos(&filter))
             })
-            .collect();
+        };
         let subscription_id = self.is_numbered.get().then_some(TREE_ID);
-        let sent = driver.with_client(|client, now| {
-            // From now on the session is worth keeping. Before version 5 one that is kept is kept for ever, so that it
-            // is only where somebody wants that.
-            if client.options().version.is_v5() {
-                client.options_mut().clean_start = false;
-            }
-            client.ping(now);
-            if subscriptions.is_empty() {
-                return Ok(None);
-            }
+        let send = |subscription_id| {
             let properties = SubscribeProperties { subscription_id, ..SubscribeProperties::default() };
-            client.subscribe(now, subscriptions, properties).map(Some)
-        });
-        match sent {
-            Ok(token) => self.asked.set(token),
-            // The broker has no identifiers, and what stands goes on without; else a new connection asks again.
-            Err(RequestError::Unsupported(ReasonCode::SubscriptionIdentifiersNotSupported)) => {
-                if retain_handling == RetainHandling::Send {
-                    self.is_numbered.set(false);
-                    self.subscribe(driver, retain_handling);
-                }
+            driver.with_client(|client, now| client.subscribe(now, subscriptions().collect(), properties))
+        };
+        subscriptions().next()?;
+        self.filters.borrow_mut().extend(filters.iter().cloned());
+        let mut sent = send(subscription_id);
+        if sent == Err(RequestError::Unsupported(ReasonCode::SubscriptionIdentifiersNotSupported)) {
+            self.is_numbered.set(false);
+            if retain_handling == RetainHandling::DoNotSend {
+                // The broker has no identifiers, and what stands goes on without.
+                return None;
             }
-            Err(RequestError::Unsupported(reason)) => driver.refuse(reason),
-            Err(RequestError::NotConnected | RequestError::NoPacketId | RequestError::Unsendable) => {
-                driver.refuse(ReasonCode::ImplementationSpecificError);
-            }
+            sent = send(None);
+        }
+        told(driver, sent)
+    }
+}
+
+/// The token of a request that was sent. What cannot be said at all ends the connection with its reason.
+fn told(driver: &Driver, sent: Result<Token, RequestError>) -> Option<Token> {
+    match sent {
+        Ok(token) => return Some(token),
+        // The next connection asks anew.
+        Err(RequestError::NotConnected) => {}
+        Err(RequestError::Unsupported(reason)) => driver.refuse(reason),
+        Err(RequestError::NoPacketId | RequestError::Unsendable) => {
+            driver.refuse(ReasonCode::ImplementationSpecificError);
         }
     }
+    None
 }

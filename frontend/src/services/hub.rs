@@ -5,6 +5,7 @@ use std::any::Any;
 use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::rc::{Rc, Weak};
 
+use bytes::Bytes;
 use gloo::render::{AnimationFrame, request_animation_frame};
 use gloo::timers::callback::{Interval, Timeout};
 use hashbrown::HashMap;
@@ -16,14 +17,18 @@ use hearth_protocol::{QoS, ReasonCode, Time, TopicName};
 use super::clock;
 use super::connection::{Connection, ConnectionEvent, TREE_ID};
 use super::info;
+use super::intake::Intake;
 use super::part::Part;
+use super::preferences;
 use super::terms::Terms;
 use crate::state::command::{Command, Effect, Input};
+use crate::state::extent::{Scope, Whole};
 use crate::state::janitor::{Janitor, Progress};
 use crate::state::link::Link;
 use crate::state::outcome::{self, Answer};
 use crate::state::panel::Panel;
 use crate::state::payload::{self, Spelling};
+use crate::state::pins::Pins;
 use crate::state::retained::Retained;
 use crate::state::signal::Signal;
 use crate::state::topic_tree::TopicTree;
@@ -49,11 +54,30 @@ pub struct Standing {
     pub refused: Vec<(String, ReasonCode)>,
 }
 
+/// Keeps the page subscribed to a filter until it is dropped.
+pub struct Watch {
+    hub: Weak<Inner>,
+    filter: String,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(inner) = self.hub.upgrade() {
+            inner.intake.release(&self.filter);
+            inner.want_frame();
+        }
+    }
+}
+
 struct Inner {
     connection: Connection,
     is_own: bool,
     filters: Vec<String>,
     standing: RefCell<Standing>,
+    intake: Intake,
+    scope: Cell<Scope>,
+    pins: RefCell<Pins>,
+    beside: RefCell<Option<Rc<dyn Any>>>,
     link: RefCell<Link>,
     topics: RefCell<Topics>,
     tree: RefCell<TopicTree>,
@@ -99,7 +123,8 @@ impl Hub {
     /// A hub that connects at once.
     pub fn start(terms: Terms) -> Self {
         let is_own = terms.is_own;
-        let filters = terms.filters.iter().map(|(filter, _)| filter.as_str().to_owned()).collect();
+        let filters: Vec<String> =
+            terms.filters.iter().map(|(filter, _)| filter.as_str().to_owned()).collect();
         let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
             let (events, seconds) = (weak.clone(), weak.clone());
             let connection = Connection::new(terms, move |event| {
@@ -107,11 +132,18 @@ impl Hub {
                     inner.handle_event(event);
                 }
             });
+            let pins = Pins::parse(&preferences::pins(connection.address()));
+            let intake = Intake::new(filters.clone(), is_own);
+            pins.filters().iter().for_each(|filter| intake.claim(filter));
             Inner {
                 connection,
                 is_own,
                 filters,
                 standing: RefCell::default(),
+                intake,
+                scope: Cell::default(),
+                pins: RefCell::new(pins),
+                beside: RefCell::default(),
                 link: RefCell::default(),
                 topics: RefCell::default(),
                 tree: RefCell::default(),
@@ -224,6 +256,64 @@ impl Hub {
         self.inner.handle_event(ConnectionEvent::Link(Link::Closed));
     }
 
+    /// How much of the broker is taken in, and what it has where it tells.
+    pub fn extent(&self) -> (Scope, Option<Whole>) {
+        self.inner.intake.extent()
+    }
+
+    /// Takes everything in, however much it is.
+    pub fn load_everything(&self) {
+        self.inner.intake.insist();
+        self.inner.on_extent();
+    }
+
+    /// Keeps the page subscribed to a filter for as long as the answer lives, whatever else is taken in. It is asked for with the
+    /// next frame.
+    #[must_use = "dropping it ends the subscription"]
+    pub fn watch(&self, filter: &str) -> Watch {
+        self.inner.intake.claim(filter);
+        self.inner.want_frame();
+        Watch { hub: Rc::downgrade(&self.inner), filter: filter.to_owned() }
+    }
+
+    /// Why the broker refused a filter, if it did.
+    pub fn refusal(&self, filter: &str) -> Option<ReasonCode> {
+        self.inner.intake.refusal(filter)
+    }
+
+    /// What came of the broker's live tree since the last call: filter and payload.
+    pub fn take_live(&self) -> Vec<(String, Bytes)> {
+        self.inner.intake.take_live()
+    }
+
+    /// What pages that are loaded later keep beside the state of this connection, made by the first that asks.
+    pub fn beside<T: Default + 'static>(&self) -> Rc<T> {
+        let kept = self.inner.beside.borrow().clone().and_then(|kept| kept.downcast::<T>().ok());
+        kept.unwrap_or_else(|| {
+            let made = Rc::<T>::default();
+            self.inner.beside.replace(Some(Rc::<T>::clone(&made)));
+            made
+        })
+    }
+
+    /// What is pinned.
+    pub fn pins(&self) -> Ref<'_, Pins> {
+        self.inner.pins.borrow()
+    }
+
+    /// Pins a topic or filter, or unpins it; as [`Pins::toggle`] says.
+    pub fn toggle_pin(&self, filter: &str) -> Option<bool> {
+        let toggled = self.inner.pins.borrow_mut().toggle(filter);
+        match toggled {
+            None => return None,
+            Some(true) => self.inner.intake.claim(filter),
+            Some(false) => self.inner.intake.release(filter),
+        }
+        preferences::set_pins(self.connection().address(), &self.pins().stored());
+        self.inner.want_frame();
+        toggled
+    }
+
     /// The connection itself.
     pub fn connection(&self) -> &Connection {
         &self.inner.connection
@@ -273,18 +363,41 @@ impl Inner {
             ConnectionEvent::Message(message) => self.on_message(message),
             ConnectionEvent::Link(link) => self.on_link(link),
             ConnectionEvent::Published(token, answer) => self.on_published(token, &answer),
-            ConnectionEvent::Answered(token, reasons) => {
-                self.each_part(|hub, part| part.on_answered(hub, token, &reasons));
-            }
             ConnectionEvent::Accepted { is_resumed } => {
                 self.standing.replace(Standing { is_resumed: Some(is_resumed), refused: Vec::new() });
+                let weak = Rc::downgrade(self);
+                self.intake.handle_accepted(&self.connection, is_resumed, move || {
+                    if let Some(inner) = weak.upgrade() {
+                        inner.intake.handle_silence();
+                        inner.on_extent();
+                    }
+                });
             }
-            ConnectionEvent::Subscribed(reasons) => {
-                let refused =
-                    self.filters.iter().cloned().zip(reasons).filter(|(_, reason)| reason.is_failure());
-                self.standing.borrow_mut().refused = refused.collect();
+            ConnectionEvent::Answered(token, reasons) => {
+                match self.intake.handle_answered(token, &reasons) {
+                    // Without the subscription the page would show a silent house.
+                    Some(Some(reason)) => self.connection.refuse(reason),
+                    Some(None) => {
+                        let refusal = |filter: &String| Some((filter.clone(), self.intake.refusal(filter)?));
+                        self.standing.borrow_mut().refused =
+                            self.filters.iter().filter_map(refusal).collect();
+                        self.on_extent();
+                    }
+                    None => self.each_part(|hub, part| part.on_answered(hub, token, &reasons)),
+                }
             }
         }
+        self.want_frame();
+    }
+
+    /// How much is taken in may have changed.
+    fn on_extent(self: &Rc<Self>) {
+        if self.scope.replace(self.intake.extent().0) == Scope::Everything && self.scope.get() == Scope::Parts
+        {
+            // What came of everything is not followed any more.
+            self.topics.borrow_mut().begin_epoch();
+        }
+        self.intake.flush(&self.connection);
         self.want_frame();
     }
 
@@ -297,6 +410,9 @@ impl Inner {
         if !is_trees {
             // A broker that sends one message for each subscription sends another one for the tree.
             return;
+        }
+        if self.intake.handle_message(&message) {
+            return self.on_extent();
         }
         // The identifiers belong to the delivery; without them most messages have no properties that must be kept.
         if let Some(properties) = message.properties.as_mut().filter(|it| !it.subscription_ids.is_empty()) {
@@ -479,6 +595,10 @@ impl Inner {
         let frame = request_animation_frame(move |_| {
             if let Some(inner) = weak.upgrade() {
                 inner.frame_wanted.set(false);
+                // Those who wanted filters since the last frame ask together.
+                if inner.link.borrow().is_online() {
+                    inner.intake.flush(&inner.connection);
+                }
                 inner.topics.borrow_mut().merge();
                 inner.frames.ring();
             }

@@ -9,6 +9,7 @@ pub mod download;
 pub mod file;
 pub mod hub;
 pub mod info;
+mod intake;
 pub mod locale;
 pub mod part;
 pub mod policy;

@@ -96,6 +96,20 @@ pub fn set_shown_connection(id: u32) {
     write(SHOWN_CONNECTION, &id.to_string());
 }
 
+/// What is pinned of the broker at an address.
+pub fn pins(address: Option<&str>) -> String {
+    read(&pins_key(address))
+}
+
+/// Stores what is pinned of the broker at an address.
+pub fn set_pins(address: Option<&str>, pins: &str) {
+    write(&pins_key(address), pins);
+}
+
+fn pins_key(address: Option<&str>) -> String {
+    format!("hearth.pins {}", address.unwrap_or_default())
+}
+
 fn storage() -> Option<web_sys::Storage> {
     // Inside a foreign frame and in private windows even asking may throw.
     document::window().local_storage().ok().flatten()

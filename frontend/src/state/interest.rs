@@ -127,7 +127,8 @@ impl Interest {
     fn wanted(&self) -> BTreeSet<String> {
         // Wildcards at the beginning of a filter match no topic with `$`, so that these are never part of everything. With a
         // filter beside one that has it, a broker may send a message twice [MQTT-3.3.4-2].
-        let claimed = self.claims.keys().filter(|filter| !self.is_whole || filter.starts_with('$'));
+        let has_all = self.is_whole && self.is_everything("#");
+        let claimed = self.claims.keys().filter(|filter| !has_all || filter.starts_with('$'));
         let everything = self.everything.iter().filter(|_| self.is_whole);
         claimed.chain(everything).cloned().collect()
     }

@@ -1,11 +1,16 @@
 //! The rows of the topic list as a few DOM nodes that are written over and over, outside the virtual DOM.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Document, Element, HtmlElement};
 
+use crate::components::Symbol;
 use crate::state::window::Window;
+
+/// The namespace of drawings.
+const SVG: &str = "http://www.w3.org/2000/svg";
 
 /// What a row shows; kept, so that only what changed is written to the DOM.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +33,8 @@ pub struct Row {
     pub count: u64,
     /// Where the row is one of a tree.
     pub place: Option<Place>,
+    /// Whether it is pinned; `None` where it cannot be.
+    pub pinned: Option<bool>,
 }
 
 /// Where a row of a tree stands.
@@ -58,6 +65,12 @@ pub trait RowSource {
 
     /// Opens or closes what is below row `index`; nothing in a list that is no tree.
     fn toggle(&self, _index: usize) {}
+
+    /// Pins row `index`, or unpins it.
+    fn pin(&self, _index: usize) {}
+
+    /// These rows are drawn, and no others.
+    fn shown(&self, _rows: &Range<usize>) {}
 }
 
 /// The words that the rows carry.
@@ -69,6 +82,8 @@ pub struct RowWords {
     pub retained_name: &'static str,
     /// Names the button that opens and closes a branch.
     pub toggle: &'static str,
+    /// Names the button that pins.
+    pub pin: &'static str,
 }
 
 struct Node {
@@ -81,6 +96,7 @@ struct Node {
     rate: Element,
     age: Element,
     retained: Element,
+    pin: Element,
     shown: Row,
     index: usize,
 }
@@ -116,6 +132,7 @@ impl RowPool {
             self.nodes.push(self.build()?);
         }
         let refocus = self.focused_topic();
+        source.shown(&window.rows);
         let slots = self.nodes.len();
         let mut used = vec![false; slots];
         for (place, index) in window.rows.clone().enumerate() {
@@ -154,6 +171,12 @@ impl RowPool {
     pub(super) fn toggled_index(&self, element: &Element) -> Option<usize> {
         let part = element.closest(".topic-item__toggle, [data-branch=true]").ok().flatten()?;
         self.nodes.iter().find(|node| node.toggle == part || node.link == part).map(|node| node.index)
+    }
+
+    /// The index of the row whose button that pins holds `element`.
+    pub(super) fn pinned_index(&self, element: &Element) -> Option<usize> {
+        let button = element.closest(".topic-item__pin").ok().flatten()?;
+        self.nodes.iter().find(|node| node.pin == button).map(|node| node.index)
     }
 
     /// Whether the row that has the focus is open; `None` where nothing is below it.
@@ -204,16 +227,34 @@ impl RowPool {
         for cell in [&name, &value, &rate, &age, &retained] {
             link.append_child(cell)?;
         }
-        item.append_with_node_2(&toggle, &link)?;
+        let pin = self.element("button", "topic-item__pin")?;
+        pin.set_attribute("type", "button")?;
+        pin.set_attribute("data-testid", "topic-pin")?;
+        pin.set_attribute("hidden", "")?;
+        let icon = self.icon(Symbol::Pin)?;
+        pin.append_child(&icon)?;
+        item.append_with_node_3(&toggle, &link, &pin)?;
         let item = item.dyn_into::<HtmlElement>()?;
         let shown = Row { retained: true, ..Row::default() };
-        Ok(Node { item, toggle, link, parent, leaf, value, rate, age, retained, shown, index: usize::MAX })
+        let index = usize::MAX;
+        Ok(Node { item, toggle, link, parent, leaf, value, rate, age, retained, pin, shown, index })
     }
 
     fn cell(&self, name: &str, testid: &str) -> Result<Element, JsValue> {
         let cell = self.element("span", &format!("topic-row__{name}"))?;
         cell.set_attribute("data-testid", testid)?;
         Ok(cell)
+    }
+
+    fn icon(&self, symbol: Symbol) -> Result<Element, JsValue> {
+        let icon = self.document.create_element_ns(Some(SVG), "svg")?;
+        icon.set_attribute("class", "icon")?;
+        icon.set_attribute("viewBox", "0 0 24 24")?;
+        icon.set_attribute("aria-hidden", "true")?;
+        let path = self.document.create_element_ns(Some(SVG), "path")?;
+        path.set_attribute("d", symbol.path())?;
+        icon.append_child(&path)?;
+        Ok(icon)
     }
 
     fn element(&self, tag: &str, class: &str) -> Result<Element, JsValue> {
@@ -270,6 +311,9 @@ impl Node {
         if row.stale != shown.stale || self.index == usize::MAX {
             self.link.set_attribute("data-stale", if row.stale { "true" } else { "false" })?;
         }
+        if row.pinned != shown.pinned || !same_topic {
+            self.write_pin(row, words)?;
+        }
         self.flash(row, same_topic)
     }
 
@@ -292,6 +336,13 @@ impl Node {
             }
             None => self.toggle.set_attribute("hidden", ""),
         }
+    }
+
+    fn write_pin(&self, row: &Row, words: &RowWords) -> Result<(), JsValue> {
+        let Some(is_pinned) = row.pinned else { return self.pin.set_attribute("hidden", "") };
+        self.pin.set_attribute("aria-pressed", if is_pinned { "true" } else { "false" })?;
+        self.pin.set_attribute("aria-label", &format!("{}: {}", words.pin, row.topic))?;
+        self.pin.remove_attribute("hidden")
     }
 
     /// Lets a new value light up. The name alternates, so that the animation starts anew each time.

@@ -169,11 +169,18 @@ impl Canvas {
 
     fn on_click(&self, event: &Event) {
         let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-        let Some(index) = target.and_then(|element| self.pool.borrow().toggled_index(&element)) else {
-            return;
+        let Some(target) = target else { return };
+        let (pinned, toggled) = {
+            let pool = self.pool.borrow();
+            (pool.pinned_index(&target), pool.toggled_index(&target))
         };
-        event.prevent_default();
-        self.rows.0.toggle(index);
+        if let Some(index) = pinned {
+            event.prevent_default();
+            self.rows.0.pin(index);
+        } else if let Some(index) = toggled {
+            event.prevent_default();
+            self.rows.0.toggle(index);
+        }
     }
 
     fn on_key(&self, event: &KeyboardEvent) {
@@ -193,6 +200,10 @@ impl Canvas {
                     self.rows.0.toggle(at);
                 }
                 return;
+            }
+            "p" if !(event.ctrl_key() || event.alt_key() || event.meta_key()) => {
+                event.prevent_default();
+                return self.rows.0.pin(at);
             }
             _ => return,
         };

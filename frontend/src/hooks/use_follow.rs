@@ -1,0 +1,15 @@
+//! Keeps the page subscribed to a topic while it is shown, whatever else of the broker is taken in.
+
+use yew::prelude::*;
+
+use super::use_hub;
+
+/// Follows a topic; `None` for none.
+#[hook]
+pub fn use_follow(topic: Option<AttrValue>) {
+    let hub = use_hub();
+    use_effect_with((hub, topic), |(hub, topic)| {
+        let watch = topic.as_deref().filter(|topic| !topic.is_empty()).map(|topic| hub.watch(topic));
+        move || drop(watch)
+    });
+}
