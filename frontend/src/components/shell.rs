@@ -63,7 +63,9 @@ pub fn Shell(props: &ShellProps) -> Html {
             </aside>
             <main id={MAIN_ID} class={classes!("page", format!("page--{}", props.route.as_str()))} tabindex="-1"
                 data-testid="page" data-page={props.route.as_str()}>
-                if let Some(cause) = explain(&props.link, props.connections.shown().hub.is_own(), &props.locale) {
+                // The page of the connections tells it of each, at its place.
+                if let Some(cause) = explain(&props.link, props.connections.shown().hub.is_own(), &props.locale)
+                    .filter(|_| props.route != Route::Connections) {
                     <div class="notice" role="alert">
                         <Icon symbol={Symbol::Alert} />
                         <p class="notice__text">

@@ -184,6 +184,7 @@ fn Standing(props: &StandingProps) -> Html {
     let standing = use_watch_of(props.hub.clone(), (), |hub, ()| hub.standing());
     let is_blocked =
         use_watch_of(props.hub.clone(), props.address.clone(), |_, address| policy::is_blocked(address));
+    let said = use_mut_ref(Vec::<String>::new);
     let mut notes = Vec::new();
     notes.extend(explain(&link, props.hub.is_own(), &locale));
     notes.extend(hint(&link, is_blocked, props, words).map(str::to_owned));
@@ -197,6 +198,12 @@ fn Standing(props: &StandingProps) -> Html {
         notes.extend(refused.map(|(filter, code)| {
             fill(words.filter_refused, &[("filter", filter), ("reason", &reason(*code))])
         }));
+    }
+    // While the next attempt is under way, what was said of the last one stays: what is below it would jump under the finger.
+    if link == Link::Connecting {
+        notes.clone_from(&said.borrow());
+    } else {
+        said.borrow_mut().clone_from(&notes);
     }
     html! {
         <div class="connection-card__state" data-testid="connection-state" data-state={link.as_str()}>
