@@ -113,13 +113,14 @@ impl Connection {
         self.driver.retry_now();
     }
 
-    /// Sees to it that messages on this topic come, also where the filters of the terms leave it out; `#` does that with what
-    /// begins with a dollar sign [MQTT-4.7.2-1].
+    /// Sees to it that messages on this topic come, also where the filters that fill the tree leave it out: those of a large
+    /// broker name a few topics, and `#` leaves out what begins with a dollar sign [MQTT-4.7.2-1].
     pub fn hear(&self, topic: &TopicName) {
-        let mut filters = self.tree.terms.filters.iter();
-        if !filters.any(|(filter, _)| filter.matches(topic))
-            && let Ok(filter) = TopicFilter::try_from(topic.as_str())
-        {
+        let fills = |filter: &String| {
+            TopicFilter::try_from(filter.as_str()).is_ok_and(|filter| filter.matches(topic))
+        };
+        let is_heard = self.tree.filters.borrow().iter().any(fills);
+        if !is_heard && let Ok(filter) = TopicFilter::try_from(topic.as_str()) {
             let subscription = Subscription {
                 retain_handling: RetainHandling::DoNotSend,
                 ..Subscription::new(filter, QoS::AtLeastOnce)
