@@ -124,6 +124,7 @@ fn page(route: &Route, shown: u32) -> Html {
         | Route::Publish(_)
         | Route::Subscribe
         | Route::Chart(_, _)
+        | Route::Charts(_)
         | Route::About => {
             html! { <LaterPage {key} route={route.clone()} /> }
         }
@@ -141,7 +142,7 @@ fn title(route: &Route, locale: &Locale) -> String {
         Route::Retained => text.retained_page,
         Route::Topic(topic) | Route::Chart(Some(topic), _) => topic,
         Route::Publish(_) | Route::Subscribe => text.publish,
-        Route::Chart(None, _) => text.chart,
+        Route::Chart(None, _) | Route::Charts(_) => text.chart,
         Route::Connections => text.connections,
         Route::About => text.about,
         Route::Missing => text.missing_title,

@@ -67,8 +67,10 @@ fn page(route: &Route) -> Option<Html> {
         Route::Publish(topic) => html! { <PublishPage topic={topic.clone().map(AttrValue::from)} /> },
         Route::Subscribe => html! { <SubscribePage /> },
         Route::Chart(topic, field) => {
-            html! { <ChartPage topic={topic.clone().map(AttrValue::from)} field={field.clone()} /> }
+            let series = topic.iter().map(|topic| (topic.clone(), field.clone())).collect::<Vec<_>>();
+            html! { <ChartPage {series} /> }
         }
+        Route::Charts(series) => html! { <ChartPage series={series.clone()} /> },
         Route::Connections => html! { <ConnectionsPage /> },
         Route::About => html! { <AboutPage /> },
         Route::Home | Route::Missing => return None,

@@ -19,6 +19,8 @@ pub enum Route {
     Chart(Option<String>, String),
     /// The brokers that the page is connected to, and those that it may be.
     Connections,
+    /// The chart of several series, each a topic and the JSON pointer of its field.
+    Charts(Vec<(String, String)>),
     /// Version and settings.
     About,
     /// No page has this address.
@@ -43,13 +45,21 @@ impl Route {
             ("topics", Some(topic)) => Self::Topic(topic),
             ("publish", topic) => Self::Publish(topic),
             ("subscribe", None) => Self::Subscribe,
-            ("chart", topic) => {
-                Self::Chart(topic, query.strip_prefix("field=").map(decode).unwrap_or_default())
-            }
+            ("chart", Some(topic)) => Self::of_series(series(topic, query)),
+            ("chart", None) => Self::Chart(None, String::new()),
             ("connections", None) => Self::Connections,
             ("about", None) => Self::About,
             (_, _) => Self::Missing,
         }
+    }
+
+    /// The chart of these series, each a topic and the JSON pointer of its field.
+    pub fn of_series(mut series: Vec<(String, String)>) -> Self {
+        if series.len() > 1 {
+            return Self::Charts(series);
+        }
+        let (topic, field) = series.pop().unzip();
+        Self::Chart(topic, field.unwrap_or_default())
     }
 
     /// The address, with the leading `#`.
@@ -66,6 +76,21 @@ impl Route {
             Self::Chart(Some(topic), field) if field.is_empty() => format!("#/chart/{}", encode(topic)),
             Self::Chart(Some(topic), field) => format!("#/chart/{}?field={}", encode(topic), encode(field)),
             Self::Connections => "#/connections".to_owned(),
+            Self::Charts(series) => {
+                let mut address = String::new();
+                for (index, (topic, field)) in series.iter().enumerate() {
+                    let separator = ["#/chart/", "?and=", "&and="][index.min(2)];
+                    // The first topic is the page's; what follows it is the query, whatever comes first.
+                    let separator = if index == 1 && address.contains('?') { "&and=" } else { separator };
+                    address.push_str(separator);
+                    address.push_str(&encode(topic));
+                    if !field.is_empty() {
+                        address.push_str(if address.contains('?') { "&field=" } else { "?field=" });
+                        address.push_str(&encode(field));
+                    }
+                }
+                address
+            }
             Self::About => "#/about".to_owned(),
         }
     }
@@ -79,12 +104,29 @@ impl Route {
             Self::Retained => "retained",
             Self::Publish(_) => "publish",
             Self::Subscribe => "subscribe",
-            Self::Chart(_, _) => "chart",
+            Self::Chart(_, _) | Self::Charts(_) => "chart",
             Self::Connections => "connections",
             Self::About => "about",
             Self::Missing => "missing",
         }
     }
+}
+
+/// The series of a chart's address: `field` belongs to the topic before it, `and` begins another series.
+fn series(topic: String, query: &str) -> Vec<(String, String)> {
+    let mut series = vec![(topic, String::new())];
+    for part in query.split('&') {
+        match part.split_once('=') {
+            Some(("field", field)) => {
+                if let Some(last) = series.last_mut() {
+                    last.1 = decode(field);
+                }
+            }
+            Some(("and", topic)) => series.push((decode(topic), String::new())),
+            Some(_) | None => {}
+        }
+    }
+    series
 }
 
 /// Percent-encodes what an address cannot carry; the slashes of a topic stay readable.
@@ -139,6 +181,12 @@ mod tests {
             Route::Chart(None, String::new()),
             Route::Chart(Some("car/position".into()), "/gps/lat".into()),
             Route::Connections,
+            Route::Charts(vec![("a".into(), String::new()), ("b/c".into(), String::new())]),
+            Route::Charts(vec![
+                ("a&b?".into(), "/x=y".into()),
+                ("c".into(), "/gps/lat".into()),
+                ("d".into(), String::new()),
+            ]),
             Route::About,
         ] {
             assert_eq!(Route::parse(&route.href()), route, "{}", route.href());

@@ -8,7 +8,9 @@ use std::process::Command;
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::actions::{
+    InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction,
+};
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use futures_util::FutureExt;
@@ -213,6 +215,26 @@ impl Page {
             actions.then(KeyAction::Down { value }).then(KeyAction::Up { value })
         });
         self.client.perform_actions(keys).await.unwrap_or_else(|error| panic!("cannot type: {error}"));
+    }
+
+    /// Drags the mouse across from one share of an element's width to another.
+    pub async fn drag(&self, selector: &str, from: f64, to: f64) {
+        self.wait_for_element(selector).await;
+        let place = format!(
+            "(() => {{ const it = document.querySelector({}).getBoundingClientRect(); \
+                return [it.left, it.top + Math.min(it.height, 120) / 2, it.width]; }})()",
+            json!(selector)
+        );
+        let place = self.evaluate(&place).await;
+        let [left, y, width] = [0, 1, 2].map(|index| place[index].as_f64().expect("a number"));
+        let at = |share: f64| PointerAction::MoveTo { duration: None, x: left + width * share, y };
+        let drag = MouseActions::new("mouse".to_owned())
+            .then(at(from))
+            .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
+            .then(at(f64::midpoint(from, to)))
+            .then(at(to))
+            .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        self.client.perform_actions(drag).await.unwrap_or_else(|error| panic!("cannot drag: {error}"));
     }
 
     /// Waits until the page was drawn twice, so that what was begun before is done.

@@ -50,6 +50,7 @@ mod users;
 mod web_accessibility;
 mod web_app;
 mod web_benchmark;
+mod web_chart;
 mod web_connections;
 mod web_layout;
 mod web_page;

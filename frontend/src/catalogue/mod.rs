@@ -1,5 +1,6 @@
 //! Every sentence that a person reads, one field each; a language is a constant of this type.
 
+pub mod chart;
 pub mod connections;
 mod english;
 pub mod explore;

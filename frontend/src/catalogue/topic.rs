@@ -13,6 +13,8 @@ pub struct TopicWords {
     pub subscription_ids: &'static str,
     pub correlation_text: &'static str,
     pub unborn: &'static str,
+    pub save_csv: &'static str,
+    pub save_json: &'static str,
 }
 
 static ENGLISH: TopicWords = TopicWords {
@@ -25,6 +27,8 @@ static ENGLISH: TopicWords = TopicWords {
     subscription_ids: "Subscription identifiers",
     correlation_text: "Correlation data as text",
     unborn: "Metrics without a name: their birth certificate came before this page was opened. Publish “Node Control/Rebirth” to the edge node to hear it again.",
+    save_csv: "Save the last messages as CSV",
+    save_json: "Save the last messages as JSON",
 };
 
 static GERMAN: TopicWords = TopicWords {
@@ -37,6 +41,8 @@ static GERMAN: TopicWords = TopicWords {
     subscription_ids: "Abonnement-Kennungen",
     correlation_text: "Korrelationsdaten als Text",
     unborn: "Messwerte ohne Namen: Ihre Geburtsurkunde kam, bevor diese Seite geöffnet wurde. Sende „Node Control/Rebirth“ an den Knoten, um sie noch einmal zu hören.",
+    save_csv: "Letzte Nachrichten als CSV speichern",
+    save_json: "Letzte Nachrichten als JSON speichern",
 };
 
 /// The sentences of the language with this tag.

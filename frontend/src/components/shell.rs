@@ -117,9 +117,11 @@ fn nav_items(text: &'static Catalogue, current: &Route) -> impl Iterator<Item = 
     ];
     // A page belongs to the one that it was reached from.
     let (list, publish) = (Route::Topics, Route::Publish(None));
+    let chart = Route::Chart(None, String::new());
     let current = std::mem::discriminant(match current {
         Route::Topic(_) | Route::Retained => &list,
         Route::Subscribe => &publish,
+        Route::Charts(_) => &chart,
         Route::Home
         | Route::Topics
         | Route::Publish(_)

@@ -1,45 +1,32 @@
-//! The chart of one number, following it live.
+//! The chart of one number or several, past and present.
 
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::chart_figures::{Figures, Reading, low_high};
+use super::chart_fields::{CatalogueRef, FieldChooser, chosen, use_fields};
+use super::chart_line::SeriesKey;
+use super::chart_panel::ChartPanel;
 use super::parts_notice::{PartsNotice, use_is_in_parts};
 use super::unheard::Unheard;
-use crate::catalogue::{Catalogue, fill};
-use crate::components::{Choice, Empty, Segmented, Symbol};
-use crate::hooks::{use_app, use_follow, use_hub, use_locale, use_watch};
+use crate::catalogue::chart::words;
+use crate::catalogue::fill;
+use crate::components::Symbol;
+use crate::hooks::{use_hub, use_locale, use_watch};
 use crate::route::Route;
+use crate::services::document;
 use crate::services::hub::Hub;
-use crate::services::locale::Locale;
-use crate::services::{clock, document};
-use crate::state::births;
-use crate::state::field_series::FieldSeries;
 use crate::state::measure::Measure;
-use crate::state::series::Series;
-use crate::state::topics::TopicId;
-use crate::state::view::{self, Told};
-use crate::widgets::{ChartData, LineChart};
+use crate::widgets::LINES_MAX;
 
 /// Topics that the field suggests.
 const SUGGESTED_MAX: usize = 200;
 
-/// Numbers inside a payload that are offered.
-const FIELDS_MAX: usize = 64;
-
-/// Time spans: the word in the page, and milliseconds.
-const SPANS: [(&str, f64); 4] = [("1m", 60e3), ("5m", 300e3), ("15m", 900e3), ("1h", 3600e3)];
-
-/// A shorter span would only show noise.
-const SPAN_MIN_MS: f64 = 10e3;
-
 /// Props of [`ChartPage`].
 #[derive(Clone, PartialEq, Properties)]
 pub struct ChartPageProps {
-    /// The topic, where one was chosen.
-    pub topic: Option<AttrValue>,
-    /// The JSON pointer of the number; empty for the whole payload.
-    pub field: AttrValue,
+    /// The series, each a topic and the JSON pointer of its number, which is empty for the whole payload; where there
+    /// is none, the page chooses one.
+    pub series: Vec<(String, String)>,
 }
 
 /// The page.
@@ -47,43 +34,67 @@ pub struct ChartPageProps {
 pub fn ChartPage(props: &ChartPageProps) -> Html {
     let locale = use_locale();
     let text = locale.catalogue();
-    let span = use_state_eq(|| SPANS[1].0);
     let first = use_watch((), |hub, ()| numeric_topics(hub, 1).pop());
     let is_in_parts = use_is_in_parts();
-    use_follow(props.topic.clone());
-    let Some(topic) = props.topic.clone().or_else(|| first.map(AttrValue::from)) else {
+    let series = match first {
+        Some(topic) if props.series.is_empty() => vec![(topic, String::new())],
+        Some(_) | None => props.series.clone(),
+    };
+    let topic = series.first().map(|(topic, _)| AttrValue::from(topic.clone())).unwrap_or_default();
+    let fields = use_fields(&topic);
+    if series.is_empty() {
         if is_in_parts {
             return html! { <PartsNotice is_alone=true /> };
         }
         return html! {
             <Unheard symbol={Symbol::Chart} title={text.chart_empty_title} text={text.chart_empty_text} />
         };
+    }
+    let mut keys: Vec<SeriesKey> = series
+        .iter()
+        .take(LINES_MAX)
+        .map(|(topic, field)| SeriesKey { topic: topic.clone(), field: field.clone() })
+        .collect();
+    if let Some(first) = keys.first_mut() {
+        first.field = chosen(&fields, &first.field);
+    }
+    let on_topic = {
+        let series = series.clone();
+        Callback::from(move |topic: String| replace_first(&series, (topic, String::new())))
     };
-    let on_span = {
-        let span = span.setter();
-        Callback::from(move |value| span.set(value))
+    let on_field = {
+        let (series, topic) = (series.clone(), topic.to_string());
+        Callback::from(move |field: String| replace_first(&series, (topic.clone(), field)))
+    };
+    let on_remove = {
+        let series = series.clone();
+        Callback::from(move |place: usize| {
+            let mut series = series.clone();
+            if place < series.len() {
+                series.remove(place);
+            }
+            go(&Route::of_series(series));
+        })
     };
     html! {
         <>
             <h1 class="visually-hidden">{text.chart}</h1>
-                <div class="chart-controls">
-                    <TopicChooser topic={topic.clone()} />
-                    <FieldChooser topic={topic.clone()} field={props.field.clone()} />
-                    <Segmented name="chart-span" legend={text.chart_span} choices={span_choices(text)} chosen={*span}
-                        on_choose={on_span} />
-                </div>
-            <LiveChart {topic} field={props.field.clone()} span={*span} />
+            <div class="chart-controls">
+                <TopicChooser id="chart-topic" label={text.chart_choose} topic={topic.clone()} on_choose={on_topic} />
+                <FieldChooser id="chart-field" fields={fields.clone()} chosen={keys[0].field.clone()}
+                    text={CatalogueRef(text)} on_choose={on_field} />
+            </div>
+            <section class="card chart" aria-label={topic}>
+                <ChartPanel keys={keys.clone()} range="5m" {on_remove} />
+            </section>
+            <AddSeries series={keys.into_iter().map(|key| (key.topic, key.field)).collect::<Vec<_>>()} />
         </>
     }
 }
 
-fn span_choices(text: &'static Catalogue) -> Vec<Choice> {
-    let labels = [text.span_minute, text.span_five_minutes, text.span_quarter_hour, text.span_hour];
-    SPANS
-        .iter()
-        .zip(labels)
-        .map(|((value, _), label)| Choice { value, label: label.into(), hint: None })
-        .collect()
+fn replace_first(series: &[(String, String)], first: (String, String)) {
+    let others = series.iter().skip(1).cloned();
+    go(&Route::of_series(std::iter::once(first).chain(others).collect()));
 }
 
 /// Topics that have carried numbers, those with a known meaning first.
@@ -100,14 +111,15 @@ fn numeric_topics(hub: &Hub, count_max: usize) -> Vec<String> {
 
 #[derive(Clone, PartialEq, Properties)]
 struct TopicChooserProps {
+    id: &'static str,
+    label: &'static str,
     topic: AttrValue,
+    on_choose: Callback<String>,
 }
 
 #[component]
 fn TopicChooser(props: &TopicChooserProps) -> Html {
     let hub = use_hub();
-    let locale = use_locale();
-    let text = locale.catalogue();
     let known = use_watch((), |hub, ()| hub.topics().sorted().len());
     let suggested = use_memo(known, move |_| numeric_topics(&hub, SUGGESTED_MAX));
     // Whatever comes in draws the page again: what is being typed must not be replaced by it.
@@ -121,7 +133,7 @@ fn TopicChooser(props: &TopicChooserProps) -> Html {
         })
     };
     let onchange = {
-        let draft = draft.setter();
+        let (draft, on_choose) = (draft.setter(), props.on_choose.clone());
         Callback::from(move |event: Event| {
             let Some(input) = event.target_dyn_into::<HtmlInputElement>() else { return };
             let topic = input.value();
@@ -130,17 +142,18 @@ fn TopicChooser(props: &TopicChooserProps) -> Html {
                 draft.set(Some(AttrValue::default()));
             } else {
                 draft.set(None);
-                go(&Route::Chart(Some(topic), String::new()));
+                on_choose.emit(topic);
             }
         })
     };
     let value = draft.as_ref().unwrap_or(&props.topic).clone();
+    let list = format!("{}s", props.id);
     html! {
         <div class="field field--grow">
-            <label class="field__label" for="chart-topic">{text.chart_choose}</label>
-            <input id="chart-topic" class="input input--code" type="text" list="chart-topics" {value}
-                placeholder={props.topic.clone()} {oninput} {onchange} spellcheck="false" autocapitalize="off" autocomplete="off" data-testid="chart-topic" />
-            <datalist id="chart-topics">
+            <label class="field__label" for={props.id}>{props.label}</label>
+            <input id={props.id} class="input input--code" type="text" list={list.clone()} {value}
+                placeholder={props.topic.clone()} {oninput} {onchange} spellcheck="false" autocapitalize="off" autocomplete="off" data-testid={props.id} />
+            <datalist id={list}>
                 {for suggested.iter().map(|topic| html! { <option value={topic.clone()} key={topic.clone()} /> })}
             </datalist>
         </div>
@@ -148,50 +161,47 @@ fn TopicChooser(props: &TopicChooserProps) -> Html {
 }
 
 #[derive(Clone, PartialEq, Properties)]
-struct FieldChooserProps {
-    topic: AttrValue,
-    field: AttrValue,
+struct AddSeriesProps {
+    series: Vec<(String, String)>,
 }
 
-/// Offered where the payload is JSON with numbers inside.
+/// Puts another series beside those of the chart.
 #[component]
-fn FieldChooser(props: &FieldChooserProps) -> Html {
+fn AddSeries(props: &AddSeriesProps) -> Html {
     let locale = use_locale();
     let text = locale.catalogue();
-    let fields = use_watch(props.topic.clone(), |hub, topic| {
-        let topics = hub.topics();
-        topics
-            .find(topic)
-            .map(|id| {
-                let topic = topics.topic(id);
-                let births = births::of(&topics, topic.name());
-                let told = Told { topic: topic.name(), content_type: topic.content_type(), births: &births };
-                view::numeric_fields(told, topic.payload(), FIELDS_MAX)
-            })
-            .unwrap_or_default()
-    });
-    if fields.is_empty() {
-        return Html::default();
+    let words = words(text.tag);
+    let topic = use_state_eq(AttrValue::default);
+    let field = use_state_eq(String::new);
+    let fields = use_fields(&topic);
+    if props.series.len() >= LINES_MAX {
+        let count = locale.count(LINES_MAX as u64);
+        return html! { <p class="card__note">{fill(words.add_full, &[("count", &count)])}</p> };
     }
-    let onchange = {
-        let topic = props.topic.to_string();
-        Callback::from(move |event: Event| {
-            if let Some(select) = event.target_dyn_into::<web_sys::HtmlSelectElement>() {
-                go(&Route::Chart(Some(topic.clone()), select.value()));
-            }
+    let key = (topic.to_string(), chosen(&fields, &field));
+    let on_topic = {
+        let (topic, field) = (topic.setter(), field.setter());
+        Callback::from(move |name: String| {
+            topic.set(name.into());
+            field.set(String::new());
         })
     };
+    let onclick = {
+        let (series, key, topic) = (props.series.clone(), key.clone(), topic.setter());
+        Callback::from(move |_: MouseEvent| {
+            topic.set(AttrValue::default());
+            go(&Route::of_series(series.iter().cloned().chain([key.clone()]).collect()));
+        })
+    };
+    let is_ready = !key.0.is_empty() && !props.series.contains(&key);
     html! {
-        <div class="field">
-            <label class="field__label" for="chart-field">{text.chart_field}</label>
-            <select id="chart-field" class="input" {onchange} data-testid="chart-field">
-                if props.field.is_empty() {
-                    <option value="" selected=true>{text.chart_whole}</option>
-                }
-                {for fields.iter().map(|field| html! {
-                    <option value={field.clone()} selected={*field == *props.field}>{field}</option>
-                })}
-            </select>
+        <div class="chart-controls">
+            <TopicChooser id="chart-add-topic" label={words.add_topic} topic={(*topic).clone()} on_choose={on_topic} />
+            <FieldChooser id="chart-add-field" {fields} chosen={key.1} text={CatalogueRef(text)}
+                on_choose={let field = field.setter(); Callback::from(move |chosen| field.set(chosen))} />
+            <button type="button" class="button" disabled={!is_ready} {onclick} data-testid="chart-add">
+                {words.add}
+            </button>
         </div>
     }
 }
@@ -199,113 +209,4 @@ fn FieldChooser(props: &FieldChooserProps) -> Html {
 fn go(route: &Route) {
     // Refused only for addresses that are no addresses.
     let _ = document::window().location().set_hash(&route.href());
-}
-
-#[derive(Clone, PartialEq, Properties)]
-struct LiveChartProps {
-    topic: AttrValue,
-    field: AttrValue,
-    span: &'static str,
-}
-
-#[component]
-fn LiveChart(props: &LiveChartProps) -> Html {
-    let hub = use_hub();
-    let app = use_app();
-    let locale = app.locale.clone();
-    let text = locale.catalogue();
-    let mark = use_watch(props.topic.clone(), |hub, topic| ChartMark::of(hub, topic));
-    let look = use_watch((), |_, ()| document::look());
-    let gathered = use_mut_ref(FieldSeries::default);
-    let topics = hub.topics();
-    let topic = mark.map(|mark| topics.topic(mark.id));
-    let mut gathered = gathered.borrow_mut();
-    let series = match topic {
-        Some(topic) if props.field.is_empty() => topic.series(),
-        Some(topic) => Some(gathered.follow(topic, &props.field, &births::of(&topics, topic.name())))
-            .filter(|series| !series.is_empty()),
-        None => None,
-    };
-    let Some((topic, series)) = topic.zip(series) else {
-        return html! {
-            <Empty symbol={Symbol::Chart} title={text.chart_waiting_title}
-                text={fill(text.chart_waiting_text, &[("topic", &props.topic)])} />
-        };
-    };
-    let reading = Reading::of(&locale, &props.topic, &props.field, topic.payload());
-    let span_ms = SPANS.iter().find(|(word, _)| *word == props.span).map_or(SPANS[1].1, |(_, ms)| *ms);
-    let data = window(series, span_ms);
-    let live = mark.is_some_and(|mark| mark.live);
-    let name = chart_name(text, &props.topic, &data, &reading);
-    html! {
-        <section class="card chart" aria-label={props.topic.clone()}>
-            <Figures reading={reading.clone()} data={data.clone()} latest={series.last().map(|point| point.value)} {live} />
-            <LineChart {data} topic={props.topic.clone()} {name} look={format!("{look}{}", app.theme.as_str())}
-                time_label={time_label(&locale, span_ms)} value_label={value_label(&locale)} />
-            <p class="card__note">
-                {fill(text.chart_points, &[("count", &locale.count(series.len() as u64))])}
-            </p>
-        </section>
-    }
-}
-
-/// What tells one picture from the next. A slow topic is drawn with each message, a fast one ten times a second,
-/// and the picture moves on even when nothing comes.
-#[derive(Clone, Copy, PartialEq)]
-struct ChartMark {
-    id: TopicId,
-    live: bool,
-    messages: u64,
-    beat: u64,
-}
-
-/// Messages a second above which not each one is drawn.
-const DRAWN_PER_SECOND_MAX: f64 = 10.0;
-
-impl ChartMark {
-    fn of(hub: &Hub, topic: &str) -> Option<Self> {
-        let topics = hub.topics();
-        let id = topics.find(topic)?;
-        let now_ms = clock::wall_ms();
-        let topic = topics.topic(id);
-        let is_fast = topic.per_second(now_ms) > DRAWN_PER_SECOND_MAX;
-        let (messages, beat_ms) = if is_fast { (0, 100.0) } else { (topic.count(), 500.0) };
-        Some(Self { id, live: topics.is_live(id), messages, beat: (now_ms / beat_ms) as u64 })
-    }
-}
-
-/// The chosen span, or as much of it as there are points for: a young series is not pressed to the edge.
-fn window(series: &Series, span_ms: f64) -> ChartData {
-    let to_ms = clock::wall_ms();
-    let first_ms = series.first().map_or(to_ms, |point| point.at_ms).min(to_ms - SPAN_MIN_MS);
-    let from_ms = (to_ms - span_ms).max(first_ms);
-    ChartData { points: series.window(from_ms), from_ms, to_ms }
-}
-
-fn time_label(locale: &Locale, span_ms: f64) -> Callback<f64, String> {
-    let locale = locale.clone();
-    Callback::from(
-        move |at_ms| {
-            if span_ms <= 900e3 { locale.clock_seconds(at_ms) } else { locale.clock(at_ms) }
-        },
-    )
-}
-
-fn value_label(locale: &Locale) -> Callback<(f64, usize), String> {
-    let locale = locale.clone();
-    Callback::from(move |(value, decimals)| locale.number(value, decimals))
-}
-
-fn chart_name(text: &Catalogue, topic: &str, data: &ChartData, reading: &Reading) -> String {
-    let (low, high) = low_high(data).unwrap_or_default();
-    let latest = data.points.last().map_or(0.0, |point| point.value);
-    fill(
-        text.chart_name,
-        &[
-            ("topic", topic),
-            ("latest", &reading.words(latest)),
-            ("lowest", &reading.words(low)),
-            ("highest", &reading.words(high)),
-        ],
-    )
 }

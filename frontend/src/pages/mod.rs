@@ -2,7 +2,13 @@
 
 mod about;
 mod chart;
+mod chart_canvas;
+mod chart_fields;
 mod chart_figures;
+mod chart_line;
+mod chart_panel;
+mod chart_stage;
+mod chart_tools;
 mod connection_files;
 mod connection_form;
 mod connection_row;
@@ -21,6 +27,7 @@ mod subscribe;
 mod talk_sections;
 mod topic;
 mod topic_facts;
+mod topic_history;
 mod topic_rows;
 mod topics;
 mod unheard;

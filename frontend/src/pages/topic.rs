@@ -4,20 +4,24 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
+use super::chart_fields::use_fields;
 use super::pin_button::PinButton;
 use super::topic_facts::FactsCard;
+use super::topic_history::HistoryCard;
 use crate::catalogue::fill;
+use crate::catalogue::topic::words;
 use crate::components::{Empty, Icon, PayloadView, Symbol};
 use crate::hooks::{use_follow, use_hub, use_locale, use_topic, use_watch};
 use crate::route::Route;
-use crate::services::document;
+use crate::services::hub::Hub;
 use crate::services::locale::Locale;
-use crate::state::births;
+use crate::services::{document, download};
 use crate::state::history::{Kept, PastMessage};
 use crate::state::payload::{self, Form};
 use crate::state::spark::Spark;
 use crate::state::topics::{Kind, Topic};
 use crate::state::view::{self, Told};
+use crate::state::{births, export};
 use crate::widgets::SparkLine;
 
 /// Characters of a past message.
@@ -46,6 +50,7 @@ pub fn TopicPage(props: &TopicPageProps) -> Html {
     let text = locale.catalogue();
     let topic = &props.topic;
     use_follow(Some(topic.clone()));
+    let fields = use_fields(topic);
     let heard = use_watch(topic.clone(), |hub, topic| hub.topics().find(topic).is_some());
     html! {
         <>
@@ -55,10 +60,18 @@ pub fn TopicPage(props: &TopicPageProps) -> Html {
                     <PayloadCard topic={topic.clone()} />
                     <FactsCard topic={topic.clone()} />
                 </div>
-                <MessagesCard topic={topic.clone()} />
-            } else {
+            } else if fields.is_empty() {
                 <Empty symbol={Symbol::Topics} title={text.topic_unheard_title}
                     text={fill(text.topic_unheard_text, &[("topic", topic)])} />
+            } else {
+                <p class="card__note">{fill(text.topic_unheard_text, &[("topic", topic)])}</p>
+            }
+            // In one place, so that the first message does not begin the chart anew.
+            if !fields.is_empty() {
+                <HistoryCard topic={topic.clone()} {fields} key={topic.to_string()} />
+            }
+            if heard {
+                <MessagesCard topic={topic.clone()} />
             }
         </>
     }
@@ -108,12 +121,44 @@ fn MessagesCard(props: &TopicPageProps) -> Html {
     let topics = hub.topics();
     html! {
         <section class="card" aria-labelledby="messages-title">
-            <h2 class="card__title" id="messages-title">{text.last_messages}</h2>
+            <div class="card__head">
+                <h2 class="card__title" id="messages-title">{text.last_messages}</h2>
+                <button type="button" class="button button--quiet" onclick={save(&hub, &props.topic, File::Csv)}
+                    aria-label={words(text.tag).save_csv} data-testid="messages-csv">{"CSV"}</button>
+                <button type="button" class="button button--quiet" onclick={save(&hub, &props.topic, File::Json)}
+                    aria-label={words(text.tag).save_json} data-testid="messages-json">{"JSON"}</button>
+            </div>
             <ol class="messages" data-testid="detail-messages">
                 {for topics.topic(mark.id).history().newest_first().map(|message| past(&locale, message))}
             </ol>
         </section>
     }
+}
+
+/// What the messages can be saved as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum File {
+    Csv,
+    Json,
+}
+
+fn save(hub: &Hub, topic: &AttrValue, file: File) -> Callback<MouseEvent> {
+    let (hub, topic) = (hub.clone(), topic.clone());
+    Callback::from(move |_: MouseEvent| {
+        let topics = hub.topics();
+        let Some(id) = topics.find(&topic) else { return };
+        let messages = topics.topic(id).history().newest_first();
+        match file {
+            File::Csv => {
+                let csv = export::messages_csv(messages);
+                download::save_text(&export::file_name(&topic, "csv"), "text/csv", &csv);
+            }
+            File::Json => {
+                let json = export::messages_json(&topic, messages);
+                download::save_text(&export::file_name(&topic, "json"), "application/json", &json);
+            }
+        }
+    })
 }
 
 #[component]

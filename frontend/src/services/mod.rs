@@ -12,6 +12,7 @@ pub mod info;
 mod intake;
 pub mod locale;
 pub mod part;
+pub mod past;
 pub mod policy;
 pub mod preferences;
 pub mod profiles;

@@ -1,8 +1,10 @@
 //! Where the lines of a chart's grid stand.
 
 /// Steps of a time axis, in seconds.
-const TIME_STEPS_S: [u32; 18] =
-    [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+const TIME_STEPS_S: [u32; 25] = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800,
+    432_000, 604_800, 1_209_600, 2_592_000, 7_776_000, 31_536_000,
+];
 
 /// Round times between `from_ms` and `to_ms`, at most `count_max`, in the order of time; round on a clock that is
 /// `offset_ms` ahead of UTC.
@@ -50,6 +52,32 @@ impl Scale {
             .find(|step| *step >= raw * 0.999)
             .unwrap_or(10.0 * magnitude);
         Self { low: (low / step).floor() * step, high: (high / step).ceil() * step, step }
+    }
+
+    /// The scale for the same values with exactly so many steps: it shares the lines of another one.
+    pub fn with_steps(low: f64, high: f64, steps: usize) -> Self {
+        let count = steps.max(1) as f64;
+        let mut scale = Self::around(low, high, steps);
+        // Each try is 2 to 2.5 times as wide as the one before, so that the second or third one fits.
+        for _ in 0..8 {
+            let top = scale.low + scale.step * count;
+            if top >= scale.high - scale.step * 1e-6 {
+                return Self { high: top, ..scale };
+            }
+            let step = Self::around(0.0, scale.step * 1.5, 1).step;
+            scale = Self { low: (low / step).floor() * step, high, step };
+        }
+        scale
+    }
+
+    /// The share of the height at which a value stands.
+    pub fn share(self, value: f64) -> f64 {
+        (value - self.low) / (self.high - self.low)
+    }
+
+    /// How many steps there are.
+    pub fn steps(self) -> usize {
+        ((self.high - self.low) / self.step).round() as usize
     }
 
     /// The lines, from the lowest up.
@@ -100,6 +128,26 @@ mod tests {
         let scale = Scale::around(0.012, 0.018, 5);
         assert!(scale.low <= 0.012 && scale.high >= 0.018, "{scale:?}");
         assert_eq!(scale.decimals(), 3);
+    }
+
+    #[test]
+    fn a_second_scale_shares_the_lines_of_the_first() {
+        for (low, high) in [(0.0, 1.0), (431.0, 1260.0), (-3.0, 22.5), (1013.2, 1013.3), (5.0, 5.0)] {
+            for steps in 3..9 {
+                let scale = Scale::with_steps(low, high, steps);
+                assert_eq!(scale.steps(), steps, "{low} to {high} in {steps}: {scale:?}");
+                assert!(scale.low <= low && scale.high >= high, "{low} to {high} in {steps}: {scale:?}");
+            }
+        }
+        assert_eq!(Scale::around(20.3, 22.9, 5).share(20.0), 0.0);
+    }
+
+    #[test]
+    fn a_month_is_told_by_weeks() {
+        let day_ms = 86_400_000.0;
+        let ticks = time_ticks(0.0, 30.0 * day_ms, 5, 0.0);
+        assert!((2..=6).contains(&ticks.len()), "{ticks:?}");
+        assert!(ticks.last().is_some_and(|last| *last > 20.0 * day_ms), "{ticks:?}");
     }
 
     #[test]

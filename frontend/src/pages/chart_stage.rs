@@ -1,0 +1,283 @@
+//! What a chart shows and how it got there: the series, the part of time, what was fetched; drawn outside of the virtual
+//! DOM, as often as something changed and a person can see it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use gloo::timers::callback::Timeout;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::HtmlCanvasElement;
+
+use super::chart_line::{Line, LineReadout, SeriesKey};
+use crate::services::hub::Hub;
+use crate::services::locale::Locale;
+use crate::services::past::{self, NoPast};
+use crate::services::{clock, document};
+use crate::state::export::ExportSeries;
+use crate::state::signal::{Signal, Subscription};
+use crate::state::viewport::Viewport;
+use crate::widgets::{CanvasSize, Picture, PictureLine, Plot, paint};
+
+/// How long a chart that somebody moves waits before it asks the server anew, in milliseconds.
+const ASK_AFTER_MS: u32 = 120;
+
+/// The shortest time between two pictures of news, in milliseconds; who moves the chart sees each one.
+const PAINT_EVERY_MS: f64 = 100.0;
+
+/// The size of an exported picture, in CSS pixels.
+const EXPORT_SIZE: CanvasSize = CanvasSize { width: 1200.0, height: 600.0, ratio: 2.0 };
+
+/// A clock that differs by less than this from the broker's is the same, in milliseconds: the way takes its time too.
+const AHEAD_MIN_MS: f64 = 1_000.0;
+
+/// What is told in text beside the picture.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Readout {
+    /// Of each series.
+    pub(super) lines: Vec<LineReadout>,
+    /// The left end to the second, in milliseconds since 1970.
+    pub(super) from_ms: f64,
+    /// The right end.
+    pub(super) to_ms: f64,
+    /// Whether it follows the clock.
+    pub(super) is_live: bool,
+}
+
+/// The chart.
+pub(super) struct Stage {
+    hub: Hub,
+    locale: Locale,
+    lines: Vec<Line>,
+    viewport: Rc<Cell<Viewport>>,
+    ahead_ms: Cell<f64>,
+    canvas: RefCell<Option<HtmlCanvasElement>>,
+    plot: Cell<Plot>,
+    selection: Cell<Option<(f64, f64)>>,
+    painted_ms: Cell<f64>,
+    painted: Signal,
+    asking: RefCell<Option<Timeout>>,
+    me: Weak<Self>,
+}
+
+impl Stage {
+    pub(super) fn new(
+        hub: Hub,
+        locale: Locale,
+        keys: &[SeriesKey],
+        viewport: Rc<Cell<Viewport>>,
+    ) -> Rc<Self> {
+        Rc::new_cyclic(|me| Self {
+            hub,
+            locale,
+            lines: keys.iter().map(Line::new).collect(),
+            viewport,
+            ahead_ms: Cell::new(0.0),
+            canvas: RefCell::default(),
+            plot: Cell::default(),
+            selection: Cell::default(),
+            painted_ms: Cell::new(0.0),
+            painted: Signal::default(),
+            asking: RefCell::default(),
+            me: me.clone(),
+        })
+    }
+
+    /// Rings after each picture.
+    pub(super) const fn painted(&self) -> &Signal {
+        &self.painted
+    }
+
+    /// Calls `listener` for each frame in which something came in, and once a second.
+    pub(super) fn follow(&self, listener: impl Fn() + 'static) -> Subscription {
+        self.hub.frames().subscribe(listener)
+    }
+
+    /// The present by the broker's clock, in milliseconds since 1970.
+    pub(super) fn now_ms(&self) -> f64 {
+        clock::wall_ms() + self.ahead_ms.get()
+    }
+
+    /// The part of time that is shown.
+    pub(super) fn viewport(&self) -> Viewport {
+        self.viewport.get()
+    }
+
+    /// Shows another part of time.
+    pub(super) fn show(&self, viewport: Viewport) {
+        self.viewport.set(viewport);
+        self.paint();
+        self.ask_soon();
+    }
+
+    /// Shows what is being chosen by dragging, as shares of the width.
+    pub(super) fn select(&self, selection: Option<(f64, f64)>) {
+        self.selection.set(selection);
+        self.paint();
+    }
+
+    /// The share of the width at which a place of the canvas lies, in CSS pixels from its left edge.
+    pub(super) fn share(&self, x: f64) -> f64 {
+        let plot = self.plot.get();
+        if plot.width > 0.0 { ((x - plot.left) / plot.width).clamp(0.0, 1.0) } else { 0.5 }
+    }
+
+    /// Draws on this canvas from now on.
+    pub(super) fn attach(&self, canvas: Option<HtmlCanvasElement>) {
+        self.canvas.replace(canvas);
+        self.paint();
+        self.ask_soon();
+    }
+
+    /// Something may have come in, and time goes on.
+    pub(super) fn on_frame(&self) {
+        if (clock::wall_ms() - self.painted_ms.get()).abs() >= PAINT_EVERY_MS {
+            self.paint();
+            self.ask();
+        }
+    }
+
+    /// Draws the chart.
+    pub(super) fn paint(&self) {
+        self.painted_ms.set(clock::wall_ms());
+        self.gather();
+        if let Some(canvas) = self.canvas.borrow().as_ref() {
+            self.paint_on(canvas);
+        }
+        self.painted.ring();
+    }
+
+    fn paint_on(&self, canvas: &HtmlCanvasElement) {
+        let window = document::window();
+        let Some(style) = window.get_computed_style(canvas).ok().flatten() else { return };
+        let rect = canvas.get_bounding_client_rect();
+        // plotters knows canvas pixels only; on a dense screen a CSS pixel is several of them.
+        let ratio = window.device_pixel_ratio().clamp(1.0, 4.0);
+        let size = CanvasSize { width: rect.width(), height: rect.height(), ratio };
+        let picture = self.picture(Vec::new());
+        if let Some(plot) = paint(canvas, size, &style, &picture, &self.locale) {
+            self.plot.set(plot);
+        }
+        self.tell(canvas, &picture);
+    }
+
+    /// Puts what was drawn beside the picture, for tests.
+    fn tell(&self, canvas: &HtmlCanvasElement, picture: &Picture) {
+        let points: usize = picture.lines.iter().flat_map(|line| &line.pieces).map(Vec::len).sum();
+        let gaps: usize = picture.lines.iter().map(|line| line.gaps.len()).sum();
+        for (name, value) in [
+            ("data-points", points.to_string()),
+            ("data-gaps", gaps.to_string()),
+            ("data-from", picture.from_ms.round().to_string()),
+            ("data-to", picture.to_ms.round().to_string()),
+            ("data-live", self.viewport.get().is_live().to_string()),
+            ("data-past", self.lines.iter().all(Line::has_past).to_string()),
+        ] {
+            // Refused only for names that are no names.
+            let _ = canvas.set_attribute(name, &value);
+        }
+    }
+
+    fn gather(&self) {
+        let topics = self.hub.topics();
+        for line in &self.lines {
+            line.gather(&topics, self.ahead_ms.get());
+        }
+    }
+
+    fn picture(&self, captions: Vec<String>) -> Picture {
+        let (from_ms, to_ms) = self.viewport.get().range(self.now_ms());
+        let lines = self
+            .lines
+            .iter()
+            .enumerate()
+            .map(|(place, line)| {
+                let (pieces, gaps) = line.drawn(from_ms, to_ms);
+                PictureLine { place, unit: line.unit().to_owned(), pieces, gaps }
+            })
+            .collect();
+        Picture { from_ms, to_ms, lines, captions, selection: self.selection.get() }
+    }
+
+    /// What is told in text.
+    pub(super) fn readout(&self) -> Readout {
+        let (from_ms, to_ms) = self.viewport.get().range(self.now_ms());
+        let topics = self.hub.topics();
+        Readout {
+            lines: self.lines.iter().map(|line| line.readout(&topics, from_ms, to_ms)).collect(),
+            from_ms: (from_ms / 1000.0).floor() * 1000.0,
+            to_ms: (to_ms / 1000.0).floor() * 1000.0,
+            is_live: self.viewport.get().is_live(),
+        }
+    }
+
+    /// What the chart shows, for files.
+    pub(super) fn export(&self) -> Vec<ExportSeries> {
+        let (from_ms, to_ms) = self.viewport.get().range(self.now_ms());
+        self.lines.iter().map(|line| line.export(from_ms, to_ms)).collect()
+    }
+
+    /// Draws the chart with its legend on a canvas of its own.
+    pub(super) fn export_picture(&self) -> Option<HtmlCanvasElement> {
+        use wasm_bindgen::JsCast;
+        let shown = self.canvas.borrow();
+        let style = document::window().get_computed_style(shown.as_ref()?).ok()??;
+        let canvas: HtmlCanvasElement =
+            document::document().create_element("canvas").ok()?.dyn_into().ok()?;
+        let captions = self.lines.iter().map(Line::caption).collect();
+        paint(
+            &canvas,
+            EXPORT_SIZE,
+            &style,
+            &Picture { selection: None, ..self.picture(captions) },
+            &self.locale,
+        )?;
+        Some(canvas)
+    }
+
+    fn ask_soon(&self) {
+        let me = self.me.clone();
+        self.asking.replace(Some(Timeout::new(ASK_AFTER_MS, move || {
+            if let Some(stage) = me.upgrade() {
+                stage.ask();
+            }
+        })));
+    }
+
+    /// Asks the server for what is shown and not known.
+    fn ask(&self) {
+        // Only the broker that served the page can be asked.
+        if !self.hub.is_own() {
+            for line in &self.lines {
+                line.handle_answer(Err(NoPast::Absent), self.now_ms());
+            }
+            return;
+        }
+        // Without a connection there is no answer either.
+        if !self.hub.link().is_online() {
+            return;
+        }
+        let (now_ms, viewport) = (self.now_ms(), self.viewport.get());
+        let width = self.plot.get().width;
+        for (index, line) in self.lines.iter().enumerate() {
+            let Some(question) = line.poll_question(viewport, now_ms, width) else { continue };
+            let me = self.me.clone();
+            spawn_local(async move {
+                let answer = past::ask(question).await;
+                if let Some(stage) = me.upgrade() {
+                    if let Some(ahead_ms) = answer.as_ref().ok().and_then(|answer| answer.ahead_ms) {
+                        let ahead_ms = if ahead_ms.abs() < AHEAD_MIN_MS { 0.0 } else { ahead_ms };
+                        if (ahead_ms - stage.ahead_ms.get()).abs() >= AHEAD_MIN_MS {
+                            stage.ahead_ms.set(ahead_ms);
+                        }
+                    }
+                    if let Some(line) = stage.lines.get(index) {
+                        line.handle_answer(answer.map(|answer| answer.past), stage.now_ms());
+                    }
+                    stage.paint();
+                    // Who moved on meanwhile needs something else.
+                    stage.ask_soon();
+                }
+            });
+        }
+    }
+}
