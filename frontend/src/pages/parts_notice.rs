@@ -21,6 +21,9 @@ pub(super) struct PartsNoticeProps {
     /// Whether it is all that the page shows.
     #[prop_or_default]
     pub(super) is_alone: bool,
+    /// Whether it stands on the page of the topics, where the tree is one choice away.
+    #[prop_or_default]
+    pub(super) is_of_topics: bool,
 }
 
 /// The notice; nothing where everything is taken in.
@@ -41,7 +44,9 @@ pub(super) fn PartsNotice(props: &PartsNoticeProps) -> Html {
     let on_load = Callback::from(move |_: MouseEvent| hub.load_everything());
     let actions = html! {
         <>
-            <a class="button button--quiet" href={Route::Topics.href()}>{words.parts_tree}</a>
+            if !props.is_of_topics {
+                <a class="button button--quiet" href={Route::Topics.href()}>{words.parts_tree}</a>
+            }
             <button type="button" class="button button--quiet" onclick={on_load} data-testid="load-everything">
                 {words.load_everything}</button>
         </>

@@ -96,7 +96,7 @@ pub fn TopicsPage() -> Html {
         <>
             <h1 class="visually-hidden">{text.topics}</h1>
             if shape == Shape::List {
-                <PartsNotice />
+                <PartsNotice is_of_topics=true />
             }
             <Pins on_query={on_query.clone()} />
             <FilterField query={(*query).clone()} {on_query} />
