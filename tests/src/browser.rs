@@ -192,12 +192,19 @@ impl Page {
         }
     }
 
-    /// Replaces the text of an input by typing.
+    /// Replaces the text of an input by typing, as a person does: all of it is marked, and the first key replaces it. What is
+    /// cleared from outside comes back when the page draws itself before the first key.
     pub async fn fill(&self, selector: &str, text: &str) {
+        const BACKSPACE: &str = "\u{E003}";
         self.wait_for_element(selector).await;
+        let mark = format!(
+            "(() => {{ const it = document.querySelector({}); it.focus(); it.select(); return true; }})()",
+            json!(selector)
+        );
+        self.evaluate(&mark).await;
         let element = self.client.find(Locator::Css(selector)).await.unwrap();
-        element.clear().await.unwrap_or_else(|error| panic!("cannot clear {selector}: {error}"));
-        element.send_keys(text).await.unwrap_or_else(|error| panic!("cannot fill {selector}: {error}"));
+        let keys = if text.is_empty() { BACKSPACE } else { text };
+        element.send_keys(keys).await.unwrap_or_else(|error| panic!("cannot fill {selector}: {error}"));
     }
 
     /// Chooses a file in an input for files.
