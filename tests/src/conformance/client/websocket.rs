@@ -5,7 +5,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 
-use hearth_protocol::packet::SubAck;
+use hearth_protocol::packet::{SubAck, Subscribe, Subscription};
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -86,14 +86,25 @@ impl PageSocket {
         self.socket.send(Message::binary(bytes.to_vec())).expect("the page listens");
     }
 
-    /// Takes the page, and gives the identifier of its SUBSCRIBE.
+    /// Takes the page, and gives its SUBSCRIBE to everything.
     #[track_caller]
-    fn take(&mut self) -> PacketId {
+    fn take(&mut self) -> Subscribe {
         assert!(matches!(self.next(), Packet::Connect(_)));
         self.send(&bytes_of(&[connack(false, ConnAckProperties::default())]));
-        match self.next_but_ping() {
-            Packet::Subscribe(subscribe) => subscribe.packet_id,
-            other => panic!("{other:?}"),
+        self.take_subscribe()
+    }
+
+    /// The SUBSCRIBE to everything. The page asks first how large the broker is, which this one does not say.
+    #[track_caller]
+    fn take_subscribe(&mut self) -> Subscribe {
+        loop {
+            match self.next_but_ping() {
+                Packet::Subscribe(subscribe) if subscribe.subscriptions.iter().all(is_of_tree) => {
+                    self.send(&bytes_of(&[suback(subscribe)]));
+                }
+                Packet::Subscribe(subscribe) => return subscribe,
+                other => panic!("{other:?}"),
+            }
         }
     }
 
@@ -110,9 +121,17 @@ impl PageSocket {
     }
 }
 
-fn suback(packet_id: PacketId) -> Packet {
-    let reasons = vec![ReasonCode::Success];
-    Packet::SubAck(SubAck { packet_id, reasons, properties: Default::default() })
+fn suback(subscribe: Subscribe) -> Packet {
+    let reason = |it: &Subscription| {
+        if is_of_tree(it) { ReasonCode::TopicFilterInvalid } else { ReasonCode::Success }
+    };
+    let reasons = subscribe.subscriptions.iter().map(reason).collect();
+    Packet::SubAck(SubAck { packet_id: subscribe.packet_id, reasons, properties: Default::default() })
+}
+
+/// Whether it is for what only a Hearth has.
+fn is_of_tree(subscription: &Subscription) -> bool {
+    subscription.filter.as_str().starts_with("$hearth/")
 }
 
 fn bytes_of(packets: &[Packet]) -> Vec<u8> {
@@ -229,8 +248,8 @@ fn the_page_takes_packets_that_begin_and_end_anywhere_in_frames() {
         for byte in bytes_of(&[connack(false, ConnAckProperties::default())]) {
             socket.send(&[byte]);
         }
-        let Packet::Subscribe(subscribe) = socket.next_but_ping() else { panic!("the page subscribes") };
-        socket.send(&bytes_of(&[suback(subscribe.packet_id)]));
+        let subscribe = socket.take_subscribe();
+        socket.send(&bytes_of(&[suback(subscribe)]));
         for (round, size) in [1, 3, 7, 100, usize::MAX].into_iter().enumerate() {
             let messages: Vec<_> = (0..5)
                 .map(|number| {
