@@ -206,7 +206,8 @@ fn a_topic_of_a_large_broker_is_heard_while_its_page_is_open_or_it_is_pinned() {
         page.wait_for_element(r#"[data-testid=pin][data-filter="many/000/001"]"#).await;
         page.fill("[data-testid=topic-filter]", "many/020/+").await;
         page.click("[data-testid=pin-button]").await;
-        publish(hearth.mqtt(), V311, &["-t", "many/020/5", "-m", "x", "-q", "1"]);
+        // Retained, as the page may not have subscribed yet.
+        publish(hearth.mqtt(), V311, &["-t", "many/020/5", "-m", "x", "-r", "-q", "1"]);
         page.wait_for_text(r#"[data-testid=pin][data-filter="many/020/+"]"#, "1 topic").await;
         for (screen, scheme, name) in [
             (Screen::Desktop, Scheme::Dark, "pins-desktop-dark"),
