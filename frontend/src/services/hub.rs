@@ -1,19 +1,22 @@
 //! The one place where the state lives and changes: messages go in, commands go out, and a bell rings once a
 //! frame for those who watch.
 
+mod switches;
+
 use std::any::Any;
 use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
 use gloo::render::{AnimationFrame, request_animation_frame};
-use gloo::timers::callback::{Interval, Timeout};
+use gloo::timers::callback::Interval;
 use hashbrown::HashMap;
 use hearth_api::Info;
 use hearth_protocol::connection::client::Token;
 use hearth_protocol::packet::{Publish, PublishProperties};
-use hearth_protocol::{QoS, ReasonCode, Time, TopicName};
+use hearth_protocol::{ReasonCode, TopicName};
 
+use self::switches::Pending;
 use super::clock;
 use super::connection::{Connection, ConnectionEvent, TREE_ID};
 use super::info;
@@ -21,13 +24,13 @@ use super::intake::Intake;
 use super::part::Part;
 use super::preferences;
 use super::terms::Terms;
-use crate::state::command::{Command, Effect, Input};
+use crate::state::command::{Command, Input};
 use crate::state::extent::{Scope, Whole};
 use crate::state::janitor::{Janitor, Progress};
 use crate::state::link::Link;
-use crate::state::outcome::{self, Answer};
+use crate::state::outcome::Answer;
 use crate::state::panel::Panel;
-use crate::state::payload::{self, Spelling};
+use crate::state::payload;
 use crate::state::pins::Pins;
 use crate::state::retained::Retained;
 use crate::state::signal::Signal;
@@ -38,11 +41,6 @@ use crate::state::topics::{Recorded, TopicId, Topics};
 enum Asked {
     Command(TopicId),
     Janitor,
-}
-
-struct Pending {
-    command: Command,
-    _deadline: Option<Timeout>,
 }
 
 /// What the broker granted on the connection that is up, or was up last.
@@ -527,62 +525,6 @@ impl Inner {
             if let Some(part) = part {
                 tell(&hub, &*part);
             }
-        }
-    }
-
-    /// Lets a switch's command take an input, and does what it asks for.
-    fn command(self: &Rc<Self>, id: TopicId, input: Input) {
-        let now = self.connection.now();
-        let before = self.commands.borrow().get(&id).map(|pending| pending.command).unwrap_or_default();
-        let (command, effect) = before.reduce(input, now);
-        if command != before {
-            self.keep_command(id, command, now);
-        }
-        match effect {
-            Some(Effect::Publish { target }) => self.publish_command(id, target),
-            None => {}
-        }
-        self.want_frame();
-    }
-
-    fn keep_command(self: &Rc<Self>, id: TopicId, command: Command, now: Time) {
-        if command == Command::Settled {
-            self.commands.borrow_mut().remove(&id);
-            return;
-        }
-        let deadline = command.poll_timeout().map(|at| {
-            let wait = u32::try_from(at.saturating_since(now).as_millis()).unwrap_or(u32::MAX);
-            let weak = Rc::downgrade(self);
-            // One millisecond more than needed, since browsers round down.
-            Timeout::new(wait.saturating_add(1), move || {
-                if let Some(inner) = weak.upgrade() {
-                    inner.command(id, Input::Tick);
-                }
-            })
-        });
-        self.commands.borrow_mut().insert(id, Pending { command, _deadline: deadline });
-    }
-
-    fn publish_command(self: &Rc<Self>, id: TopicId, target: bool) {
-        if !self.link.borrow().is_online() {
-            return self.command(id, Input::LinkLost);
-        }
-        let (topic, spelling) = {
-            let topics = self.topics.borrow();
-            let topic = topics.topic(id);
-            let spelling = payload::switch(topic.payload()).map_or(Spelling::Lower, |(_, spelling)| spelling);
-            (TopicName::try_from(format!("{}/set", topic.name()).as_str()), spelling)
-        };
-        let answer = topic.ok().and_then(|topic| {
-            let message = outcome::message(topic, spelling.word(target).as_bytes(), QoS::AtLeastOnce, false);
-            self.connection.publish(message).ok()
-        });
-        match answer {
-            Some(token) => {
-                self.asked.borrow_mut().insert(token, Asked::Command(id));
-            }
-            // The topic is too long with its suffix, or the client's queue is full.
-            None => self.command(id, Input::Answered(ReasonCode::QuotaExceeded)),
         }
     }
 
