@@ -9,6 +9,7 @@ pub mod generate;
 pub mod packet;
 pub mod property;
 pub mod qos;
+pub mod query;
 pub mod reason;
 pub mod session;
 pub mod text;
@@ -18,6 +19,7 @@ pub mod version;
 
 pub use packet::Packet;
 pub use qos::QoS;
+pub use query::Query;
 pub use reason::ReasonCode;
 pub use text::Text;
 pub use time::Time;

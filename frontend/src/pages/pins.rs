@@ -13,7 +13,7 @@ use crate::route::Route;
 use crate::services::clock;
 use crate::state::payload;
 use crate::state::pins::{PINS_MAX, is_pattern};
-use crate::state::query::Query;
+use hearth_protocol::Query;
 
 /// Characters of a value.
 const VALUE_CHARS: usize = 120;

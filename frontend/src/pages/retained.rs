@@ -13,7 +13,7 @@ use crate::route::Route;
 use crate::services::clock;
 use crate::services::locale::Locale;
 use crate::state::payload;
-use crate::state::query::Query;
+use hearth_protocol::Query;
 
 /// Rows shown before a person asks for more.
 const ROWS_MAX: usize = 100;

@@ -13,12 +13,12 @@ use crate::services::locale::Locale;
 use crate::state::extent::Scope;
 use crate::state::listing::Listing;
 use crate::state::payload;
-use crate::state::query::Query;
 use crate::state::settings::Shape;
 use crate::state::signal::{Signal, Subscription};
 use crate::state::topic_tree::{Order, TreeRow};
 use crate::state::topics::TopicId;
 use crate::widgets::{Place, Row, RowSource};
+use hearth_protocol::Query;
 
 /// Characters of a value in the list: what fits on a wide screen.
 const VALUE_CHARS: usize = 200;

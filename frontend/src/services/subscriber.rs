@@ -12,8 +12,8 @@ use super::part::Part;
 use crate::state::filters::{AddError, Filters, State, on_wire};
 use crate::state::link::Link;
 use crate::state::outcome::Answer;
-use crate::state::query::Query;
 use crate::state::stream::Stream;
+use hearth_protocol::Query;
 
 /// What the subscribe page works with; it outlives the page.
 pub struct Subscriber {

@@ -1,7 +1,7 @@
 //! The topics that the filter leaves, kept up to date at a bounded cost.
 
-use super::query::Query;
 use super::topics::{TopicId, Topics};
+use hearth_protocol::Query;
 
 /// Milliseconds between the beginnings of two searches through the values.
 const VALUE_SEARCH_MS: f64 = 300.0;

@@ -28,7 +28,6 @@ pub mod panel;
 pub mod payload;
 pub mod pins;
 pub mod profile;
-pub mod query;
 pub mod rate;
 pub mod remote_tree;
 pub mod repeat;

@@ -5,8 +5,8 @@ use hashbrown::HashMap;
 use hearth_protocol::packet::{Publish, PublishProperties};
 use hearth_protocol::{QoS, TopicName};
 
-use super::query::Query;
 use super::topics::detached;
+use hearth_protocol::Query;
 
 /// A retained message, whole: with it the broker can be given back what was cleared.
 #[derive(Clone, Debug, PartialEq)]

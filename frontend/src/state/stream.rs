@@ -7,9 +7,9 @@ use hearth_protocol::packet::{Publish, PublishProperties};
 use hearth_protocol::{QoS, TopicName};
 
 use super::filters::Marks;
-use super::query::Query;
 use super::rate::Rate;
 use super::topics::detached;
+use hearth_protocol::Query;
 
 /// Messages that are kept: more than a person scrolls through.
 pub const MESSAGES_MAX: usize = 10_000;

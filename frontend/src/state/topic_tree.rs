@@ -5,8 +5,8 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::listing::SEARCHED_PER_FRAME;
-use super::query::Query;
 use super::topics::{TopicId, Topics};
+use hearth_protocol::Query;
 
 /// Milliseconds between two orderings by what changes all the time: rows must not dance under the finger.
 const REORDER_MS: f64 = 2000.0;

@@ -9,7 +9,6 @@ mod keeper;
 mod lens;
 mod node;
 mod painter;
-mod query;
 mod walk;
 mod watch;
 

@@ -6,11 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hearth_api::{TreeFound, TreeNode, TreeRow, TreeValue, TreeWindow};
 use hearth_broker::{From, Order, Slice};
+use hearth_protocol::Query;
 
 use super::index::Index;
 use super::lens::{Lens, Sight};
 use super::node::{Moment, NodeId, Value};
-use super::query::Query;
 use super::walk::Walk;
 
 /// Rows that a plain subscription gets at most; for more there are windows.
@@ -134,11 +134,12 @@ impl Painter<'_> {
             From::Place(from) => from as usize + slice.count as usize,
             From::Name(_) => slice.count as usize,
         };
+        let names_own = query.names_own();
         let mut candidates = Vec::new();
         let mut total = 0;
         let mut walk = Walk::new(self.index, NodeId::ROOT, "");
         while let Some((node, name)) = walk.here() {
-            if !query.names_own && name.starts_with('$') {
+            if !names_own && name.starts_with('$') {
                 walk.pass();
                 continue;
             }

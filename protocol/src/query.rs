@@ -1,6 +1,7 @@
-//! What a person types into the filter field, and whether a topic answers it.
+//! What a person searches topics for, and whether a topic answers it: in the filter field of a page and in the tree of a broker,
+//! which have to answer alike.
 
-use hearth_protocol::{TopicFilter, topic};
+use crate::topic::{self, TopicFilter};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Word {
@@ -29,6 +30,14 @@ impl Query {
         Self { words }
     }
 
+    /// Whether a word begins with `$`: else topics are not meant that do.
+    pub fn names_own(&self) -> bool {
+        self.words.iter().any(|word| match word {
+            Word::Anywhere(text) => text.starts_with(b"$"),
+            Word::Pattern(pattern) => pattern.starts_with('$'),
+        })
+    }
+
     /// Whether everything matches.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
@@ -42,7 +51,10 @@ impl Query {
     /// Whether a topic with this value is one that was asked for.
     pub fn matches(&self, name: &str, payload: &[u8]) -> bool {
         self.words.iter().all(|word| match word {
-            Word::Anywhere(text) => contains(name.as_bytes(), text) || contains(payload, text),
+            Word::Anywhere(text) => {
+                contains(name.as_bytes(), text)
+                    || contains(&payload[..payload.len().min(SEARCHED_BYTES_MAX)], text)
+            }
             Word::Pattern(pattern) => topic::matches(pattern, name),
         })
     }
@@ -54,7 +66,6 @@ const SEARCHED_BYTES_MAX: usize = 4096;
 /// Whether `needle`, in lower case, stands in `haystack`.
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     let Some((&first, rest)) = needle.split_first() else { return true };
-    let haystack = &haystack[..haystack.len().min(SEARCHED_BYTES_MAX)];
     let Some(last) = haystack.len().checked_sub(needle.len()) else { return false };
     (0..=last).any(|at| {
         haystack[at].to_ascii_lowercase() == first
@@ -92,6 +103,12 @@ mod tests {
     fn a_pattern_alone_need_not_follow_the_values() {
         assert!(!Query::parse("home/#").reads_values());
         assert!(Query::parse("home/# on").reads_values());
+    }
+
+    #[test]
+    fn words_that_begin_with_a_dollar_name_the_brokers_own_topics() {
+        assert!(Query::parse("load $SYS/#").names_own() && Query::parse("$sys").names_own());
+        assert!(!Query::parse("a$b home/#").names_own());
     }
 
     #[test]
