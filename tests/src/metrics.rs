@@ -12,7 +12,8 @@ use crate::wire::{Wire, connect, message};
 /// The document, of which every row is a metric.
 const REFERENCE: &str = include_str!("../../docs/metrics.md");
 
-fn scrape(hearth: &Hearth) -> String {
+/// What a collector gets.
+pub fn scrape(hearth: &Hearth) -> String {
     let answer = fetch(hearth.http(), "/metrics", &[]);
     assert_eq!(answer.status, 200);
     let content_type = answer.expect_header("content-type");
@@ -22,7 +23,7 @@ fn scrape(hearth: &Hearth) -> String {
 }
 
 /// The sum of a metric over all its labels that have all of `labels` among them.
-fn sum(text: &str, name: &str, labels: &[&str]) -> f64 {
+pub fn sum(text: &str, name: &str, labels: &[&str]) -> f64 {
     let of_it = |line: &&str| {
         let rest = line.strip_prefix(name).unwrap_or_default();
         rest.starts_with(['{', ' ']) && labels.iter().all(|label| rest.contains(label))

@@ -1,4 +1,4 @@
-//! The web app under load: 100,000 topics as a tree, 20,000 messages a second, and a person who uses it meanwhile.
+//! The web app under load: 100,000 topics, 20,000 messages a second, and a person who uses it meanwhile.
 //!
 //! `cargo xtask bench browser` runs it. Frames are those that the page draws; how long a click or key takes is what the browser itself
 //! tells (Event Timing: from the input to the next picture); memory is measured after the browser has collected its garbage.
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::browser::{Page, browse, nothing};
 use crate::hearth::Hearth;
+use crate::metrics::{scrape, sum};
 use crate::renderer_cpu::{Cpu, cpu_of_renderers};
 use crate::web_page::open;
 use crate::wire::{connect, message};
@@ -30,25 +31,53 @@ const FLOORS: u64 = 20;
 const TICK: Duration = Duration::from_millis(10);
 /// The person does something this often.
 const PAUSE: Duration = Duration::from_millis(700);
+/// Memory is printed this often, where it takes that long.
+const LOOK: Duration = Duration::from_secs(300);
 
-/// What is asked for: `HEARTH_BENCH_BROWSER=seconds,messages a second,how many times slower the processor is`.
-#[derive(Clone, Copy)]
+/// What the page shows meanwhile, and by that what the broker sends it.
+#[derive(Clone, Copy, PartialEq)]
+enum Shown {
+    /// The broker's own tree: what is in view, a few times a second.
+    View,
+    /// The page's tree, which takes in every message.
+    Everything,
+    /// The stream of a subscription to every message, and the page's tree behind it.
+    Stream,
+}
+
+impl Shown {
+    const ALL: [Self; 3] = [Self::View, Self::Everything, Self::Stream];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Everything => "everything",
+            Self::Stream => "stream",
+        }
+    }
+}
+
+/// What is asked for: `HEARTH_BENCH_BROWSER=seconds,messages a second,how many times slower the processor is,what is shown`.
 struct Load {
     seconds: u64,
     per_second: u64,
     // None: as it is, and then four times slower.
     throttle: Option<u64>,
+    // None: one after the other.
+    shown: Option<Shown>,
 }
 
 impl Load {
     fn of_environment() -> Self {
         let asked = std::env::var("HEARTH_BENCH_BROWSER").unwrap_or_default();
-        let mut numbers = asked.split(',').map_while(|number| number.trim().parse().ok());
-        Self {
-            seconds: numbers.next().unwrap_or(60),
-            per_second: numbers.next().unwrap_or(20_000),
-            throttle: numbers.next(),
-        }
+        let mut words = asked.split(',').map(str::trim).filter(|word| !word.is_empty());
+        let mut number = || words.next().map(|word| word.parse().expect("a number"));
+        let (seconds, per_second, throttle) = (number(), number(), number());
+        let shown = words.next().map(|word| {
+            let named = Shown::ALL.into_iter().find(|shown| shown.name() == word);
+            named.unwrap_or_else(|| panic!("{word}: view, everything or stream"))
+        });
+        Self { seconds: seconds.unwrap_or(60), per_second: per_second.unwrap_or(20_000), throttle, shown }
     }
 }
 
@@ -58,15 +87,19 @@ fn the_web_app_under_load() {
     let load = Load::of_environment();
     let frame = "frames a second: median, p5";
     println!(
-        "| throttle | messages/s | a core, main thread | {frame} | input to picture: p50, p95, worst | slower than 16 ms | heap at start, end | elements |"
+        "| shown | throttle | messages/s | of these to the page | a core, main thread | {frame} | input to picture: p50, p95, worst | \
+        slower than 16 ms | heap at start, end | nodes at start, end |"
     );
-    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
-    for throttle in load.throttle.map_or(vec![1, 4], |only| vec![only]) {
-        let hearth = Hearth::start();
-        fill(hearth.mqtt());
-        browse("en", nothing, async |page| {
-            println!("| {throttle}x | {} |", measure(page, &hearth, load, throttle).await);
-        });
+    println!("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+    for shown in load.shown.map_or(Shown::ALL.to_vec(), |only| vec![only]) {
+        for throttle in load.throttle.map_or(vec![1, 4], |only| vec![only]) {
+            let hearth = Hearth::start();
+            fill(hearth.mqtt());
+            browse("en", nothing, async |page| {
+                let row = measure(page, &hearth, shown, &load, throttle).await;
+                println!("| {} | {throttle}x | {row} |", shown.name());
+            });
+        }
     }
 }
 
@@ -80,47 +113,42 @@ fn fill(broker: SocketAddr) {
 }
 
 /// One row of the table.
-async fn measure(page: &Page, hearth: &Hearth, load: Load, throttle: u64) -> String {
-    open(page, hearth, "topics").await;
+#[expect(clippy::print_stdout, reason = "what a benchmark of an hour measures is told on the way")]
+async fn measure(page: &Page, hearth: &Hearth, shown: Shown, load: &Load, throttle: u64) -> String {
+    prepare(page, hearth, shown).await;
     let publisher = Publisher::start(hearth.mqtt(), load.per_second);
-    page.click("label:has([data-testid=topic-shape-tree])").await;
-    page.wait_for_element(&row("bench")).await;
-    let all = format!(
-        "document.querySelector('{} [data-testid=topic-value]').textContent.replace(/\\D/g, '') >= {TOPICS}",
-        row("bench")
-    );
-    page.wait_for("all topics", &all).await;
-    let mut path = "bench".to_owned();
-    for level in ["building-0", "floor-0", "device-0", "temperature"] {
-        page.click(&toggle(&path)).await;
-        path = format!("{path}/{level}");
-        page.wait_for_element(&row(&path)).await;
-    }
     page.devtools("Emulation.setCPUThrottlingRate", json!({ "rate": throttle })).await;
     page.run(WATCH).await;
     // What is allocated once, for the first frames of such a load, is no leak.
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let heap_at_start = heap(page).await;
+    let (heap_at_start, nodes_at_start) = (heap(page).await, nodes(page).await);
     page.evaluate("watched.begin()").await;
     let (start, sent) = (Instant::now(), publisher.sent.load(Ordering::Relaxed));
+    let heard = to_the_page(hearth);
     let page_process = busiest_renderer().await;
     let cpu_at_start = Cpu::of(page_process).unwrap();
-    let mut acts = 0;
+    let (mut acts, mut looks) = (0, 1);
     while start.elapsed() < Duration::from_secs(load.seconds) {
-        act(page, acts).await;
+        act(page, shown, acts).await;
         acts += 1;
         tokio::time::sleep(PAUSE).await;
+        if start.elapsed() > LOOK * looks {
+            let minutes = start.elapsed().as_secs() / 60;
+            println!("after {minutes} min: {:.1} MB, {} nodes", heap(page).await / 1e6, nodes(page).await);
+            looks += 1;
+        }
     }
-    let rate = (publisher.sent.load(Ordering::Relaxed) - sent) as f64 / start.elapsed().as_secs_f64();
+    let seconds = start.elapsed().as_secs_f64();
+    let rate = (publisher.sent.load(Ordering::Relaxed) - sent) as f64 / seconds;
+    let heard = (to_the_page(hearth) - heard) / seconds;
     let cpu = Cpu::of(page_process).unwrap();
-    let busy = (cpu.main_thread - cpu_at_start.main_thread).as_secs_f64() / start.elapsed().as_secs_f64();
+    let busy = (cpu.main_thread - cpu_at_start.main_thread).as_secs_f64() / seconds;
     let seen = page.evaluate("watched.end()").await;
-    let heap_at_end = heap(page).await;
-    let elements = page.evaluate("document.getElementsByTagName('*').length").await;
+    let (heap_at_end, nodes_at_end) = (heap(page).await, nodes(page).await);
     publisher.stop();
     let figure = |name: &str| seen[name].as_f64().unwrap_or(f64::NAN);
     format!(
-        "{rate:.0} | {:.0} % | {:.0}, {:.0} | {:.0}, {:.0}, {:.0} ms | {:.0} | {:.1}, {:.1} MB | {elements}",
+        "{rate:.0} | {heard:.0} | {:.0} % | {:.0}, {:.0} | {:.0}, {:.0}, {:.0} ms | {:.0} | {:.1}, {:.1} MB | {nodes_at_start}, {nodes_at_end}",
         busy * 100.0,
         figure("fps50"),
         figure("fps5"),
@@ -131,6 +159,37 @@ async fn measure(page: &Page, hearth: &Hearth, load: Load, throttle: u64) -> Str
         heap_at_start / 1e6,
         heap_at_end / 1e6,
     )
+}
+
+/// Opens what is to be measured, with every topic known.
+async fn prepare(page: &Page, hearth: &Hearth, shown: Shown) {
+    open(page, hearth, "topics").await;
+    page.wait_for_element("[data-testid=topic-count][data-total]").await;
+    if shown != Shown::View {
+        page.click("label:has([data-testid=topic-shape-list])").await;
+        page.click("[data-testid=load-everything]").await;
+        page.wait_for("no notice", "!document.querySelector('[data-testid=parts-notice]')").await;
+        fill(hearth.mqtt());
+        page.click("label:has([data-testid=topic-shape-tree])").await;
+    }
+    let all = format!(
+        "document.querySelector('{} [data-testid=topic-value]')?.textContent.replace(/\\D/g, '') >= {TOPICS}",
+        row("bench")
+    );
+    page.wait_for("all topics", &all).await;
+    let mut path = "bench".to_owned();
+    for level in ["building-0", "floor-0", "device-0", "temperature"] {
+        page.click(&toggle(&path)).await;
+        path = format!("{path}/{level}");
+        page.wait_for_element(&row(&path)).await;
+    }
+    if shown == Shown::Stream {
+        page.click("[data-testid=nav-publish]").await;
+        page.click("[data-testid=section-subscribe]").await;
+        page.fill("[data-testid=subscribe-filter]", "bench/#").await;
+        page.click("[data-testid=subscribe-add]").await;
+        page.wait_for_element("[data-testid=filter][data-state=granted]").await;
+    }
 }
 
 /// The process that shows the page: Chromium keeps others in reserve.
@@ -144,16 +203,30 @@ async fn busiest_renderer() -> u32 {
     cpu_of_renderers().into_iter().max_by_key(used).expect("the browser has a renderer").0
 }
 
-/// Opens or closes a branch, searches, chooses a topic, or goes back to all of them, as a person does.
-async fn act(page: &Page, round: u64) {
-    match round % 4 {
-        0 => page.click(&toggle("bench/building-0/floor-0/device-1")).await,
-        1 => {
+/// Does one thing, as a person does: opens or closes a branch, searches, chooses a topic, goes back to all of them; or halts the
+/// stream and lets it go on, searches it, and looks at a message.
+async fn act(page: &Page, shown: Shown, round: u64) {
+    match (shown, round % 4) {
+        (Shown::View | Shown::Everything, 0) => {
+            page.click(&toggle("bench/building-0/floor-0/device-1")).await
+        }
+        (Shown::View | Shown::Everything, 1) => {
             page.fill("#topic-filter", "device-7").await;
             page.click(".search__clear").await;
         }
-        2 => page.click(&row("bench/building-0/floor-0/device-0/temperature")).await,
-        _ => page.click("[data-testid=nav-topics]").await,
+        (Shown::View | Shown::Everything, 2) => {
+            page.click(&row("bench/building-0/floor-0/device-0/temperature")).await;
+        }
+        (Shown::View | Shown::Everything, _) => page.click("[data-testid=nav-topics]").await,
+        (Shown::Stream, 0 | 2) => page.click("[data-testid=stream-pause]").await,
+        (Shown::Stream, 1) => {
+            page.click("[data-testid=stream-row]").await;
+            page.click("[data-testid=stream-detail-close]").await;
+        }
+        (Shown::Stream, _) => {
+            page.fill("[data-testid=stream-search]", "device-7").await;
+            page.fill("[data-testid=stream-search]", "").await;
+        }
     }
 }
 
@@ -170,7 +243,11 @@ fn toggle(path: &str) -> String {
 const WATCH: &str = r#"
     const frames = [], inputs = new Map();
     let beginning = Infinity;
-    const onFrame = (time) => { if (time >= beginning) frames.push(time); requestAnimationFrame(onFrame); };
+    const onFrame = (time) => {
+        const second = Math.floor((time - beginning) / 1000);
+        if (second >= 0) frames[second] = (frames[second] ?? 0) + 1;
+        requestAnimationFrame(onFrame);
+    };
     requestAnimationFrame(onFrame);
     new PerformanceObserver((list) => {
         for (const entry of list.getEntries())
@@ -181,8 +258,7 @@ const WATCH: &str = r#"
     window.watched = {
         begin() { beginning = performance.now(); return true; },
         end() {
-            const seconds = new Array(Math.floor((performance.now() - beginning) / 1000)).fill(0);
-            for (const time of frames) { const second = Math.floor((time - beginning) / 1000); if (second < seconds.length) seconds[second]++; }
+            const seconds = Array.from({ length: Math.floor((performance.now() - beginning) / 1000) }, (_, second) => frames[second] ?? 0);
             beginning = Infinity;
             const durations = [...inputs.values()].sort((a, b) => a - b);
             seconds.sort((a, b) => a - b);
@@ -191,6 +267,16 @@ const WATCH: &str = r#"
         },
     };
 "#;
+
+/// Messages that the broker has sent to the page, which alone subscribes.
+fn to_the_page(hearth: &Hearth) -> f64 {
+    sum(&scrape(hearth), "hearth_messages_sent_total", &[])
+}
+
+/// Nodes of the document and those that are no longer in it but held, after a collection.
+async fn nodes(page: &Page) -> u64 {
+    page.devtools("Memory.getDOMCounters", json!({})).await["nodes"].as_u64().unwrap()
+}
 
 /// Bytes that are in use: of JavaScript after a collection, and the memory of the wasm.
 async fn heap(page: &Page) -> f64 {

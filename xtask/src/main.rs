@@ -62,7 +62,8 @@ Hearth's chores. Each sets up what it needs and is not there yet, in pinned vers
     cargo xtask bench                Hearth beside every other broker that is installed, into docs/performance.md, in about 20
                                      minutes; --install-peers installs some, --quick, --only ROW, `bench --help` tells more
     cargo xtask bench durability     what it costs to keep messages, beside Mosquitto
-    cargo xtask bench browser [SECONDS [MESSAGES [SLOWER]]] the web app with 100,000 topics and so many messages a second (60, 20,000)
+    cargo xtask bench browser [SECONDS [MESSAGES [SLOWER [SHOWN]]]] the web app with 100,000 topics and so many messages a second (60, 20,000);
+                                     view, everything or stream is shown
     cargo xtask bench browser-client the client package beside MQTT.js in one browser, with their sizes
     cargo xtask bench --guard [NAME] instructions of fixed scenarios against bench/guard.tsv; --write counts that anew
     cargo xtask measure              resident memory and start time of the release program

@@ -13,20 +13,24 @@ use crate::workspace::Workspace;
 /// The test of `tests/src/web_benchmark.rs`.
 const TEST: &str = "web_benchmark::the_web_app_under_load";
 
-/// Measures; `rest` is for how many seconds, how many messages a second, and how much slower the processor is made.
+/// What the page may show meanwhile; the words of the test.
+const SHOWN: [&str; 3] = ["view", "everything", "stream"];
+
+/// Measures; `rest` is for how many seconds, how many messages a second, how much slower the processor is made, and what is shown.
 pub(crate) fn measure(workspace: &Workspace, rest: &[OsString]) -> Result<()> {
-    let is_number =
-        |word: &OsString| word.to_str().is_some_and(|word| word.parse::<u64>().is_ok_and(|it| it > 0));
-    if rest.len() > 3 || !rest.iter().all(is_number) {
+    let asked: Vec<String> = rest.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let is_asked_well = asked.len() <= 4
+        && asked.iter().take(3).all(|word| word.parse::<u64>().is_ok_and(|it| it > 0))
+        && asked.get(3).is_none_or(|word| SHOWN.contains(&word.as_str()));
+    if !is_asked_well {
         bail!(
-            "`cargo xtask bench browser` takes how many seconds, how many messages a second and how many times slower the processor is to be, as in `bench browser 60 20000 4`, \
-             but was given {rest:?}"
+            "`cargo xtask bench browser` takes how many seconds, how many messages a second, how many times slower the processor is to be, and which of {SHOWN:?} is shown, \
+             as in `bench browser 60 20000 4 everything`, but was given {asked:?}"
         );
     }
     programs::ensure(OF_THE_BROWSER)?;
     WebTools::ensure(workspace)?.build(workspace)?;
     let hearth = server::build_server(workspace, Profile::Release)?;
-    let asked: Vec<String> = rest.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let mut cargo = workspace.cargo();
     cargo.args(["test", "--locked", "--package", "hearth-tests", "--test", "system", "--"]);
     cargo.args([TEST, "--exact", "--nocapture", "--include-ignored"]);
