@@ -45,6 +45,19 @@ pub(super) enum Rest {
     },
 }
 
+/// A commit that has yet to be believed. Where the power goes, or the process is killed, between a frame's header and its page, what
+/// was in that place before stays there, which may differ from the page by no more than a bit: a commit with a frame that does not hold
+/// counts only where something was written behind it.
+#[derive(Debug, Default)]
+struct Commit {
+    /// Frames up to its end.
+    end: u64,
+    /// As those of the [`LogSurvey`].
+    bytes: Vec<(u64, u8)>,
+    mended: u64,
+    unclear: u64,
+}
+
 impl LogSurvey {
     /// Reads a log; one that is not there is empty.
     pub(super) fn read(log: &mut LogBytes) -> io::Result<Self> {
@@ -76,8 +89,7 @@ impl LogSurvey {
     fn walk(log: &mut LogBytes, whole: ([u8; HEADER_LEN], LogHeader)) -> io::Result<Self> {
         let header = whole.1;
         let mut survey = Self { header: Some(whole), ..Self::nothing(Rest::Nothing) };
-        // Of the commit that has yet to end.
-        let (mut bytes, mut mended, mut unclear) = (Vec::new(), 0, 0);
+        let (mut commit, mut unproven) = (Commit::default(), None);
         let (mut number, mut sums) = (0, header.sums);
         while let Some((frame, next)) = log.frames(&header, number)? {
             let mut is_commit = frame.is_commit();
@@ -86,25 +98,45 @@ impl LogSurvey {
                 None => frame.sums(),
                 Some(None) => break,
                 Some(Some(Mended { byte, is_unclear, sums })) => {
-                    mended += 1;
-                    unclear += u64::from(is_unclear);
+                    commit.mended += 1;
+                    commit.unclear += u64::from(is_unclear);
                     if let Some((at, byte)) = byte {
                         is_commit = frame.is_commit_with(at, byte);
-                        bytes.push((place(&header, number) + at as u64, byte));
+                        commit.bytes.push((place(&header, number) + at as u64, byte));
                     }
                     sums
                 }
             };
+            // It goes on behind the commit before it, which was on the disk then.
+            survey.believe(unproven.take());
             number += 1;
             if is_commit {
-                survey.frames = number;
-                survey.bytes.append(&mut bytes);
-                survey.mended += std::mem::take(&mut mended);
-                survey.unclear += std::mem::take(&mut unclear);
+                commit.end = number;
+                let ended = std::mem::take(&mut commit);
+                if ended.mended == 0 {
+                    survey.believe(Some(ended));
+                } else {
+                    unproven = Some(ended);
+                }
             }
         }
-        survey.rest = Remains::read(log, &header, number)?.rest(number - survey.frames);
+        let remains = Remains::read(log, &header, number)?;
+        if remains.is_proven {
+            survey.believe(unproven.take());
+        }
+        survey.rest = match unproven {
+            Some(_) => Rest::Torn,
+            None => remains.rest(number - survey.frames),
+        };
         Ok(survey)
+    }
+
+    fn believe(&mut self, commit: Option<Commit>) {
+        let Some(Commit { end, mut bytes, mended, unclear }) = commit else { return };
+        self.frames = end;
+        self.bytes.append(&mut bytes);
+        self.mended += mended;
+        self.unclear += unclear;
     }
 
     /// Whether SQLite, left alone, would take less than was written, or something that was not.

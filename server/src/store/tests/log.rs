@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use hearth_broker::{Change, Table};
+use rusqlite::config::DbConfig;
 use tempfile::TempDir;
 
 use super::crashes::Content;
@@ -132,7 +133,8 @@ fn flipped(log: &[u8], bits: &[usize]) -> Vec<u8> {
 fn a_bit_that_flips_in_the_log_costs_nothing_or_little_and_is_said() {
     for killed in [killed(0, 12), killed(30, 8)] {
         let last = killed.states.last().unwrap();
-        let live = *killed.lengths.last().unwrap();
+        // Of the last commit nobody can tell whether it was on the disk.
+        let live = killed.lengths[killed.lengths.len() - 2];
         let (mut whole, mut damaged) = (0, 0);
         let headers = (0..live).filter(|at| at.checked_sub(HEADER_LEN).is_none_or(|at| at % FRAME < 24));
         let bits = headers.step_by(11).map(|at| at * 8 + at % 8).chain((0..live * 8).step_by(22_391));
@@ -196,6 +198,54 @@ fn a_torn_end_costs_the_last_commit_and_is_no_damage() {
     let found = start(&killed.database, &log);
     assert!(found.is_torn() && found.opened.content == killed.states[killed.states.len() - 2]);
     assert!(fs::read(found.file.with_file_name("hearth.db-wal.torn")).unwrap() == log);
+}
+
+#[test]
+fn a_last_commit_with_a_frame_that_differs_in_a_bit_is_torn_as_what_was_there_before_may_come_so_near() {
+    for killed in [killed(0, 12)] {
+        let [.., begin, end] = killed.lengths[..] else { panic!("no commits") };
+        let before = &killed.states[killed.states.len() - 2];
+        for bit in (begin * 8..end * 8).step_by(1013) {
+            let log = flipped(&killed.log, &[bit]);
+            let found = start(&killed.database, &log);
+            assert!(found.opened.content == *before && found.opened.salvage.is_none(), "bit {bit}");
+            assert!(found.is_torn(), "bit {bit}: {:?}", found.kept());
+        }
+    }
+}
+
+#[test]
+fn a_frame_whose_page_was_never_written_is_not_mended_into_what_was_there_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hearth.db");
+    let mut database = Database::open(&file, Durability::Fsync).unwrap();
+    let first = [Change::Put(Table::Retained, [1].into(), vec![1; 50].into())];
+    database.commit(&first).unwrap();
+    drop(database);
+    // Commits of the first page alone, of which a counter has another bit set in each.
+    let other = rusqlite::Connection::open(&file).unwrap();
+    other.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+    let commit = |number: u32| {
+        other.pragma_update(None, "user_version", number).unwrap();
+        fs::read(log_of(&file)).unwrap()
+    };
+    let log_of_page = commit(2);
+    assert_eq!(log_of_page.len(), HEADER_LEN + FRAME);
+    let stale = |number: u32| {
+        other.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())).unwrap();
+        let before = fs::read(log_of(&file)).unwrap();
+        let mut log = commit(number);
+        let page = HEADER_LEN + 24;
+        log[page..page + 4096].copy_from_slice(&before[page..page + 4096]);
+        log
+    };
+    for number in [3, 2, 0, 1, 3] {
+        let log = stale(number);
+        let path = folder.path().join("torn");
+        fs::write(&path, log).unwrap();
+        let survey = survey(&path);
+        assert_eq!((survey.frames, survey.mended, survey.rest), (0, 0, Rest::Torn), "{number}");
+    }
 }
 
 #[test]
