@@ -1,11 +1,15 @@
 //! The way to a connection to the database that can be believed.
 
+use std::cell::Cell;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::ffi::{SQLITE_BUSY, SQLITE_IOERR, SQLITE_IOERR_FSYNC};
 use rusqlite::hooks::Wal;
+use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode};
 
 use super::database::{STATEMENTS, failure};
@@ -24,7 +28,12 @@ const LOG_BYTES_MAX: i64 = 16 * 1024 * 1024;
 const INCREMENTAL: u8 = 2;
 
 /// Opens a database, or makes a new one, and brings it to the newest version.
-pub(super) fn connect(way: Way, file: &Path, durability: Durability) -> Result<Connection, StoreError> {
+pub(super) fn connect(
+    way: Way,
+    file: &Path,
+    durability: Durability,
+    moved: &Moved,
+) -> Result<Connection, StoreError> {
     let database = |source| StoreError::Database { file: file.to_owned(), source };
     let is_settled = match settle(way, file, durability) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
@@ -37,7 +46,7 @@ pub(super) fn connect(way: Way, file: &Path, durability: Durability) -> Result<C
         }
         settled => settled.map_err(database)?,
     };
-    let mut connection = open(way, file, durability).map_err(database)?;
+    let mut connection = open(way, file, durability, moved).map_err(database)?;
     match schema::upgrade(&mut connection, Kind::Store, STEPS).map_err(database)? {
         Format::Current => {
             if !is_settled {
@@ -87,9 +96,10 @@ pub(super) fn settle(way: Way, file: &Path, durability: Durability) -> rusqlite:
     Ok(true)
 }
 
-/// Writes something behind the last commit in the log. A process that was killed may have left a whole one there of which those who
-/// had the database open know nothing: it would count after the next crash.
-fn write_over(connection: &Connection) -> rusqlite::Result<()> {
+/// Writes something behind the last commit in the log, or at its beginning once all of it was [moved](Moved). A process that was
+/// killed may have left a whole commit there of which those who had the database open know nothing: it would count after the next
+/// crash.
+pub(super) fn write_over(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "user_version", schema::version(connection)?)
 }
 
@@ -97,8 +107,27 @@ fn not_synced(error: &std::io::Error, what: &str) -> rusqlite::Error {
     failure(SQLITE_IOERR_FSYNC, &format!("{what} cannot be written: {error}"))
 }
 
+/// Whether something of the log has been moved into the database since somebody looked. Then something has to be
+/// [written](write_over) at once: were the log, with all that was moved still in it, cut where a frame has decayed, what is before
+/// that would cover newer pages of the database.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moved(Arc<AtomicBool>);
+
+impl Moved {
+    /// Looks, and forgets it.
+    pub(super) fn take(&self) -> bool {
+        // Set by the connection of whoever asks, in the same thread.
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
 /// A connection that keeps the log beside the database when it goes: only one that has not failed may move it.
-pub(super) fn open(way: Way, file: &Path, durability: Durability) -> rusqlite::Result<Connection> {
+pub(super) fn open(
+    way: Way,
+    file: &Path,
+    durability: Durability,
+    moved: &Moved,
+) -> rusqlite::Result<Connection> {
     let mut connection = (way.connect)(file)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(BUSY_MAX)?;
@@ -119,14 +148,22 @@ pub(super) fn open(way: Way, file: &Path, durability: Durability) -> rusqlite::R
         },
     )?;
     // SQLite's own way of moving the log into the database keeps a sync of it that has failed for itself.
+    let (moved, pages_moved) = (moved.clone(), Cell::new(0));
     connection.wal_hook(Some(move |log: &mut Wal, pages| {
         if pages < way.log_pages_max {
             return Ok(());
         }
-        match log.checkpoint() {
+        match log.checkpoint_v2(CheckpointMode::PASSIVE) {
             // The next one moves more.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
-            moved => moved,
+            Err(error) => Err(error),
+            Ok((all, now)) => {
+                // Somebody who reads may hold it up where it was.
+                if pages_moved.replace(now) != now || now == all {
+                    moved.0.store(true, Ordering::Relaxed);
+                }
+                Ok(())
+            }
         }
     }))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

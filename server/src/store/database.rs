@@ -12,7 +12,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, ErrorCode, Row, Transaction, params};
 
 use super::check::{check, unseal};
-use super::connection::{connect, open, settle};
+use super::connection::{Moved, connect, open, settle, write_over};
 use super::durability::Durability;
 use super::error::StoreError;
 use super::log_repair::{keep_torn, repair};
@@ -42,6 +42,7 @@ pub(crate) struct Database {
     durability: Durability,
     /// `None` after a write has failed, until the next one.
     connection: Option<Connection>,
+    moved: Moved,
     commits: u32,
 }
 
@@ -65,8 +66,9 @@ impl Database {
     pub(super) fn open_by(way: Way, file: &Path, durability: Durability) -> Result<Self, StoreError> {
         let log = repair(way, file)?;
         keep_torn(way, file, &log);
-        let connection = Some(connect(way, file, durability)?);
-        Ok(Self { file: file.to_owned(), way, durability, connection, commits: 0 })
+        let moved = Moved::default();
+        let connection = Some(connect(way, file, durability, &moved)?);
+        Ok(Self { file: file.to_owned(), way, durability, connection, moved, commits: 0 })
     }
 
     /// Hands out every row that is as it was written, and sets the others aside. An error [that says so](is_corrupt): the
@@ -83,9 +85,13 @@ impl Database {
     pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         self.commits = self.commits.wrapping_add(1);
         let is_time_to_look = self.commits.is_multiple_of(COMMITS_BETWEEN_LOOKS);
+        let moved = self.moved.clone();
         let committed = self.reconnect().and_then(|connection| {
             write(connection, changes)?;
-            if is_time_to_look { give_back(connection) } else { Ok(()) }
+            if is_time_to_look {
+                give_back(connection)?;
+            }
+            if moved.take() { write_over(connection) } else { Ok(()) }
         });
         committed.map_err(|source| {
             // Nothing that the system may still have in its cache of the failed write is trusted.
@@ -110,7 +116,7 @@ impl Database {
         if self.connection.is_none() {
             repair(self.way, &self.file).map_err(|error| failure(SQLITE_IOERR, &error.to_string()))?;
             settle(self.way, &self.file, self.durability)?;
-            self.connection = Some(open(self.way, &self.file, self.durability)?);
+            self.connection = Some(open(self.way, &self.file, self.durability, &self.moved)?);
         }
         self.connection.as_mut().ok_or(rusqlite::Error::InvalidQuery)
     }
@@ -431,7 +437,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for version in 1..STEPS.len() {
             let file = folder.path().join(format!("{version}.db"));
-            let mut old = open(Way::SYSTEM, &file, Durability::Os).unwrap();
+            let mut old = open(Way::SYSTEM, &file, Durability::Os, &Moved::default()).unwrap();
             assert_eq!(schema::upgrade(&mut old, Kind::Store, &STEPS[..version]).unwrap(), Format::Current);
             let tables: Vec<Table> = Table::ALL
                 .into_iter()

@@ -202,7 +202,7 @@ fn a_torn_end_costs_the_last_commit_and_is_no_damage() {
 
 #[test]
 fn a_last_commit_with_a_frame_that_differs_in_a_bit_is_torn_as_what_was_there_before_may_come_so_near() {
-    for killed in [killed(0, 12)] {
+    for killed in [killed(0, 12), killed(30, 8)] {
         let [.., begin, end] = killed.lengths[..] else { panic!("no commits") };
         let before = &killed.states[killed.states.len() - 2];
         for bit in (begin * 8..end * 8).step_by(1013) {
@@ -297,6 +297,27 @@ fn a_log_without_a_header_is_set_aside_and_said() {
         fs::write(&log, [header, &killed.log[HEADER_LEN..]].concat()).unwrap();
         assert_eq!(survey(&log).rest, Rest::Nothing, "bit {bit}");
     }
+}
+
+#[test]
+fn the_log_begins_anew_as_soon_as_it_was_moved() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hearth.db");
+    let way = Way { log_pages_max: 10, ..Way::SYSTEM };
+    let mut database = Database::open_by(way, &file, Durability::Fsync).unwrap();
+    let mut moves = 0;
+    let mut pages = fs::metadata(&file).unwrap().len();
+    for number in 0..60_u64 {
+        let value = vec![1; 3000].into();
+        database.commit(&[Change::Put(Table::Retained, number.to_be_bytes().into(), value)]).unwrap();
+        let now = fs::metadata(&file).unwrap().len();
+        if now > pages {
+            moves += 1;
+            assert_eq!(survey(&log_of(&file)).frames, 1, "nothing that was moved counts any more");
+        }
+        pages = now;
+    }
+    assert!(moves > 3, "{moves} moves");
 }
 
 #[test]
