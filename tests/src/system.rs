@@ -59,6 +59,7 @@ mod web_payload;
 mod web_publish;
 mod web_remote_tree;
 mod web_retained;
+mod web_shared_filter;
 mod web_subscribe;
 mod web_topic;
 mod web_tree;

@@ -12,7 +12,7 @@ use crate::web_layout::assert_fits;
 use crate::web_page::open;
 
 /// A Hearth that lets in pages of other sites.
-fn neighbour() -> Hearth {
+pub fn neighbour() -> Hearth {
     HearthCommand::new()
         .args(["--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ws", "127.0.0.1:0", "--shards", "2"])
         .env("HEARTH_WS_ALLOWED_ORIGINS", "*")
@@ -20,11 +20,12 @@ fn neighbour() -> Hearth {
 }
 
 /// The card of a connection, and something in it.
-fn card(name: &str, what: &str) -> String {
+pub fn card(name: &str, what: &str) -> String {
     format!(r#"[data-testid=connection-card][data-name="{name}"] {what}"#)
 }
 
-fn in_state(name: &str, state: &str) -> String {
+/// The card of a connection in a state.
+pub fn in_state(name: &str, state: &str) -> String {
     card(name, &format!("[data-testid=connection-state][data-state={state}]"))
 }
 
@@ -40,13 +41,15 @@ async fn choose(page: &Page, testid: &str, on: bool) {
     }
 }
 
-async fn fill(page: &Page, fields: &[(&str, &str)]) {
+/// Fills the fields of the form.
+pub async fn fill(page: &Page, fields: &[(&str, &str)]) {
     for (field, text) in fields {
         page.fill(&format!("[data-testid=connection-{field}]"), text).await;
     }
 }
 
-async fn add(page: &Page, name: &str, address: &str) {
+/// Begins a connection with this name and address.
+pub async fn add(page: &Page, name: &str, address: &str) {
     page.click("[data-testid=nav-connections]").await;
     page.click("[data-testid=connection-add]").await;
     fill(page, &[("name", name)]).await;
@@ -64,7 +67,8 @@ async fn add(page: &Page, name: &str, address: &str) {
     .await;
 }
 
-async fn connect(page: &Page) {
+/// Keeps what is in the form, and connects.
+pub async fn connect(page: &Page) {
     page.click("[data-testid=connection-save-connect]").await;
 }
 
@@ -80,7 +84,8 @@ async fn show(page: &Page, name: &str) {
     page.evaluate(&choose).await;
 }
 
-async fn go(page: &Page, route: &str) {
+/// Goes to a page.
+pub async fn go(page: &Page, route: &str) {
     page.evaluate(&format!("(location.hash = '#/{route}')")).await;
     page.wait_for_element(&format!("[data-testid=page][data-page={}]", route.split('/').next().unwrap()))
         .await;

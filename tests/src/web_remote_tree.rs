@@ -57,7 +57,8 @@ fn toggle(path: &str) -> String {
     format!(r#".topic-item:has([data-topic="{path}"]) [data-testid=topic-toggle]"#)
 }
 
-fn pin(path: &str) -> String {
+/// The button that pins a row of the tree.
+pub fn pin(path: &str) -> String {
     format!(r#".topic-item:has([data-topic="{path}"]) [data-testid=topic-pin]"#)
 }
 
@@ -66,7 +67,7 @@ async fn wait_for_rows(page: &Page, rows: &str) {
 }
 
 /// A broker with this many branches below `many`, of 1,000 topics each.
-fn large(branches: u32, retain: bool) -> Hearth {
+pub fn large(branches: u32, retain: bool) -> Hearth {
     let hearth = Hearth::start();
     let (mut device, _) = Wire::connect(hearth.mqtt(), connect(Version::V311, "device"));
     for branch in 0..branches {

@@ -16,18 +16,21 @@ use crate::wire::{Wire, connect, message};
 
 const ROW: &str = "[data-testid=stream-row]";
 
-async fn subscribe(page: &Page, filter: &str) {
+/// Adds a filter, and waits until the broker has granted it.
+pub async fn subscribe(page: &Page, filter: &str) {
     page.fill("[data-testid=subscribe-filter]", filter).await;
     page.click("[data-testid=subscribe-add]").await;
     page.wait_for_element(&format!(r#"[data-testid=filter][data-filter="{filter}"][data-state=granted]"#))
         .await;
 }
 
-async fn wait_for_delivered(page: &Page, count: usize) {
+/// Waits until the stream has counted this many messages.
+pub async fn wait_for_delivered(page: &Page, count: usize) {
     page.wait_for_element(&format!(r#"[data-testid=stream-counts][data-delivered="{count}"]"#)).await;
 }
 
-fn row(topic: &str) -> String {
+/// The row of the stream with a topic.
+pub fn row(topic: &str) -> String {
     format!(r#"{ROW}[data-topic="{topic}"]"#)
 }
 

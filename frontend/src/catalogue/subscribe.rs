@@ -36,6 +36,7 @@ pub struct SubscribeWords {
     pub state_granted: &'static str,
     pub state_refused: &'static str,
     pub brought: &'static str,
+    pub own_too: &'static str,
     pub unsubscribe: &'static str,
 
     // The stream
@@ -103,6 +104,7 @@ static ENGLISH: SubscribeWords = SubscribeWords {
     state_granted: "QoS {qos}",
     state_refused: "refused: {reason}",
     brought: "{count} delivered",
+    own_too: "own messages come too, since the topics have the same filter",
     unsubscribe: "Unsubscribe from {filter}",
 
     messages: "Messages",
@@ -167,6 +169,7 @@ static GERMAN: SubscribeWords = SubscribeWords {
     state_granted: "QoS {qos}",
     state_refused: "abgelehnt: {reason}",
     brought: "{count} zugestellt",
+    own_too: "eigene Nachrichten kommen auch, denn die Topics haben denselben Filter",
     unsubscribe: "{filter} abbestellen",
 
     messages: "Nachrichten",

@@ -18,7 +18,7 @@ use hearth_protocol::{ReasonCode, TopicName};
 
 use self::switches::Pending;
 use super::clock;
-use super::connection::{Connection, ConnectionEvent, TREE_ID};
+use super::connection::{Connection, ConnectionEvent};
 use super::info;
 use super::intake::Intake;
 use super::part::Part;
@@ -403,7 +403,7 @@ impl Inner {
         let at_ms = clock::wall_ms();
         let brought_by =
             message.properties.as_ref().map_or(&[][..], |properties| &properties.subscription_ids);
-        let is_trees = brought_by.is_empty() || brought_by.contains(&TREE_ID);
+        let is_trees = self.connection.is_trees(brought_by);
         self.each_part(|hub, part| part.on_message(hub, &message, at_ms, is_trees));
         if !is_trees {
             // A broker that sends one message for each subscription sends another one for the tree.

@@ -169,15 +169,18 @@ impl Intake {
     /// Says to the broker what has changed.
     pub(super) fn flush(&self, connection: &Connection) {
         let changes = self.interest.borrow_mut().poll_changes();
-        if !changes.subscribe.is_empty()
-            && let Some(token) = connection.subscribe_tree(&changes.subscribe)
-        {
-            self.asked.borrow_mut().insert(token, changes.subscribe);
+        if !changes.subscribe.is_empty() {
+            self.asked.borrow_mut().extend(connection.subscribe_tree(&changes.subscribe));
         }
-        if !changes.unsubscribe.is_empty()
-            && let Some(token) = connection.unsubscribe_tree(&changes.unsubscribe)
-        {
-            self.asked.borrow_mut().insert(token, Vec::new());
+        if !changes.unsubscribe.is_empty() {
+            match connection.unsubscribe_tree(&changes.unsubscribe) {
+                Ok(Some(token)) => {
+                    self.asked.borrow_mut().insert(token, Vec::new());
+                }
+                Ok(None) => self.interest.borrow_mut().handle_unsubscribed(),
+                // A session that goes on is told again.
+                Err(_) => {}
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::state::filters::{AddError, Filters, State, on_wire};
 use crate::state::link::Link;
 use crate::state::outcome::Answer;
 use crate::state::stream::Stream;
+use crate::state::subscriptions::Owner;
 use hearth_protocol::Query;
 
 /// What the subscribe page works with; it outlives the page.
@@ -22,7 +23,6 @@ pub struct Subscriber {
     /// What is typed to search the stream.
     search: RefCell<String>,
     is_online: Cell<bool>,
-    is_numbered: Cell<bool>,
 }
 
 impl Subscriber {
@@ -33,7 +33,6 @@ impl Subscriber {
             stream: RefCell::default(),
             search: RefCell::default(),
             is_online: Cell::new(hub.link().is_online()),
-            is_numbered: Cell::new(true),
         })
     }
 
@@ -67,8 +66,7 @@ impl Subscriber {
     pub fn remove(&self, hub: &Hub, id: u32) {
         let removed = self.filters.borrow_mut().remove(id);
         if let Some(filter) = removed {
-            // Not sent without a connection, where there is no subscription either.
-            let _sent = hub.connection().unsubscribe(on_wire(&filter.subscription));
+            hub.connection().unsubscribe(Owner::Stream(id), on_wire(&filter.subscription));
         }
         hub.touch();
     }
@@ -95,13 +93,7 @@ impl Subscriber {
         let Some(subscription) = found else { return };
         let filter = on_wire(&subscription);
         let subscription = Subscription { filter, ..subscription };
-        let connection = hub.connection();
-        let mut sent = connection.subscribe(subscription.clone(), Some(id));
-        if sent == Err(RequestError::Unsupported(ReasonCode::SubscriptionIdentifiersNotSupported)) {
-            self.is_numbered.set(false);
-            sent = connection.subscribe(subscription, None);
-        }
-        let state = match sent {
+        let state = match hub.connection().subscribe(Owner::Stream(id), subscription) {
             Ok(token) => State::Asked(token),
             Err(RequestError::NotConnected) => State::Offline,
             Err(RequestError::Unsupported(reason)) => State::Refused(reason),
@@ -114,7 +106,7 @@ impl Subscriber {
 
 impl Part for Subscriber {
     fn on_message(&self, hub: &Hub, message: &Publish, at_ms: f64, _is_trees: bool) {
-        let is_numbered = self.is_numbered.get() && hub.connection().has_identifiers();
+        let is_numbered = hub.connection().has_identifiers();
         let marks = self.filters.borrow_mut().count(message, is_numbered);
         if !marks.is_empty() {
             self.stream.borrow_mut().push(message, marks, at_ms);

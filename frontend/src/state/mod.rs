@@ -40,6 +40,7 @@ pub mod signal;
 pub mod spark;
 pub mod sparkplug;
 pub mod stream;
+pub mod subscriptions;
 pub mod template;
 pub mod ticks;
 pub mod topic_tree;

@@ -17,7 +17,8 @@ pub(super) fn FilterList() -> Html {
     use_watch((), |hub, ()| {
         let subscriber = Subscriber::of(hub);
         let filters = subscriber.filters();
-        (filters.changes(), filters.iter().map(|filter| filter.count).sum::<u64>())
+        let local = filters.iter().filter(|filter| hub.connection().is_local(filter.id)).count();
+        (filters.changes(), filters.iter().map(|filter| filter.count).sum::<u64>(), local)
     });
     let filters = follow.subscriber.filters();
     html! {
@@ -43,12 +44,14 @@ fn item(follow: &Follow, filter: &Filter) -> Html {
         Callback::from(move |_: MouseEvent| follow.subscriber.remove(&follow.hub, id))
     };
     let count = fill(words.brought, &[("count", &follow.locale.count(filter.count))]);
+    let own_too = follow.hub.connection().is_local(filter.id).then(|| words.own_too.to_owned());
+    let facts = [Some(state), Some(count), own_too].into_iter().flatten().collect::<Vec<_>>().join(" · ");
     html! {
         <li class="filters__item" key={filter.id} data-testid="filter" data-filter={name.clone()}
             data-state={filter.state.as_str()} data-count={filter.count.to_string()}>
             <span class="mark" data-mark={filter.mark.to_string()}>{letter(filter.mark)}</span>
             <span class="filters__name">{&name}</span>
-            <span class="filters__facts">{format!("{state} · {count}")}</span>
+            <span class="filters__facts">{facts}</span>
             <button type="button" class="button button--quiet" onclick={remove} data-testid="filter-remove"
                 aria-label={fill(words.unsubscribe, &[("filter", &name)])}><Icon symbol={Symbol::Close} /></button>
         </li>
