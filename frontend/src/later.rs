@@ -9,8 +9,7 @@ use yew::prelude::*;
 use crate::components::{Empty, Symbol};
 use crate::hooks::use_locale;
 use crate::pages::{
-    AboutPage, ChartPage, ConnectionsPage, Palette, PublishPage, RetainedPage, SubscribePage, TopicPage,
-    TopicsPage,
+    AboutPage, ChartPage, ConnectionsPage, ExplorerPage, Palette, PublishPage, RetainedPage, SubscribePage,
 };
 use crate::route::Route;
 use crate::services::connections::Connections;
@@ -61,8 +60,9 @@ fn palette(on_close: Callback<()>) -> Html {
 
 fn page(route: &Route) -> Option<Html> {
     Some(match route {
-        Route::Topics => html! { <TopicsPage /> },
-        Route::Topic(topic) => html! { <TopicPage topic={topic.clone()} /> },
+        // One page of two addresses, so that the list stays as it is while one topic after the other is looked at.
+        Route::Topics => html! { <ExplorerPage topic={None::<AttrValue>} /> },
+        Route::Topic(topic) => html! { <ExplorerPage topic={Some(AttrValue::from(topic.clone()))} /> },
         Route::Retained => html! { <RetainedPage /> },
         Route::Publish(topic) => html! { <PublishPage topic={topic.clone().map(AttrValue::from)} /> },
         Route::Subscribe => html! { <SubscribePage /> },

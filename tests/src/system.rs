@@ -52,6 +52,7 @@ mod web_app;
 mod web_benchmark;
 mod web_chart;
 mod web_connections;
+mod web_explorer;
 mod web_layout;
 mod web_page;
 mod web_palette;

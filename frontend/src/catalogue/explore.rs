@@ -19,6 +19,8 @@ pub struct ExploreWords {
     pub pins_full: &'static str,
     pub pin_silent: &'static str,
     pub pin_refused: &'static str,
+    pub divider: &'static str,
+    pub close: &'static str,
 }
 
 static ENGLISH: ExploreWords = ExploreWords {
@@ -37,6 +39,8 @@ static ENGLISH: ExploreWords = ExploreWords {
     pins_full: "These are {count} pins, and there is no room for more: unpin one to pin another.",
     pin_silent: "Nothing has come yet.",
     pin_refused: "The broker refused it: {reason}.",
+    divider: "Width of the list",
+    close: "Close this topic",
 };
 
 static GERMAN: ExploreWords = ExploreWords {
@@ -55,6 +59,8 @@ static GERMAN: ExploreWords = ExploreWords {
     pins_full: "Das sind {count}, mehr lassen sich nicht anheften: Löse eins ab, um ein anderes anzuheften.",
     pin_silent: "Noch ist nichts gekommen.",
     pin_refused: "Der Broker hat es abgelehnt: {reason}.",
+    divider: "Breite der Liste",
+    close: "Dieses Thema schließen",
 };
 
 /// The sentences of the language with this tag.

@@ -3,6 +3,7 @@
 mod use_app;
 mod use_follow;
 mod use_link;
+mod use_media;
 mod use_route;
 mod use_shortcuts;
 mod use_topic;
@@ -11,6 +12,7 @@ mod use_watch;
 pub use use_app::{App, use_app, use_hub, use_locale};
 pub use use_follow::use_follow;
 pub use use_link::{use_link, use_link_of};
+pub use use_media::use_media;
 pub use use_route::use_route;
 pub use use_shortcuts::{FILTER_ID, use_shortcuts};
 pub use use_topic::{TopicMark, use_topic};

@@ -8,8 +8,8 @@ use super::chart_fields::use_fields;
 use super::pin_button::PinButton;
 use super::topic_facts::FactsCard;
 use super::topic_history::HistoryCard;
-use crate::catalogue::fill;
 use crate::catalogue::topic::words;
+use crate::catalogue::{explore, fill};
 use crate::components::{Empty, Icon, PayloadView, Symbol};
 use crate::hooks::{use_follow, use_hub, use_locale, use_topic, use_watch};
 use crate::route::Route;
@@ -38,14 +38,17 @@ const COURSE_POINTS: usize = 200;
 
 /// Props of [`TopicPage`].
 #[derive(Clone, PartialEq, Properties)]
-pub struct TopicPageProps {
+pub(super) struct TopicPageProps {
     /// The topic.
     pub topic: AttrValue,
+    /// Whether the list of topics stands beside it.
+    #[prop_or_default]
+    pub is_beside: bool,
 }
 
 /// The page.
 #[component]
-pub fn TopicPage(props: &TopicPageProps) -> Html {
+pub(super) fn TopicPage(props: &TopicPageProps) -> Html {
     let locale = use_locale();
     let text = locale.catalogue();
     let topic = &props.topic;
@@ -54,7 +57,7 @@ pub fn TopicPage(props: &TopicPageProps) -> Html {
     let heard = use_watch(topic.clone(), |hub, topic| hub.topics().find(topic).is_some());
     html! {
         <>
-            <TopicHead topic={topic.clone()} />
+            <TopicHead topic={topic.clone()} is_beside={props.is_beside} />
             if heard {
                 <div class="columns">
                     <PayloadCard topic={topic.clone()} />
@@ -171,12 +174,22 @@ fn TopicHead(props: &TopicPageProps) -> Html {
         topics.find(name).is_some_and(|id| topics.topic(id).kind() == Kind::Number)
     });
     let split = name.rfind('/').map_or(0, |slash| slash + 1);
+    let title = html! {
+        <><span class="topic-title__parent">{&name[..split]}</span><wbr />{&name[split..]}</>
+    };
     html! {
         <header class="page__head">
-            <a class="back" href={Route::Topics.href()}><Icon symbol={Symbol::Back} />{text.back_to_topics}</a>
-            <h1 class="topic-title" data-testid="detail-topic">
-                <span class="topic-title__parent">{&name[..split]}</span><wbr />{&name[split..]}
-            </h1>
+            if props.is_beside {
+                <div class="topic-bar">
+                    <h2 class="topic-title" data-testid="detail-topic">{title}</h2>
+                    <a class="button button--quiet" href={Route::Topics.href()} aria-label={explore::words(text.tag).close}
+                        title={explore::words(text.tag).close}
+                        data-testid="detail-close"><Icon symbol={Symbol::Close} /></a>
+                </div>
+            } else {
+                <a class="back" href={Route::Topics.href()}><Icon symbol={Symbol::Back} />{text.back_to_topics}</a>
+                <h1 class="topic-title" data-testid="detail-topic">{title}</h1>
+            }
             <div class="actions">
                 <a class="button" href={Route::Publish(Some(name.clone())).href()} data-testid="detail-publish">
                     <Icon symbol={Symbol::Publish} />{text.publish_here}

@@ -43,13 +43,15 @@ pub(super) struct TopicRows {
     listing: RefCell<Listing>,
     remote: Rc<RemoteRows>,
     repaint: Signal,
+    // The topic that is looked at beside the list.
+    chosen: RefCell<Option<Rc<str>>>,
 }
 
 impl TopicRows {
     pub(super) fn new(hub: Hub, locale: Locale) -> Self {
         let remote = RemoteRows::new(hub.clone(), locale.clone());
         let (shown, listing) = (Cell::default(), RefCell::default());
-        Self { hub, locale, shown, listing, remote, repaint: Signal::default() }
+        Self { hub, locale, shown, listing, remote, repaint: Signal::default(), chosen: RefCell::default() }
     }
 
     /// Where the topics come from.
@@ -82,6 +84,12 @@ impl TopicRows {
             }
         }
         self.update();
+    }
+
+    /// Marks the row of a topic from now on.
+    pub(super) fn choose(&self, topic: Option<&str>) {
+        self.chosen.replace(topic.map(Rc::from));
+        self.repaint.ring();
     }
 
     /// Follows the topics, then paints: in this order, so that a painted row exists.
@@ -235,6 +243,22 @@ impl RowSource for TopicRows {
                 }
             }
             Shown::Remote => self.remote.read(index, row),
+        }
+        row.is_chosen = self.chosen.borrow().as_deref() == Some(&*row.topic);
+    }
+
+    fn find(&self, topic: &str) -> Option<usize> {
+        let id = self.hub.topics().find(topic)?;
+        match self.shown.get() {
+            Shown::List => self.listing.borrow().rows(&self.hub.topics()).iter().position(|&row| row == id),
+            Shown::Tree => {
+                self.hub.tree().reveal(id);
+                self.update();
+                let tree = self.hub.tree();
+                tree.rows().iter().position(|row| tree.topic(row.node) == Some(id))
+            }
+            // The broker's tree is drawn from where the person opens it.
+            Shown::Remote => None,
         }
     }
 

@@ -30,9 +30,16 @@ struct Wanted {
     is_in_parts: bool,
 }
 
+/// Props of [`TopicsPage`].
+#[derive(Clone, PartialEq, Properties)]
+pub(super) struct TopicsPageProps {
+    /// The topic that is looked at beside the list.
+    pub chosen: Option<AttrValue>,
+}
+
 /// The page.
 #[component]
-pub fn TopicsPage() -> Html {
+pub(super) fn TopicsPage(props: &TopicsPageProps) -> Html {
     let hub = use_hub();
     let locale = use_locale();
     let text = locale.catalogue();
@@ -60,6 +67,9 @@ pub fn TopicsPage() -> Html {
     use_effect_with((RowsRef(Rc::clone(&rows)), wanted.clone()), |(rows, wanted)| {
         rows.0.show(&wanted.query, wanted.shape, wanted.order);
         rows.0.hub().frames().ring();
+    });
+    use_effect_with((RowsRef(Rc::clone(&rows)), props.chosen.clone()), |(rows, chosen)| {
+        rows.0.choose(chosen.as_deref());
     });
     let none_match = use_watch(RowsRef(Rc::clone(&rows)), |_, rows| rows.0.is_fruitless());
     let trouble = use_watch(RowsRef(Rc::clone(&rows)), |_, rows| rows.0.trouble());
@@ -114,6 +124,7 @@ pub fn TopicsPage() -> Html {
             } else {
                 <Heads />
                 <TopicList rows={Rows(list)} repaint={rows.repaint().clone()} words={row_words} name={text.topics}
+                    chosen={props.chosen.clone()}
                     query={format!("{}{}{}", shape.as_str(), order.as_str(), *query)} />
             }
         </>

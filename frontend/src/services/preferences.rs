@@ -9,6 +9,7 @@ const THEME: &str = "hearth.theme";
 const LANGUAGE: &str = "hearth.language";
 const SHAPE: &str = "hearth.topics.shape";
 const ORDER: &str = "hearth.topics.order";
+const LIST_SHARE: &str = "hearth.topics.share";
 const PUBLISHES: &str = "hearth.publishes";
 const CONNECTIONS: &str = "hearth.connections";
 const SHOWN_CONNECTION: &str = "hearth.connections.shown";
@@ -59,6 +60,16 @@ pub fn topics() -> (Shape, Order) {
 pub fn set_topics(shape: Shape, order: Order) {
     write(SHAPE, shape.as_str());
     write(ORDER, order.as_str());
+}
+
+/// How much of the width the list of topics has beside a topic, in percent; `None` where nobody chose it.
+pub fn list_share() -> Option<f64> {
+    read(LIST_SHARE).parse().ok()
+}
+
+/// Stores it.
+pub fn set_list_share(percent: f64) {
+    write(LIST_SHARE, &percent.to_string());
 }
 
 /// The saved publications.

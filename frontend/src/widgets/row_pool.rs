@@ -35,6 +35,8 @@ pub struct Row {
     pub place: Option<Place>,
     /// Whether it is pinned; `None` where it cannot be.
     pub pinned: Option<bool>,
+    /// Whether its topic is looked at beside the list.
+    pub is_chosen: bool,
 }
 
 /// Where a row of a tree stands.
@@ -62,6 +64,11 @@ pub trait RowSource {
 
     /// Writes row `index` into `row`, whose strings are reused.
     fn read(&self, index: usize, row: &mut Row);
+
+    /// The row of a topic, if it can be shown; whatever hides it is opened.
+    fn find(&self, _topic: &str) -> Option<usize> {
+        None
+    }
 
     /// Opens or closes what is below row `index`; nothing in a list that is no tree.
     fn toggle(&self, _index: usize) {}
@@ -313,6 +320,12 @@ impl Node {
         }
         if row.pinned != shown.pinned || !same_topic {
             self.write_pin(row, words)?;
+        }
+        if row.is_chosen != shown.is_chosen {
+            match row.is_chosen {
+                true => self.link.set_attribute("aria-current", "true")?,
+                false => self.link.remove_attribute("aria-current")?,
+            }
         }
         self.flash(row, same_topic)
     }

@@ -1,7 +1,7 @@
 //! A list of topics of any length: only the rows on the screen exist, and they are painted once a frame.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use gloo::events::{EventListener, EventListenerOptions};
 use wasm_bindgen::{JsCast, closure::Closure};
@@ -38,6 +38,8 @@ pub struct TopicListProps {
     pub name: AttrValue,
     /// What chose the rows; those of a new choice are shown from the first one on.
     pub query: AttrValue,
+    /// The topic whose row is to be seen, as soon as it is there.
+    pub chosen: Option<AttrValue>,
 }
 
 /// The list.
@@ -45,14 +47,17 @@ pub struct TopicListProps {
 pub fn TopicList(props: &TopicListProps) -> Html {
     let scroller = use_node_ref();
     let list = use_node_ref();
+    let painted = use_mut_ref(Weak::<Canvas>::new);
     {
-        let (scroller, list) = (scroller.clone(), list.clone());
+        let (scroller, list, painted) = (scroller.clone(), list.clone(), Rc::clone(&painted));
         let deps = (props.rows.clone(), props.repaint.clone(), props.words);
         use_effect_with(deps, move |(rows, repaint, words)| {
             let painter = scroller
                 .cast::<HtmlElement>()
                 .zip(list.cast::<HtmlElement>())
                 .and_then(|(scroller, list)| Painter::start(scroller, list, rows, repaint, *words));
+            painted
+                .replace(painter.as_ref().map(|painter| Rc::downgrade(&painter.canvas)).unwrap_or_default());
             move || drop(painter)
         });
     }
@@ -64,6 +69,12 @@ pub fn TopicList(props: &TopicListProps) -> Html {
             }
         });
     }
+    use_effect_with(props.chosen.clone(), move |chosen| {
+        if let Some(canvas) = painted.borrow().upgrade() {
+            canvas.sought.replace(chosen.clone());
+            canvas.measure();
+        }
+    });
     html! {
         <div class="topic-list" ref={scroller} data-testid="topic-list">
             <ul class="topic-list__rows" ref={list} role="list" aria-label={&props.name}></ul>
@@ -79,10 +90,12 @@ struct Canvas {
     row_height: Cell<f64>,
     height: Cell<f64>,
     count: Cell<usize>,
+    // Scrolled to when its row is there.
+    sought: RefCell<Option<AttrValue>>,
 }
 
 struct Painter {
-    _canvas: Rc<Canvas>,
+    canvas: Rc<Canvas>,
     _frames: Subscription,
     _listeners: [EventListener; 3],
     resized: ResizeObserver,
@@ -112,6 +125,7 @@ impl Painter {
             row_height: Cell::new(0.0),
             height: Cell::new(0.0),
             count: Cell::new(usize::MAX),
+            sought: RefCell::default(),
         });
         let (framed, scrolled, resized) = (Rc::clone(&canvas), Rc::clone(&canvas), Rc::clone(&canvas));
         let (keyed, clicked) = (Rc::clone(&canvas), Rc::clone(&canvas));
@@ -133,7 +147,7 @@ impl Painter {
         canvas.measure();
         let frames = repaint.subscribe(move || framed.paint());
         Some(Self {
-            _canvas: canvas,
+            canvas,
             _frames: frames,
             _listeners: listeners,
             resized: observer,
@@ -155,12 +169,18 @@ impl Canvas {
     }
 
     fn paint(&self) {
+        let is_new = self.count.get() != self.rows.0.len();
+        let sought = is_new.then(|| self.find_sought()).flatten();
+        // Only now: what hides the row that is sought was opened.
         let count = self.rows.0.len();
         let row_height = self.row_height.get();
         if self.count.replace(count) != count {
             let height = format!("{}px", scrolled_height(row_height, count));
             // A valid property and value; a browser does not refuse it.
             let _ = self.list.style().set_property("height", &height);
+        }
+        if let Some(index) = sought {
+            self.scroll_to(index);
         }
         let window = Window::at(f64::from(self.scroller.scroll_top()), self.height.get(), row_height, count);
         // It fails only when the document is going away.
@@ -211,8 +231,21 @@ impl Canvas {
         self.reveal(to.min(last));
     }
 
+    /// The row that is sought, once it is there; then nothing is sought any more.
+    fn find_sought(&self) -> Option<usize> {
+        let index = self.sought.borrow().as_deref().and_then(|topic| self.rows.0.find(topic))?;
+        self.sought.take();
+        Some(index)
+    }
+
     /// Scrolls until a row is on the screen, and gives it the focus.
     fn reveal(&self, index: usize) {
+        self.scroll_to(index);
+        self.paint();
+        self.pool.borrow().focus_index(index);
+    }
+
+    fn scroll_to(&self, index: usize) {
         let (row_height, height) = (self.row_height.get(), self.height.get());
         let top = index as f64 * row_height;
         let scroll_top = f64::from(self.scroller.scroll_top());
@@ -221,7 +254,5 @@ impl Canvas {
         } else if top + row_height > scroll_top + height {
             self.scroller.set_scroll_top((top + row_height - height).ceil() as i32);
         }
-        self.paint();
-        self.pool.borrow().focus_index(index);
     }
 }
