@@ -8,7 +8,8 @@ use rusqlite::{Connection, ErrorCode};
 use super::connection::BUSY_MAX;
 use super::database::is_corrupt;
 use super::error::StoreError;
-use super::log_survey::{LogBytes, LogSurvey, Rest};
+use super::file_bytes::FileBytes;
+use super::log_survey::{LogSurvey, Rest};
 use super::salvage::{aside, with_suffix};
 use super::way::{Way, log_of};
 
@@ -23,7 +24,7 @@ const TORN: &str = ".torn";
 pub(super) fn repair(way: Way, file: &Path) -> Result<LogSurvey, StoreError> {
     let log = log_of(file);
     let failed = |source| StoreError::File { file: log.clone(), source };
-    let mut bytes = LogBytes::new(way, &log);
+    let mut bytes = FileBytes::new(way, &log);
     let survey = LogSurvey::read(&mut bytes).map_err(failed)?;
     if !survey.is_damaged() {
         return Ok(survey);
@@ -37,7 +38,7 @@ pub(super) fn repair(way: Way, file: &Path) -> Result<LogSurvey, StoreError> {
         return Ok(survey);
     };
     // Somebody may have had it open until now.
-    let mut bytes = LogBytes::new(way, &log);
+    let mut bytes = FileBytes::new(way, &log);
     let survey = LogSurvey::read(&mut bytes).map_err(failed)?;
     if !survey.is_damaged() {
         return Ok(survey);
@@ -66,7 +67,7 @@ pub(super) fn keep_torn(way: Way, file: &Path, survey: &LogSurvey) {
     }
     let log = log_of(file);
     let torn = with_suffix(&log, TORN);
-    match (way.write)(&torn, &mut LogBytes::new(way, &log).pieces()) {
+    match (way.write)(&torn, &mut FileBytes::new(way, &log).pieces()) {
         Ok(()) => tracing::info!(
             copy = %torn.display(),
             "the last commit in the log of the database is not whole, as when the power goes; it is left out, and nobody \

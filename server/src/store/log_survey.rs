@@ -2,13 +2,9 @@
 //! end and says nothing, whether a crash has torn it or it was written, synced and has decayed since.
 
 use std::io;
-use std::path::{Path, PathBuf};
 
+use super::file_bytes::FileBytes;
 use super::log_format::{Frame, HEADER_LEN, LogHeader, Mended, Sums};
-use super::way::Way;
-
-/// Bytes of the log that are in memory at a time.
-const BLOCK: usize = 1 << 20;
 
 /// What a log turned out to be.
 #[derive(Debug)]
@@ -60,7 +56,7 @@ struct Commit {
 
 impl LogSurvey {
     /// Reads a log; one that is not there is empty.
-    pub(super) fn read(log: &mut LogBytes) -> io::Result<Self> {
+    pub(super) fn read(log: &mut FileBytes) -> io::Result<Self> {
         let Some(bytes) = log.bytes(0, HEADER_LEN)?.and_then(|bytes| bytes.first_chunk()).copied() else {
             return Ok(Self::nothing(Rest::Nothing));
         };
@@ -86,12 +82,12 @@ impl LogSurvey {
         Self { header, frames: 0, bytes, is_header_mended: false, mended: 0, unclear: 0, rest }
     }
 
-    fn walk(log: &mut LogBytes, whole: ([u8; HEADER_LEN], LogHeader)) -> io::Result<Self> {
+    fn walk(log: &mut FileBytes, whole: ([u8; HEADER_LEN], LogHeader)) -> io::Result<Self> {
         let header = whole.1;
         let mut survey = Self { header: Some(whole), ..Self::nothing(Rest::Nothing) };
         let (mut commit, mut unproven) = (Commit::default(), None);
         let (mut number, mut sums) = (0, header.sums);
-        while let Some((frame, next)) = log.frames(&header, number)? {
+        while let Some((frame, next)) = frames(log, &header, number)? {
             let mut is_commit = frame.is_commit();
             let repair = if header.holds(frame, sums) { None } else { Some(header.mend(frame, next, sums)) };
             sums = match repair {
@@ -148,7 +144,7 @@ impl LogSurvey {
     /// one at the end.
     pub(super) fn pieces<'a>(
         &'a self,
-        log: &'a mut LogBytes,
+        log: &'a mut FileBytes,
     ) -> impl FnMut(&mut Vec<u8>) -> io::Result<()> + 'a {
         let mut rest = self.header.map(|(bytes, header)| (Some(bytes), header, header.sums, 0));
         move |piece| {
@@ -189,10 +185,10 @@ struct Remains {
 }
 
 impl Remains {
-    fn read(log: &mut LogBytes, header: &LogHeader, first: u64) -> io::Result<Self> {
+    fn read(log: &mut FileBytes, header: &LogHeader, first: u64) -> io::Result<Self> {
         let (mut remains, mut committed): (Self, Option<Sums>) = (Self::default(), None);
         let mut number = first;
-        while let Some(frame) = log.frame(header, number)? {
+        while let Some(frame) = frame(log, header, number)? {
             number += 1;
             if !header.is_of_now(frame) {
                 committed = None;
@@ -217,9 +213,9 @@ impl Remains {
 }
 
 /// What a log has of which nobody knows the header any more. SQLite syncs that, which is in one sector, before it writes a frame.
-fn without_header(log: &mut LogBytes, is_zero: bool) -> io::Result<Rest> {
+fn without_header(log: &mut FileBytes, is_zero: bool) -> io::Result<Rest> {
     let guess = LogHeader::guess(None);
-    let header = LogHeader::guess(log.frame(&guess, 0)?);
+    let header = LogHeader::guess(frame(log, &guess, 0)?);
     let remains = Remains::read(log, &header, 0)?;
     Ok(match remains.rest(0) {
         Rest::Torn if !is_zero => Rest::Lost { frames: remains.frames, commits: remains.commits },
@@ -232,76 +228,20 @@ const fn place(header: &LogHeader, number: u64) -> u64 {
     HEADER_LEN as u64 + number * header.frame_len() as u64
 }
 
-/// A log, read in blocks.
-#[derive(Debug)]
-pub(super) struct LogBytes {
-    way: Way,
-    path: PathBuf,
-    begin: u64,
-    block: Vec<u8>,
+fn frame<'a>(log: &'a mut FileBytes, header: &LogHeader, number: u64) -> io::Result<Option<Frame<'a>>> {
+    Ok(log.bytes(place(header, number), header.frame_len())?.map(Frame::new))
 }
 
-impl LogBytes {
-    pub(super) fn new(way: Way, path: &Path) -> Self {
-        Self { way, path: path.to_owned(), begin: 0, block: Vec::new() }
-    }
-
-    fn frame(&mut self, header: &LogHeader, number: u64) -> io::Result<Option<Frame<'_>>> {
-        Ok(self.bytes(place(header, number), header.frame_len())?.map(Frame::new))
-    }
-
-    /// The same, with the one behind it.
-    fn frames(
-        &mut self,
-        header: &LogHeader,
-        number: u64,
-    ) -> io::Result<Option<(Frame<'_>, Option<Frame<'_>>)>> {
-        let (begin, len) = (place(header, number), header.frame_len());
-        // In one piece where both are there.
-        let is_last = self.bytes(begin, 2 * len)?.is_none();
-        let Some(bytes) = self.bytes(begin, if is_last { len } else { 2 * len })? else { return Ok(None) };
-        let (frame, next) = bytes.split_at(len);
-        Ok(Some((Frame::new(frame), (!is_last).then_some(Frame::new(next)))))
-    }
-
-    /// So many bytes from there on; `None` when there are fewer.
-    fn bytes(&mut self, at: u64, len: usize) -> io::Result<Option<&[u8]>> {
-        let end = self.begin + self.block.len() as u64;
-        if at < self.begin || at + len as u64 > end {
-            self.read(at, len.max(BLOCK))?;
-        }
-        let begin = (at - self.begin) as usize;
-        Ok(self.block.get(begin..begin + len))
-    }
-
-    /// All of it, one piece after the other, and an empty one at the end.
-    pub(super) fn pieces(&mut self) -> impl FnMut(&mut Vec<u8>) -> io::Result<()> + '_ {
-        let mut at = 0;
-        move |piece| {
-            self.read(at, BLOCK)?;
-            piece.clone_from(&self.block);
-            at += piece.len() as u64;
-            Ok(())
-        }
-    }
-
-    /// Has a block in memory; a shorter one is the end.
-    fn read(&mut self, at: u64, len: usize) -> io::Result<()> {
-        self.begin = at;
-        // Asked of the system as zeros; filling it by hand takes longer than reading most logs.
-        self.block = vec![0; len];
-        let mut filled = 0;
-        while filled < len {
-            match (self.way.read)(&self.path, at + filled as u64, &mut self.block[filled..]) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) => {
-                    self.block.clear();
-                    return Err(error);
-                }
-            }
-        }
-        self.block.truncate(filled);
-        Ok(())
-    }
+/// The same, with the one behind it.
+fn frames<'a>(
+    log: &'a mut FileBytes,
+    header: &LogHeader,
+    number: u64,
+) -> io::Result<Option<(Frame<'a>, Option<Frame<'a>>)>> {
+    let (begin, len) = (place(header, number), header.frame_len());
+    // In one piece where both are there.
+    let is_last = log.bytes(begin, 2 * len)?.is_none();
+    let Some(bytes) = log.bytes(begin, if is_last { len } else { 2 * len })? else { return Ok(None) };
+    let (frame, next) = bytes.split_at(len);
+    Ok(Some((Frame::new(frame), (!is_last).then_some(Frame::new(next)))))
 }

@@ -10,6 +10,7 @@ mod connection;
 mod database;
 mod durability;
 mod error;
+mod file_bytes;
 mod folder;
 mod inspection;
 mod log_format;

@@ -10,9 +10,10 @@ use tempfile::TempDir;
 
 use super::crashes::Content;
 use crate::store::database::Database;
+use crate::store::file_bytes::FileBytes;
 use crate::store::log_format::HEADER_LEN;
 use crate::store::log_repair::repair;
-use crate::store::log_survey::{LogBytes, LogSurvey, Rest};
+use crate::store::log_survey::{LogSurvey, Rest};
 use crate::store::salvage::{self, Opened};
 use crate::store::way::{Way, log_of};
 use crate::store::{Durability, StoreError};
@@ -76,7 +77,7 @@ fn killed(moved: u8, commits: u8) -> Killed {
 }
 
 fn survey(log: &Path) -> LogSurvey {
-    LogSurvey::read(&mut LogBytes::new(Way::SYSTEM, log)).unwrap()
+    LogSurvey::read(&mut FileBytes::new(Way::SYSTEM, log)).unwrap()
 }
 
 /// What was found at a start.
