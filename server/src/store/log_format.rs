@@ -211,13 +211,24 @@ impl<'a> Frame<'a> {
         (4..8).any(|place| if place == at { byte != 0 } else { self.bytes[place] != 0 })
     }
 
-    fn page(self) -> u32 {
+    /// The number of its page.
+    pub(super) fn page(self) -> u32 {
         word(self.bytes, 0)
+    }
+
+    /// The page.
+    pub(super) fn content(self) -> &'a [u8] {
+        &self.bytes[FRAME_HEADER_LEN..]
     }
 
     /// Whether a commit ends with it.
     pub(super) fn is_commit(self) -> bool {
-        word(self.bytes, 4) != 0
+        self.pages().is_some()
+    }
+
+    /// How many pages the database has from a commit on that ends with it.
+    pub(super) fn pages(self) -> Option<u32> {
+        Some(word(self.bytes, 4)).filter(|pages| *pages > 0)
     }
 
     fn salts(self) -> [u8; 8] {

@@ -11,6 +11,7 @@ mod database;
 mod durability;
 mod error;
 mod file_bytes;
+mod first_page;
 mod folder;
 mod inspection;
 mod log_format;

@@ -7,14 +7,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hearth_broker::{Change, Table};
+use rusqlite::ffi::SQLITE_CORRUPT;
 use rusqlite::{Connection, ErrorCode};
 
 use super::check::unseal;
-use super::database::{Database, Reading, is_corrupt, key};
+use super::database::{Database, Reading, failure, is_corrupt, key};
 use super::durability::Durability;
 use super::error::StoreError;
+use super::first_page::{FirstPage, Pages};
 use super::schema::name;
 use super::way::Way;
+
+/// The broken database behind the first page of a new one, while it is being read.
+const LED: &str = ".led";
 
 /// A copy of what could be read, while it is being written.
 const UNFINISHED: &str = ".salvaging";
@@ -62,13 +67,37 @@ pub(super) fn open<T: Default>(
             "saving a damaged database had been interrupted; what was saved is the database now"
         );
     }
-    match read(way, file, durability, &each) {
-        Err(StoreError::Database { source, .. }) if is_damage(&source) => {
-            let salvage = save(way, file, source)?;
-            let opened = read(way, file, durability, &each)?;
-            Ok(Opened { salvage: Some(salvage), ..opened })
+    let error = match read(way, file, durability, &each) {
+        Ok(opened) => return Ok(opened),
+        Err(error) => error,
+    };
+    let problem = damage(way, file, error)?;
+    let set_aside = save(way, file)?;
+    let opened = read(way, file, durability, &each)?;
+    let saved = opened.reading.rows;
+    Ok(Opened { salvage: Some(Salvage { problem, saved, set_aside }), ..opened })
+}
+
+/// What is wrong with a database that is broken; an error that is none of it stays one.
+fn damage(way: Way, file: &Path, error: StoreError) -> Result<rusqlite::Error, StoreError> {
+    match error {
+        StoreError::Database { source, .. } if is_damage(&source) => Ok(source),
+        error @ (StoreError::Foreign { .. } | StoreError::Newer { .. }) => {
+            let failed = |source| StoreError::File { file: file.to_owned(), source };
+            let unfinished = with_suffix(file, UNFINISHED);
+            remove(way, &unfinished).map_err(failed)?;
+            let first = FirstPage::new(way, &unfinished)?;
+            remove(way, &unfinished).map_err(failed)?;
+            let found = Pages::read(way, file).and_then(|mut pages| pages.first()).map_err(failed)?;
+            match first.is_misread(&found) {
+                true => Ok(failure(SQLITE_CORRUPT, "its mark or its version has decayed")),
+                false => Err(error),
+            }
         }
-        opened => opened,
+        error @ (StoreError::Folder { .. }
+        | StoreError::InUse(_)
+        | StoreError::File { .. }
+        | StoreError::Database { .. }) => Err(error),
     }
 }
 
@@ -85,23 +114,36 @@ fn read<T: Default>(
     Ok(Opened { database, content, reading, salvage: None })
 }
 
-/// Puts what can be read of a broken database in its place. Until all of it is on the disk, the broken one stays where it is.
-fn save(way: Way, file: &Path, problem: rusqlite::Error) -> Result<Salvage, StoreError> {
-    let unfinished = with_suffix(file, UNFINISHED);
+/// Puts what can be read of a broken database in its place; where that one is now. Until all of it is on the disk, the broken one
+/// stays where it is.
+fn save(way: Way, file: &Path) -> Result<Option<PathBuf>, StoreError> {
+    let (unfinished, led) = (with_suffix(file, UNFINISHED), with_suffix(file, LED));
     let failed = |source| StoreError::File { file: unfinished.clone(), source };
-    remove(way, &unfinished).map_err(failed)?;
+    remove(way, &unfinished).and_then(|()| remove(way, &led)).map_err(failed)?;
+    let first = FirstPage::new(way, &unfinished)?;
+    let lead = || -> io::Result<bool> {
+        let mut pages = Pages::read(way, file)?;
+        if pages.are_led_by(&first)? {
+            return Ok(false);
+        }
+        pages.write_behind(&first, way, &led)?;
+        Ok(true)
+    };
+    let is_led = lead().map_err(|source| StoreError::File { file: led.clone(), source })?;
     // Also where a power cut may cost what was new: this is everything.
     let mut copy = Database::open_by(way, &unfinished, Durability::Fsync)?;
-    let mut saved = 0;
     for table in Table::ALL {
-        saved += copy_table(way, file, table, &mut copy)?;
+        copy_table(way, file, table, &mut copy)?;
+        if is_led {
+            copy_table(way, &led, table, &mut copy)?;
+        }
     }
     copy.close()?;
+    remove(way, &led).map_err(failed)?;
     let finished = with_suffix(file, FINISHED);
     (way.rename)(&unfinished, &finished).map_err(failed)?;
     (way.sync_names)(file).map_err(failed)?;
-    let set_aside = finish(way, file, FINISHED, "damaged")?.flatten();
-    Ok(Salvage { problem, saved, set_aside })
+    Ok(finish(way, file, FINISHED, "damaged")?.flatten())
 }
 
 /// Gives a copy that is whole the name of the database, also one that an earlier process has left. `None`: there is none;
@@ -157,13 +199,11 @@ fn remove(way: Way, file: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies the rows of a table of a broken database, as far as they can be read from either end; how many.
-fn copy_table(way: Way, file: &Path, table: Table, copy: &mut Database) -> Result<usize, StoreError> {
-    let mut saved = 0;
+/// Copies the rows of a table of a broken database, as far as they can be read from either end.
+fn copy_table(way: Way, file: &Path, table: Table, copy: &mut Database) -> Result<(), StoreError> {
     for order in ["ASC", "DESC"] {
         let mut rows = Vec::new();
         let is_whole = each_readable(way, file, table, order, |change| {
-            saved += 1;
             rows.push(change);
             if rows.len() < ROWS_AT_ONCE {
                 return Ok(());
@@ -177,7 +217,7 @@ fn copy_table(way: Way, file: &Path, table: Table, copy: &mut Database) -> Resul
             break;
         }
     }
-    Ok(saved)
+    Ok(())
 }
 
 /// Hands out the rows of a table in that order; whether they came to an end of their own. A disk that cannot be read is no end:

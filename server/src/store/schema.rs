@@ -3,10 +3,16 @@
 use std::fmt;
 
 use hearth_broker::Table;
+use rusqlite::ffi::SQLITE_CORRUPT;
 use rusqlite::{Connection, Transaction};
+
+use super::database::failure;
 
 /// What leads from each version of the format to the next one; a database without tables is version 0.
 pub(super) const STEPS: &[Step] = &[create, add_carried, allow_references_in_messages];
+
+/// The pages of a database in which no table was ever made: the first, and what leads from pages to those before them.
+const PAGES_WITHOUT_TABLES: u32 = 2;
 
 /// From one version of the format to the next.
 pub(crate) type Step = fn(&Transaction<'_>) -> rusqlite::Result<()>;
@@ -83,14 +89,20 @@ pub(super) const fn name(table: Table) -> &'static str {
 
 /// The version of a database's format.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
-    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+    // SQLite takes it for a number with a sign; what has decayed may have one.
+    connection.pragma_query_value(None, "user_version", |row| row.get(0)).map(i32::cast_unsigned)
 }
 
 /// Says what a database is, and changes nothing.
 pub(super) fn look(connection: &Connection, kind: Kind, steps: &[Step]) -> rusqlite::Result<Format> {
-    let application: u32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let application = application.cast_unsigned();
     let found = version(connection)?;
     let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    let pages: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    if tables == 0 && pages > PAGES_WITHOUT_TABLES {
+        return Err(failure(SQLITE_CORRUPT, "its first page leads to no table, and there are others"));
+    }
     // There are a handful.
     let known = steps.len() as u32;
     Ok(match found {

@@ -2,6 +2,7 @@
 
 mod crashes;
 mod failing_disk;
+mod first_page;
 pub(crate) mod hostile_disk;
 mod hostile_way;
 mod log;
