@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config::TreeConfig;
 use crate::figures::ShardFigures;
 use crate::history::{History, Recorder};
-use crate::listener::Standing;
+use crate::listener::{Porter, Standing};
 use crate::shard_driver::{self, HandOver, Inbox, Reactor, Seat, ShardDriver};
 use crate::socket::Detached;
 use crate::store::{Committer, Counters, OpenedStore, StoreCounts};
@@ -207,9 +207,9 @@ impl Engine {
         Ok(ShardThread { handle, end })
     }
 
-    /// Moves a connection to the shard of its client id. An empty id, or one that could not be made out,
-    /// is replaced by a new one, which the shard uses if CONNECT leaves the choice to it.
-    pub(crate) fn hand_over(&self, client_id: Option<&str>, arrival: Arrival) {
+    /// The shard of a connection's client id, and what that needs to serve it. An empty id, or one that could not be made
+    /// out, is replaced by a new one, which the shard uses if CONNECT leaves the choice to it.
+    pub(crate) fn place(&self, client_id: Option<&str>, arrival: Arrival) -> (usize, HandOver) {
         // As long as every server has to accept [MQTT-3.1.3-5], and 131 bits of chance.
         const ASSIGNED_ID_CHARS: usize = 22;
         let Arrival { socket, bytes, address, is_local, transport, standing, presence } = arrival;
@@ -227,14 +227,17 @@ impl Engine {
             Transport::WebSocket => true,
         };
         let peer = Peer { address, is_local, transport, assigned_client_id };
-        self.inboxes[shard.as_index()].open(HandOver {
-            socket,
-            bytes,
-            peer,
-            is_websocket,
-            standing,
-            presence,
-        });
+        (shard.as_index(), HandOver { socket, bytes, peer, is_websocket, standing, presence })
+    }
+
+    /// Gives a connection to its shard.
+    pub(crate) fn hand_over(&self, shard: usize, hand_over: HandOver) {
+        self.inboxes[shard].open(hand_over);
+    }
+
+    /// Lets a shard take the connections of a listener; where there are fewer shards than that, another one.
+    pub(crate) fn listen(&self, shard: usize, porter: Porter) {
+        self.inboxes[shard % self.inboxes.len()].listen(porter);
     }
 
     /// The bounds of the broker.

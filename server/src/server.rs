@@ -21,7 +21,9 @@ use crate::figures::Instruments;
 use crate::history::{self, History};
 use crate::http::{self, Past, Status};
 use crate::listener::websocket::{self, Gate};
-use crate::listener::{BindError, Bound, Door, Entrance, HttpService, LOCAL_HEADER, Service};
+use crate::listener::{
+    BindError, Bound, Door, Entrance, HttpService, LOCAL_HEADER, Listeners, Porter, Service,
+};
 use crate::store::{DataFolder, Durability, StoreError};
 use crate::system_topics;
 
@@ -161,8 +163,8 @@ impl Server {
         let reload = Arc::new(Notify::new());
         let server = Self { listening, shards, history_writer, tasks, stop, reload, _stop_when_dropped };
         server.watch_users(users_file, &policies);
-        for bound in bound {
-            server.tasks.spawn(entrances.of(bound.kind).clone().serve(bound.acceptor));
+        for (number, bound) in bound.into_iter().enumerate() {
+            server.open(number, bound.listeners, entrances.of(bound.kind));
         }
         if config.sys_interval_seconds > 0 {
             let period = Duration::from_secs(u64::from(config.sys_interval_seconds));
@@ -172,6 +174,20 @@ impl Server {
             server.start_demo(config, &policies.admit_own("$demo"));
         }
         Ok(server)
+    }
+
+    /// Lets connections in. Where the sockets of a listener are fewer than the shards, listeners are given to different ones.
+    fn open(&self, number: usize, listeners: Listeners, entrance: &Entrance) {
+        match listeners {
+            Listeners::Runtime(acceptor) => {
+                self.tasks.spawn(entrance.clone().serve(acceptor));
+            }
+            Listeners::Shards(lookouts) => {
+                for (shard, lookout) in (number..).zip(lookouts) {
+                    self.shards.engine().listen(shard, Porter::new(lookout, entrance.clone()));
+                }
+            }
+        }
     }
 
     fn watch_users(&self, file: UsersFile, policies: &Policies) {

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use hearth_broker::Transport;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -42,15 +43,40 @@ impl Socket {
         }
     }
 
-    /// Sends small packets at once, where the transport would wait for more.
+    /// Gives the socket to the runtime of this thread.
+    ///
+    /// # Errors
+    /// There is no runtime, or the system cannot watch it.
+    pub(crate) fn attach(detached: Detached) -> io::Result<Self> {
+        match detached {
+            Detached::Tcp(socket) => TcpStream::from_std(socket).map(Self::Tcp),
+            #[cfg(unix)]
+            Detached::Unix(socket) => UnixStream::from_std(socket).map(Self::Unix),
+        }
+    }
+
+    /// Sees to it that small packets are sent at once, where the transport would wait for more. On Unix a connection has that
+    /// from its listener.
     ///
     /// # Errors
     /// The peer is gone.
-    pub(crate) fn set_nodelay(&self) -> io::Result<()> {
+    pub(crate) fn ensure_nodelay(&self) -> io::Result<()> {
         match self {
-            Self::Tcp(socket) => socket.set_nodelay(true),
             #[cfg(unix)]
-            Self::Unix(_) => Ok(()),
+            Self::Tcp(_) | Self::Unix(_) => Ok(()),
+            #[cfg(not(unix))]
+            Self::Tcp(socket) => socket.set_nodelay(true),
+        }
+    }
+}
+
+impl Detached {
+    /// How it carries bytes; a WebSocket is known only later.
+    pub(crate) fn transport(&self) -> Transport {
+        match self {
+            Self::Tcp(_) => Transport::Tcp,
+            #[cfg(unix)]
+            Self::Unix(_) => Transport::Unix,
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
+use super::lookout::Lookout;
 #[cfg(unix)]
 use super::socket_file::SocketFile;
 use crate::socket::Socket;
@@ -66,6 +67,21 @@ impl Acceptor {
         }
     }
 
+    /// The same, to be watched by a shard.
+    ///
+    /// # Errors
+    /// The system does not let it go.
+    pub(super) fn into_lookout(self) -> io::Result<Lookout> {
+        match self {
+            Self::Tcp(listener) => Ok(Lookout::Tcp(mio::net::TcpListener::from_std(listener.into_std()?))),
+            #[cfg(unix)]
+            Self::Unix { listener, _file } => {
+                let listener = mio::net::UnixListener::from_std(listener.into_std()?);
+                Ok(Lookout::Unix { listener, _file })
+            }
+        }
+    }
+
     async fn try_accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener) => {
@@ -81,7 +97,8 @@ impl Acceptor {
     }
 }
 
-fn is_of_one_connection(error: &io::Error) -> bool {
+/// Whether the next connection may be accepted all the same.
+pub(super) fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 
 use super::accept::Acceptor;
+use super::lookout::Lookout;
 #[cfg(unix)]
 use super::socket_file::{self, SocketFileError};
 use crate::config::{Config, Kind, ListenAddress};
@@ -15,6 +16,10 @@ use crate::config::{Config, Kind, ListenAddress};
 /// Connections that the kernel keeps until they are accepted. It cuts this to its own bound
 /// (`net.core.somaxconn`), which is the one to raise for a larger storm.
 const BACKLOG: u32 = 4096;
+
+/// Whether several sockets may listen on one port, and the system shares its connections out among them. Elsewhere the last
+/// one that listens gets all.
+const SHARES_PORTS: bool = cfg!(target_os = "linux");
 
 /// Why a listener cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +89,16 @@ fn unix_reason(error: &SocketFileError, advice: &str) -> String {
 pub(crate) struct Bound {
     pub(crate) kind: Kind,
     pub(crate) address: ListenAddress,
-    pub(crate) acceptor: Acceptor,
+    pub(crate) listeners: Listeners,
+}
+
+/// Who takes its connections.
+#[derive(Debug)]
+pub(crate) enum Listeners {
+    /// The runtime: for HTTP, which is served there.
+    Runtime(Acceptor),
+    /// The shards, one each, or fewer where one socket is all there can be.
+    Shards(Vec<Lookout>),
 }
 
 impl Bound {
@@ -97,28 +111,68 @@ impl Bound {
         address: &ListenAddress,
         config: &Config,
     ) -> Result<Self, BindError> {
+        let is_for_shards = match kind {
+            Kind::Mqtt | Kind::One => true,
+            Kind::Http | Kind::Ws => false,
+        };
+        let count = if is_for_shards && SHARES_PORTS { usize::from(config.shards.max(1)) } else { 1 };
         let bound = match address {
-            ListenAddress::Tcp(address) => listen(*address, config).map_err(ListenError::Tcp),
+            ListenAddress::Tcp(address) => listen(*address, count, config).map_err(ListenError::Tcp),
             #[cfg(unix)]
             ListenAddress::Unix(path) => socket_file::listen(path, config.unix_permissions, BACKLOG)
                 .await
-                .map(|(listener, _file)| (address.clone(), Acceptor::Unix { listener, _file }))
+                .map(|(listener, _file)| (address.clone(), vec![Acceptor::Unix { listener, _file }]))
                 .map_err(ListenError::Unix),
             #[cfg(not(unix))]
             ListenAddress::Unix(_) => Err(ListenError::NoUnix),
         };
+        let bound = bound.and_then(|(address, acceptors)| {
+            Ok((address, Listeners::new(acceptors, is_for_shards).map_err(ListenError::Tcp)?))
+        });
         match bound {
-            Ok((address, acceptor)) => Ok(Self { kind, address, acceptor }),
+            Ok((address, listeners)) => Ok(Self { kind, address, listeners }),
             Err(source) => Err(BindError { kind, address: address.clone(), source }),
         }
     }
 }
 
-fn listen(address: SocketAddr, config: &Config) -> io::Result<(ListenAddress, Acceptor)> {
+impl Listeners {
+    fn new(mut acceptors: Vec<Acceptor>, is_for_shards: bool) -> io::Result<Self> {
+        if !is_for_shards && let Some(acceptor) = acceptors.pop() {
+            return Ok(Self::Runtime(acceptor));
+        }
+        acceptors.into_iter().map(Acceptor::into_lookout).collect::<io::Result<_>>().map(Self::Shards)
+    }
+}
+
+/// `count` listeners on one port, which is told where it was 0.
+fn listen(address: SocketAddr, count: usize, config: &Config) -> io::Result<(ListenAddress, Vec<Acceptor>)> {
+    // The first one is bound alone, so that a port that another program uses is told, and shared only then.
+    let first = bind(address, false, config)?;
+    let address = first.local_addr()?;
+    #[cfg(target_os = "linux")]
+    first.set_reuseport(count > 1)?;
+    let mut sockets = vec![first];
+    while sockets.len() < count {
+        sockets.push(bind(address, true, config)?);
+    }
+    let listeners = sockets.into_iter().map(|socket| Ok(Acceptor::Tcp(socket.listen(BACKLOG)?)));
+    Ok((address.into(), listeners.collect::<io::Result<_>>()?))
+}
+
+/// A socket with a port; all that connections have from the socket that they were accepted on is set here, so that none
+/// of them costs a system call for it.
+fn bind(address: SocketAddr, is_shared: bool, config: &Config) -> io::Result<TcpSocket> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
+    #[cfg(target_os = "linux")]
+    socket.set_reuseport(is_shared)?;
+    #[cfg(not(target_os = "linux"))]
+    let _never = is_shared;
+    #[cfg(unix)]
+    socket.set_nodelay(true)?;
     // A restart must not wait for the connections of the last run to time out. Elsewhere than on Unix this
     // would let another program take a port that is in use.
     #[cfg(unix)]
@@ -128,12 +182,10 @@ fn listen(address: SocketAddr, config: &Config) -> io::Result<(ListenAddress, Ac
     #[cfg(not(unix))]
     let _not_here = config;
     socket.bind(address)?;
-    let listener = socket.listen(BACKLOG)?;
-    Ok((listener.local_addr()?.into(), Acceptor::Tcp(listener)))
+    Ok(socket)
 }
 
-/// Makes TCP give up peers that are gone. Connections get this from the socket that they were accepted on, so that none
-/// of them costs a system call for it.
+/// Makes TCP give up peers that are gone.
 #[cfg(unix)]
 fn notice_the_dead(socket: &TcpSocket, unreachable_seconds_max: u16) -> io::Result<()> {
     /// Questions without an answer in the second half of the time.
@@ -154,13 +206,18 @@ fn notice_the_dead(socket: &TcpSocket, unreachable_seconds_max: u16) -> io::Resu
 mod tests {
     use super::*;
     use crate::config::Machine;
+    use crate::socket::Detached;
 
     async fn bind(kind: Kind, address: &str) -> Result<Bound, BindError> {
+        bind_for(1, kind, address).await
+    }
+
+    async fn bind_for(cores: u16, kind: Kind, address: &str) -> Result<Bound, BindError> {
         let address = match address.strip_prefix("unix:") {
             Some(path) => ListenAddress::Unix(path.into()),
             None => address.parse::<SocketAddr>().unwrap().into(),
         };
-        let machine = Machine { cores: 1, has_ipv6_loopback: false, memory_bytes: None };
+        let machine = Machine { cores, has_ipv6_loopback: false, memory_bytes: None };
         Bound::bind(kind, &address, &Config::defaults(&machine)).await
     }
 
@@ -171,6 +228,30 @@ mod tests {
         let error = bind(Kind::Mqtt, &first.address.to_string()).await.unwrap_err().to_string();
         let expected = format!("cannot listen on {} for mqtt: another program uses this port", first.address);
         assert!(error.starts_with(&expected) && error.contains("--mqtt none"), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_shards_share_a_port_among_them_and_with_nobody_else() {
+        const SHARDS: u16 = 3;
+        let bound = bind_for(SHARDS, Kind::One, "127.0.0.1:0").await.unwrap();
+        let address = bound.address.tcp().unwrap();
+        let Listeners::Shards(lookouts) = bound.listeners else { panic!("MQTT is taken by the shards") };
+        let error = bind_for(SHARDS, Kind::Mqtt, &address.to_string()).await.unwrap_err().to_string();
+        assert!(error.contains("another program uses this port"), "{error}");
+        let clients: Vec<_> = (0..64).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+        let mut taken = 0;
+        for lookout in &lookouts {
+            let before = taken;
+            while let Ok((socket, _)) = lookout.accept() {
+                let Detached::Tcp(socket) = socket else { panic!("it is TCP") };
+                assert!(socket.nodelay().unwrap(), "a connection has this from its listener");
+                taken += 1;
+            }
+            // By chance one of them gets none once in 10^11 runs.
+            assert!(taken > before);
+        }
+        assert_eq!((lookouts.len(), taken), (usize::from(SHARDS), clients.len()));
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use hearth_broker::Transport;
 use hearth_protocol::packet::{Connect, Packet};
 use hearth_protocol::{Version, codec};
 use tokio::io::AsyncReadExt;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use super::farewell;
 use crate::admission::{Admission, Barrier, Presence};
 use crate::engine::{Arrival, Engine};
 use crate::frames::Frames;
+use crate::shard_driver::HandOver;
 use crate::socket::Socket;
 
 /// Bytes in which the client id must be seen. It stands behind the properties of CONNECT only; those of an
@@ -42,6 +44,7 @@ pub(crate) struct Door {
     half_open: Arc<Semaphore>,
     farewells: Arc<Semaphore>,
     tasks: TaskTracker,
+    runtime: Handle,
     stop: CancellationToken,
 }
 
@@ -96,6 +99,7 @@ enum Lost {
 }
 
 impl Door {
+    /// To be called inside of the runtime that is to run its tasks.
     pub(crate) fn new(
         engine: Engine,
         admission: Arc<Admission>,
@@ -111,6 +115,7 @@ impl Door {
             engine,
             admission,
             tasks,
+            runtime: Handle::current(),
             stop,
         }
     }
@@ -130,9 +135,27 @@ impl Door {
         Instant::now() + self.connect_time_max
     }
 
-    /// Runs `visit`, which watches [`Door::stop`] itself, as a task.
+    /// Runs `visit`, which watches [`Door::stop`] itself, as a task. From any thread.
     pub(crate) fn spawn(&self, visit: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(visit);
+        self.tasks.spawn_on(visit, &self.runtime);
+    }
+
+    /// Which shard an arrival belongs to, and what that needs to serve it.
+    pub(super) fn place(&self, client_id: Option<&str>, arrival: Arrival) -> (usize, HandOver) {
+        self.engine.place(client_id, arrival)
+    }
+
+    /// Gives a connection to its shard.
+    pub(super) fn hand_over(&self, shard: usize, hand_over: HandOver) {
+        self.engine.hand_over(shard, hand_over);
+    }
+
+    /// The client id in the first bytes of a connection, if all that is before it is there and as it should be.
+    pub(super) fn client_id<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
+        match glimpse(bytes, self.connect_size_max) {
+            Glimpse::ClientId(client_id) => Some(client_id),
+            Glimpse::NeedMore | Glimpse::Unusable => None,
+        }
     }
 
     /// Receives a connection that was accepted just now, as soon as there is room for it; `None` for one that is
@@ -229,12 +252,12 @@ impl Door {
     fn let_in(&self, client_id: Option<&str>, presence: Option<Presence>, visitor: Visitor) {
         let Visitor { socket, bytes, caller, transport, standing, .. } = visitor;
         let (address, is_local) = (caller.address, caller.is_local());
-        let detached = socket.set_nodelay().and_then(|()| socket.detach());
-        match detached {
+        match socket.ensure_nodelay().and_then(|()| socket.detach()) {
             Ok(socket) => {
                 let bytes = bytes.freeze();
                 let arrival = Arrival { socket, bytes, address, is_local, transport, standing, presence };
-                self.engine.hand_over(client_id, arrival);
+                let (shard, hand_over) = self.place(client_id, arrival);
+                self.hand_over(shard, hand_over);
             }
             Err(error) => tracing::debug!(?address, %error, "a connection was gone before it was let in"),
         }

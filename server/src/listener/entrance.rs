@@ -1,6 +1,7 @@
 //! The way of a connection from its listener to what serves it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
@@ -65,6 +66,24 @@ impl Entrance {
         Self { door, service, proxies }
     }
 
+    /// The door of its clients.
+    pub(super) const fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// Whether it is one of those who say for whom they connect.
+    pub(super) fn is_proxy(&self, address: Option<SocketAddr>) -> bool {
+        self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(address))
+    }
+
+    /// The client id of a connection that begins with these bytes; `None` for what is no CONNECT, or not enough of one.
+    pub(super) fn client_id<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
+        match (&self.service, speech(*bytes.first()?)) {
+            (Service::Mqtt, _) | (Service::One(_), Speech::Mqtt) => self.door.client_id(bytes),
+            (Service::Http(_), _) | (Service::One(_), Speech::Http | Speech::Tls) => None,
+        }
+    }
+
     /// Accepts connections until the broker stops.
     pub(crate) async fn serve(self, acceptor: Acceptor) {
         let accepting = async {
@@ -83,7 +102,7 @@ impl Entrance {
     }
 
     /// Brings a connection to its service, and to its end.
-    async fn attend(self, mut visitor: Visitor) {
+    pub(super) async fn attend(self, mut visitor: Visitor) {
         let (address, deadline) = (visitor.caller.address, visitor.deadline);
         let introducing = timeout_at(deadline, self.introduce(&mut visitor));
         let way = match self.door.stop().run_until_cancelled(introducing).await {
@@ -124,8 +143,7 @@ impl Entrance {
     }
 
     async fn identify(&self, visitor: &mut Visitor) -> Result<(), Lost> {
-        let is_proxy = self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(visitor.caller.address));
-        if is_proxy {
+        if self.is_proxy(visitor.caller.address) {
             match visitor.read_proxy_header().await? {
                 Spoken::For(address) => {
                     visitor.caller = Caller { address: Some(address), is_forwarded: true };

@@ -77,7 +77,7 @@ impl HttpService {
 
     async fn serve_connection(&self, socket: HttpSocket, caller: Caller) {
         let address = caller.address;
-        if let Err(error) = socket.set_nodelay() {
+        if let Err(error) = socket.ensure_nodelay() {
             tracing::debug!(?address, %error, "a connection was gone before its first request");
             return;
         }

@@ -57,8 +57,8 @@ impl HttpSocket {
     ///
     /// # Errors
     /// The peer is gone.
-    pub(crate) fn set_nodelay(&self) -> io::Result<()> {
-        self.socket.set_nodelay()
+    pub(crate) fn ensure_nodelay(&self) -> io::Result<()> {
+        self.socket.ensure_nodelay()
     }
 
     fn poll_written(

@@ -148,6 +148,25 @@ async fn a_message_reaches_the_subscribers_of_both_shards_once() {
 }
 
 #[tokio::test]
+async fn clients_that_say_nothing_at_first_are_let_in_as_soon_as_they_do() {
+    let server = start().await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(Client::open(&server).await);
+    }
+    // Who comes later is served meanwhile.
+    let mut late = Client::connect(&server, "late").await;
+    for (number, client) in silent.iter_mut().enumerate() {
+        client.send(&connect_packet(&format!("silent-{number}"))).await;
+        client.expect(CONNACK_V4).await;
+    }
+    drop(silent.pop());
+    late.send(PINGREQ).await;
+    late.expect(PINGRESP).await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn packets_may_come_byte_by_byte_or_many_at_once() {
     let server = start().await;
     let message = publish_packet("a/b", &[7; 300]);

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::bell::Bell;
 use crate::admission::Presence;
 use crate::figures::ShardFigures;
-use crate::listener::Standing;
+use crate::listener::{Porter, Standing};
 use crate::socket::Detached;
 
 /// A socket that moves to a shard, with all that was read from it.
@@ -34,6 +34,7 @@ pub(crate) struct HandOver {
 #[derive(Debug)]
 pub(super) enum Command {
     Open(Box<HandOver>),
+    Listen(Box<Porter>),
     Authenticated(ConnectionId, AuthStep),
     AccessChanged,
     Probe(oneshot::Sender<()>),
@@ -56,6 +57,11 @@ impl Inbox {
     /// Gives a connection to the shard.
     pub(crate) fn open(&self, hand_over: HandOver) {
         self.push(Command::Open(Box::new(hand_over)));
+    }
+
+    /// Lets the shard take the connections of a listener.
+    pub(crate) fn listen(&self, porter: Porter) {
+        self.push(Command::Listen(Box::new(porter)));
     }
 
     /// Tells the shard who a client is that it has asked about. One at most is under way for each connection.
@@ -127,6 +133,7 @@ impl Inbox {
             Command::Committed(batch) => Some(Some(batch)),
             Command::CommitFailed => Some(None),
             Command::Open(_)
+            | Command::Listen(_)
             | Command::Authenticated(..)
             | Command::AccessChanged
             | Command::Probe(_)
@@ -144,6 +151,7 @@ impl Inbox {
         let told = |command| match command {
             Command::Told(told) => told,
             Command::Open(_)
+            | Command::Listen(_)
             | Command::Authenticated(..)
             | Command::AccessChanged
             | Command::Probe(_)

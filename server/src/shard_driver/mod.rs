@@ -7,6 +7,7 @@
 mod appetite;
 mod bell;
 mod connection;
+mod doorstep;
 mod events;
 mod farewell;
 mod inbox;
@@ -28,9 +29,11 @@ use slab::Slab;
 use self::appetite::READ_BYTES_MAX;
 use self::bell::Bell;
 use self::connection::{Connection, Phase};
+use self::doorstep::Doorstep;
 use self::farewell::Farewell;
 use self::inbox::Command;
 pub(crate) use self::inbox::{HandOver, Inbox};
+use self::reactor::Place;
 pub(crate) use self::reactor::Reactor;
 use self::ring::Rings;
 use self::socket::Socket;
@@ -83,6 +86,9 @@ pub(crate) struct ShardDriver {
     received: u64,
     farewell: Arc<Farewell>,
     reactor: Reactor,
+    doorstep: Doorstep,
+    /// Within which a client must have said who it is.
+    connect_time_max: Duration,
     connections: Slab<Connection>,
     /// The slot of a connection, by the index of its id in the shard.
     slots: Vec<usize>,
@@ -197,6 +203,8 @@ impl ShardDriver {
             sent: 0,
             received: 0,
             farewell: seat.farewell,
+            doorstep: Doorstep::default(),
+            connect_time_max: limits.connect_time_max(),
             connections: Slab::new(),
             slots: Vec::new(),
             arrivals: Vec::new(),
@@ -238,8 +246,13 @@ impl ShardDriver {
             Pause::For(duration) => Some(duration),
             Pause::Endless => None,
         };
-        let Self { reactor, connections, due, unblocked, .. } = self;
-        reactor.wait(timeout, |slot, event| {
+        let Self { reactor, doorstep, connections, due, unblocked, .. } = self;
+        reactor.wait(timeout, |place, event| {
+            let slot = match place {
+                Place::Slot(slot) => slot,
+                Place::Silent(number) => return doorstep.on_spoken(number),
+                Place::Listener(number) => return doorstep.on_arrival(number),
+            };
             let Some(connection) = connections.get_mut(slot) else { return };
             if connection.on_ready(event) && !std::mem::replace(&mut connection.due, true) {
                 due.push_back(slot);
@@ -276,6 +289,7 @@ impl ShardDriver {
         for hand_over in arrivals {
             self.open(now, hand_over);
         }
+        self.attend_doorstep(now);
         self.run_timers(now);
         self.flush(now);
         self.unpause();
@@ -298,6 +312,7 @@ impl ShardDriver {
                     self.arrivals.push(*hand_over);
                     self.more_to_do = true;
                 }
+                Command::Listen(porter) => self.listen(*porter),
                 Command::Authenticated(id, step) => {
                     self.on_authenticated(now, id, step);
                     self.carry_out_effects(now);
@@ -329,6 +344,8 @@ impl ShardDriver {
                 }
                 Command::Stop => {
                     self.stop.get_or_insert(now);
+                    // Nobody is let in any more.
+                    self.doorstep = Doorstep::default();
                     self.shard.handle_shutdown(now);
                     self.carry_out_effects(now);
                 }
@@ -464,7 +481,7 @@ impl ShardDriver {
             let steps = [STOP_LINGER, STOP_MAX, STOP_MAX + ARRIVAL_MAX].map(|step| stop.saturating_add(step));
             steps.into_iter().find(|step| *step > now).unwrap_or(now)
         });
-        match [self.poll_timeout(), close, stop].into_iter().flatten().min() {
+        match [self.poll_timeout(), close, stop, self.doorstep.poll_timeout()].into_iter().flatten().min() {
             None => Pause::Endless,
             Some(next) => match self.clock.until(next) {
                 Duration::ZERO => Pause::None,

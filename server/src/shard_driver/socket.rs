@@ -34,6 +34,16 @@ impl From<Detached> for Socket {
     }
 }
 
+impl From<Socket> for Detached {
+    fn from(socket: Socket) -> Self {
+        match socket {
+            Socket::Tcp(socket) => Self::Tcp(socket.into()),
+            #[cfg(unix)]
+            Socket::Unix(socket) => Self::Unix(socket.into()),
+        }
+    }
+}
+
 /// The same call on whichever socket it is.
 macro_rules! forward {
     ($socket:expr, $method:ident, $($argument:expr),*) => {
