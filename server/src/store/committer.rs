@@ -191,9 +191,11 @@ impl<D: Disk> Writer<D> {
         if faults::has(Fault::AcknowledgedEarly) {
             self.tell_shards();
         }
+        faults::linger();
         // Nothing is left where an earlier commit took a retained message along.
         let began = Instant::now();
         let committed = if self.pending.is_empty() { Ok(()) } else { self.disk.commit(&self.pending) };
+        faults::linger();
         match committed {
             Ok(()) => {
                 self.counters.durations().add(began.elapsed());
