@@ -61,12 +61,12 @@ impl Subscriber {
         self.has.iter().zip(&self.without).all(|(has, without)| has != without)
     }
 
-    /// Asks for what it wants and has not.
-    pub fn act(&mut self, dice: &mut Random, ledger: &mut Ledger) {
+    /// Asks for what it wants and has not; what it wants changes only while it is lively.
+    pub fn act(&mut self, dice: &mut Random, ledger: &mut Ledger, is_lively: bool) {
         if !self.peer.client.is_connected() {
             return;
         }
-        if self.habits.is_fickle && self.is_settled() && dice.one_in(60) {
+        if is_lively && self.habits.is_fickle && self.is_settled() && dice.one_in(60) {
             let last = self.filters.len() - 1;
             self.without[last] = !self.without[last];
         }

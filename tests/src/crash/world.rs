@@ -191,7 +191,7 @@ impl World {
             } else if is_lively && dice.one_in(times) {
                 if dice.one_in(2) { peer.cut() } else { peer.leave() }
             } else {
-                subscriber.act(dice, &mut self.ledger);
+                subscriber.act(dice, &mut self.ledger, is_lively);
             }
         }
         self.read_all()
