@@ -1,6 +1,9 @@
 //! Rules that the program `hearth-broken` breaks, so that the crash harness can show that it notices. Without the feature
 //! `faults`, which no product has, none ever is.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use hearth_broker::Change;
 
 /// A rule of the store that is not kept.
@@ -17,6 +20,8 @@ pub enum Fault {
     WaitingKept,
     /// Rows of messages on their way from shard to shard are not written.
     CarriedForgotten,
+    /// Of what becomes of a session a process writes the first row only: not that its will was published or taken back.
+    WillKept,
 }
 
 #[cfg(feature = "faults")]
@@ -25,12 +30,13 @@ static FAULT: std::sync::OnceLock<Fault> = std::sync::OnceLock::new();
 #[cfg(feature = "faults")]
 impl Fault {
     /// All of them, with the names by which they are asked for.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 6] = [
         ("acknowledged-early", Self::AcknowledgedEarly),
         ("received-forgotten", Self::ReceivedForgotten),
         ("retained-forgotten", Self::RetainedForgotten),
         ("waiting-kept", Self::WaitingKept),
         ("carried-forgotten", Self::CarriedForgotten),
+        ("will-kept", Self::WillKept),
     ];
 
     /// Breaks this rule for as long as the process lives.
@@ -85,5 +91,13 @@ pub(crate) fn forget(changes: &mut Vec<Change>) {
         let is_end =
             |change: &Change| matches!(change, Change::Delete(Table::References | Table::Messages, _));
         changes.retain(|change| !is_end(change));
+    }
+    if has(Fault::WillKept) {
+        static WRITTEN: Mutex<BTreeSet<Vec<u8>>> = Mutex::new(BTreeSet::new());
+        let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+        changes.retain(|change| match change {
+            Change::Put(Table::Sessions, key, _) => written.insert(key.to_vec()),
+            Change::Put(..) | Change::Delete(..) | Change::DeleteAll(..) => true,
+        });
     }
 }

@@ -18,8 +18,12 @@ const SHARDS: u64 = 2;
 /// The program that can break rules, and those, as `server/src/faults.rs` names them.
 const BROKEN: &str = "hearth-broken";
 const RULES: &str = "acknowledged-early,received-forgotten,retained-forgotten,waiting-kept";
+const RULES_OF_WILLS: &str = "acknowledged-early,will-kept";
 /// One that nothing is carried for with one shard.
 const RULE_OF_SEVERAL: &str = "carried-forgotten";
+
+/// Rounds for each round of wills: those wait, which takes ten times as long.
+const ROUNDS_TO_WILLS: u64 = 10;
 
 #[derive(Debug, PartialEq, Eq)]
 struct Plan {
@@ -48,14 +52,25 @@ pub(crate) fn crash(workspace: &Workspace, rest: &[OsString]) -> Result<()> {
         cargo
     };
     step("breaking rules, which must show", || {
-        let mut cargo = test("every_broken_rule_shows");
-        cargo.env("HEARTH_CRASH_BROKEN", workspace.program("debug", BROKEN));
-        let of_several = if plan.shards > 1 { format!(",{RULE_OF_SEVERAL}") } else { String::new() };
-        run_openly(cargo.env("HEARTH_CRASH_RULES", format!("{RULES}{of_several}")))
+        for (name, rules) in
+            [("every_broken_rule_shows", RULES), ("wills::every_broken_rule_of_wills_shows", RULES_OF_WILLS)]
+        {
+            let mut cargo = test(name);
+            cargo.env("HEARTH_CRASH_BROKEN", workspace.program("debug", BROKEN));
+            let of_several = if plan.shards > 1 { format!(",{RULE_OF_SEVERAL}") } else { String::new() };
+            run_openly(cargo.env("HEARTH_CRASH_RULES", format!("{rules}{of_several}")))?;
+        }
+        Ok(())
     })?;
-    step(&format!("{} rounds of seed {}", plan.rounds, plan.seed), || {
-        let mut cargo = test("nothing_that_was_acknowledged_is_lost_whenever_the_broker_is_killed");
-        run_openly(cargo.env("HEARTH_CRASH_ROUNDS", plan.rounds.to_string()))
+    let of_wills = plan.rounds.div_ceil(ROUNDS_TO_WILLS);
+    step(&format!("{} rounds, and {of_wills} of wills, of seed {}", plan.rounds, plan.seed), || {
+        for (name, rounds) in [
+            ("nothing_that_was_acknowledged_is_lost_whenever_the_broker_is_killed", plan.rounds),
+            ("wills::each_will_comes_once_whenever_the_broker_is_killed", of_wills),
+        ] {
+            run_openly(test(name).env("HEARTH_CRASH_ROUNDS", rounds.to_string()))?;
+        }
+        Ok(())
     })
     .with_context(|| {
         let Plan { rounds, seed, shards } = plan;

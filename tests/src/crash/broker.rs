@@ -105,15 +105,20 @@ impl Broker {
     pub fn wait_for_no_rows(&self, tables: &[&'static str]) -> Result<(), Finding> {
         let deadline = Instant::now() + PATIENCE / 3;
         loop {
-            let rows = self.rows(tables);
-            if rows.0.iter().all(|(_, count)| *count == 0) {
+            if !self.has_rows(tables) {
                 return Ok(());
             }
             if Instant::now() > deadline {
+                let rows = self.rows(tables);
                 return Err(format!("rows are left although nobody needs them: {rows:?}"));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Whether any of these tables has a row.
+    pub fn has_rows(&self, tables: &[&'static str]) -> bool {
+        self.rows(tables).0.iter().any(|(_, count)| *count > 0)
     }
 
     /// How many rows these tables have.

@@ -2,13 +2,15 @@
 //!
 //! `cargo xtask crash` plays many rounds. What a client sees is put down in a ledger, which says what must come of it: no
 //! acknowledged message is lost for a session that had its SUBACK before, QoS 2 comes once and in order, the last acknowledged
-//! message of a topic is the retained one, nothing comes from nowhere, and no row stays that nobody needs.
+//! message of a topic is the retained one, nothing comes from nowhere, and no row stays that nobody needs. `wills` does the same for
+//! what clients leave to be published.
 
 mod broker;
 mod ledger;
 mod peer;
 mod publisher;
 mod subscriber;
+mod wills;
 mod world;
 
 use self::broker::Broken;
@@ -36,6 +38,15 @@ fn shards() -> usize {
     number("HEARTH_CRASH_SHARDS").map_or(SHARDS, |shards| shards as usize)
 }
 
+/// The rules that are to be broken, one after the other.
+fn broken_rules() -> Vec<Broken> {
+    let variable =
+        |name| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run `cargo xtask crash`"));
+    let program = std::path::PathBuf::from(variable("HEARTH_CRASH_BROKEN"));
+    let rules = variable("HEARTH_CRASH_RULES");
+    rules.split(',').map(|rule| Broken { program: program.clone(), rule: rule.to_owned() }).collect()
+}
+
 #[test]
 fn nothing_that_was_acknowledged_is_lost_whenever_the_broker_is_killed() {
     let rounds = number("HEARTH_CRASH_ROUNDS").map_or(ROUNDS, |rounds| rounds as usize);
@@ -56,11 +67,8 @@ fn nothing_that_was_acknowledged_is_lost_whenever_the_broker_is_killed() {
 #[test]
 #[ignore = "needs a program that breaks rules, which `cargo xtask crash` builds"]
 fn every_broken_rule_shows() {
-    let variable =
-        |name| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run `cargo xtask crash`"));
-    let program = std::path::PathBuf::from(variable("HEARTH_CRASH_BROKEN"));
-    for rule in variable("HEARTH_CRASH_RULES").split(',') {
-        let broken = Broken { program: program.clone(), rule: rule.to_owned() };
+    for broken in broken_rules() {
+        let rule = broken.rule.clone();
         let found = World::new(number("HEARTH_CRASH_SEED").unwrap_or(1), shards(), Some(broken))
             .play(ROUNDS_TO_NOTICE, |_, _| {});
         match found {
