@@ -7,6 +7,7 @@ mod measure;
 mod page;
 mod results;
 mod row;
+mod shards;
 mod tables;
 
 use std::fs;

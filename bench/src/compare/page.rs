@@ -11,7 +11,7 @@ use super::figures::Metric;
 use super::results::{Machine, Results, RowResults};
 use super::row::Group;
 use super::tables::{Matrix, advantage, falls_behind, half_table, metrics};
-use super::{FLOOR, HEARTH, ONE_SHARD};
+use super::{FLOOR, HEARTH, ONE_SHARD, shards};
 use crate::table::shown;
 
 /// Why a row is not what it should be, by the row's name; written by people who looked.
@@ -103,6 +103,8 @@ fn page(results: &Results, reasons: &BTreeMap<String, String>) -> String {
     ] {
         sections.insert(name, tables(results, group));
     }
+    let second = shards::table(results).map_or(String::new(), |matrix| matrix.markdown());
+    sections.insert("second-shard", second);
     let mut text = WORDS.to_owned();
     for (name, section) in sections {
         text = text.replace(&format!("<!-- {name} -->"), section.trim_end());

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::figures::{Figures, Metric};
 use super::results::{Cell, Outcome, Results, RowResults};
 use super::row::Group;
-use super::{HEARTH, ONE_SHARD, is_own};
+use super::{HEARTH, ONE_SHARD, is_own, shards};
 use crate::table::shown;
 
 /// One measurement, for the person who waits.
@@ -164,7 +164,10 @@ pub(super) fn terminal(results: &Results) -> String {
             }
         }
     }
-    text += &half_table(results).map_or(String::new(), |matrix| matrix.plain());
+    for matrix in [half_table(results), shards::table(results)].into_iter().flatten() {
+        text += &matrix.plain();
+        text.push('\n');
+    }
     text
 }
 
