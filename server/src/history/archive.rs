@@ -5,13 +5,19 @@
 //! last block. Both happen in one transaction, so that a point is in one of them at any moment.
 
 use std::collections::HashMap;
+use std::ffi::c_int;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::block::{BLOCK_POINTS, Point, decode, encode};
-use crate::store::{Format, Kind, Owner, Step, StoreError, seal, unseal, upgrade};
+use crate::store::{
+    Format, Kind, Owner, Step, StoreError, Way, look_at_history, seal, unseal, upgrade, write_over,
+};
 
 /// What leads from each version of the format to the next one.
 const STEPS: &[Step] = &[create];
@@ -66,6 +72,9 @@ pub(super) struct Bounds {
 pub(super) struct Archive {
     file: PathBuf,
     connection: Connection,
+    /// Pages in the log with the last commit.
+    log_pages: Arc<AtomicI32>,
+    log_pages_max: c_int,
     bounds: Bounds,
     /// By topic and field with U+0000 between, which no topic has.
     series_by_name: HashMap<String, u32>,
@@ -79,17 +88,16 @@ pub(super) struct Archive {
 impl Archive {
     /// Opens the file, or makes a new one.
     pub(super) fn open(file: &Path, bounds: Bounds) -> Result<Self, StoreError> {
-        Self::open_by(|file| Connection::open(file), file, bounds)
+        Self::open_by(Way::SYSTEM, file, bounds)
     }
 
-    /// The same, where that leads.
-    pub(super) fn open_by(
-        connect: fn(&Path) -> rusqlite::Result<Connection>,
-        file: &Path,
-        bounds: Bounds,
-    ) -> Result<Self, StoreError> {
+    /// The same, where that way leads.
+    pub(super) fn open_by(way: Way, file: &Path, bounds: Bounds) -> Result<Self, StoreError> {
+        look_at_history(way, file)?;
         let database = |source| StoreError::Database { file: file.to_owned(), source };
-        let mut connection = connect(file).and_then(configure).map_err(database)?;
+        let log_pages = Arc::new(AtomicI32::new(0));
+        let mut connection =
+            (way.connect)(file).and_then(|it| configure(it, &log_pages)).map_err(database)?;
         match upgrade(&mut connection, Kind::History, STEPS).map_err(database)? {
             Format::Current => {}
             Format::Newer { found, known } => {
@@ -104,6 +112,8 @@ impl Archive {
         let mut archive = Self {
             file: file.to_owned(),
             connection,
+            log_pages,
+            log_pages_max: way.log_pages_max,
             bounds,
             series_by_name: HashMap::new(),
             unwritten: Vec::new(),
@@ -196,9 +206,17 @@ impl Archive {
         Ok(())
     }
 
-    /// Moves the log into the file and onto the disk.
+    /// Whether the log has become long.
+    pub(super) fn is_log_long(&self) -> bool {
+        // Written by the connection of whoever asks, in the same thread.
+        self.log_pages.load(Ordering::Relaxed) >= self.log_pages_max
+    }
+
+    /// Moves the log into the file and onto the disk, and begins it anew: were one that was moved cut later where it has decayed, what
+    /// is before that would cover newer pages of the file.
     pub(super) fn checkpoint(&self) -> Result<(), StoreError> {
-        let done = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        let moved = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        let done = moved.and_then(|()| write_over(&self.connection));
         done.map_err(|source| self.error(source))
     }
 
@@ -249,7 +267,7 @@ pub(super) fn points(id: i64, sealed: &[u8]) -> Option<Vec<Point>> {
     points
 }
 
-fn configure(connection: Connection) -> rusqlite::Result<Connection> {
+fn configure(mut connection: Connection, log_pages: &Arc<AtomicI32>) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_MAX)?;
     // Means something only before the first table is made.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -257,6 +275,12 @@ fn configure(connection: Connection) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
     // Nobody was told that a value is kept: the disk is waited for with each checkpoint, not with each commit.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    // In the place of SQLite's own way of moving the log, which says nothing of a failure.
+    let log_pages = Arc::clone(log_pages);
+    connection.wal_hook(Some(move |_: &mut Wal, pages| {
+        log_pages.store(pages, Ordering::Relaxed);
+        Ok(())
+    }))?;
     Ok(connection)
 }
 

@@ -13,6 +13,7 @@ use super::values::Values;
 use super::writer::{Counters, HistoryCounts, Writer};
 use crate::config::HistoryConfig;
 use crate::store::tests::hostile_disk::{Faults, HostileDisk};
+use crate::store::tests::hostile_way::LONG_LOG;
 use crate::store::tests::vfs;
 
 /// How often the thread is looked at: it has a second of its own, and there is no other way to see what it does.
@@ -37,7 +38,7 @@ async fn while_the_disk_fails_shards_go_on_and_what_there_was_room_for_is_writte
     let disk = vfs::mount(name, HostileDisk::new(1));
     let file = format!("/{name}/history.db");
     let bounds = Bounds { days_max: 10, bytes_max: 1 << 30, series_max: 10 };
-    let archive = Archive::open_by(vfs::connect, Path::new(&file), bounds).unwrap();
+    let archive = Archive::open_by(LONG_LOG, Path::new(&file), bounds).unwrap();
     let (intake, counters) = (Arc::new(Intake::new(1)), Arc::<Counters>::default());
     let writer = Writer::start(archive, Values::new(8), Arc::clone(&intake), Arc::clone(&counters)).unwrap();
     let mut recorder = Recorder::new(0, Arc::clone(&intake), Arc::new(HistoryConfig::default()));

@@ -15,6 +15,8 @@ mod values;
 mod writer;
 
 #[cfg(test)]
+mod decay;
+#[cfg(test)]
 mod failing_disk;
 #[cfg(test)]
 mod tap_cost;

@@ -273,6 +273,9 @@ fn ten_million_points_are_stored_and_a_day_is_answered() {
         if archive.is_full() {
             archive.settle(NOW).unwrap();
         }
+        if archive.is_log_long() {
+            archive.checkpoint().unwrap();
+        }
     }
     let points = SERIES * SECONDS;
     eprintln!("{points} points, a commit for each {SERIES}, in {:.1} s", filling.elapsed().as_secs_f64());

@@ -216,7 +216,8 @@ impl Work {
             let settled = self.archive.settle(timestamp::now());
             self.is_dirty |= self.is_done(settled);
         }
-        if self.is_dirty && now.duration_since(self.checkpoint_at) >= CHECKPOINT_EVERY {
+        let is_time = now.duration_since(self.checkpoint_at) >= CHECKPOINT_EVERY;
+        if self.is_dirty && (is_time || self.archive.is_log_long()) {
             self.checkpoint_at = now;
             let done = self.archive.checkpoint();
             self.is_dirty = !self.is_done(done);

@@ -99,7 +99,7 @@ pub(super) fn settle(way: Way, file: &Path, durability: Durability) -> rusqlite:
 /// Writes something behind the last commit in the log, or at its beginning once all of it was [moved](Moved). A process that was
 /// killed may have left a whole commit there of which those who had the database open know nothing: it would count after the next
 /// crash.
-pub(super) fn write_over(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn write_over(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "user_version", schema::version(connection)?)
 }
 

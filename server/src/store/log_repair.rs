@@ -1,6 +1,7 @@
 //! Looks at the write-ahead log before SQLite does, which would take its first decayed frame for its end.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
@@ -9,7 +10,7 @@ use super::connection::BUSY_MAX;
 use super::database::is_corrupt;
 use super::error::StoreError;
 use super::file_bytes::FileBytes;
-use super::log_survey::{LogSurvey, Rest};
+use super::log_survey::{LogSurvey, Rest, Tail};
 use super::salvage::{aside, with_suffix};
 use super::way::{Way, log_of};
 
@@ -65,20 +66,51 @@ pub(super) fn keep_torn(way: Way, file: &Path, survey: &LogSurvey) {
     if survey.rest != Rest::Torn {
         return;
     }
-    let log = log_of(file);
-    let torn = with_suffix(&log, TORN);
-    match (way.write)(&torn, &mut FileBytes::new(way, &log).pieces()) {
+    let (log, copy) = names_of_torn(file);
+    match keep(way, &log, &copy) {
         Ok(()) => tracing::info!(
-            copy = %torn.display(),
+            copy = %copy.display(),
             "the last commit in the log of the database is not whole, as when the power goes; it is left out, and nobody \
              was told that it was on the disk"
         ),
         Err(error) => tracing::warn!(
-            %error, copy = %torn.display(),
+            %error, copy = %copy.display(),
             "the last commit in the log of the database is not whole, as when the power goes; it is left out, and could \
              not be copied"
         ),
     }
+}
+
+/// Looks at the log of the history before SQLite does, and keeps a copy of one that is not whole.
+pub(crate) fn look_at_history(way: Way, file: &Path) -> Result<(), StoreError> {
+    let (log, copy) = names_of_torn(file);
+    let tail = Tail::read(&mut FileBytes::new(way, &log));
+    let tail = tail.map_err(|source| StoreError::File { file: log.clone(), source })?;
+    let Some(Tail { frames, commits }) = tail else { return Ok(()) };
+    match keep(way, &log, &copy) {
+        Ok(()) => tracing::warn!(
+            copy = %copy.display(), frames, commits,
+            "the log of the history is not whole, as when the power goes, or has decayed: the values that came last are left \
+             out. If the machine had power, look at its disk and memory"
+        ),
+        Err(error) => tracing::warn!(
+            %error, copy = %copy.display(), frames, commits,
+            "the log of the history is not whole, as when the power goes, or has decayed: the values that came last are left \
+             out, and could not be copied"
+        ),
+    }
+    Ok(())
+}
+
+/// The log of a database, and what it is called when it is kept.
+fn names_of_torn(file: &Path) -> (PathBuf, PathBuf) {
+    let log = log_of(file);
+    let copy = with_suffix(&log, TORN);
+    (log, copy)
+}
+
+fn keep(way: Way, log: &Path, copy: &Path) -> io::Result<()> {
+    (way.write)(copy, &mut FileBytes::new(way, log).pieces())
 }
 
 /// Has a database for itself as long as the connection lives; `None`: somebody else has it open. One that is so broken that SQLite

@@ -175,6 +175,43 @@ impl LogSurvey {
     }
 }
 
+/// What is behind the frames that hold, in a log of which commits are not synced one by one: SQLite leaves it out. Nothing in it
+/// tells a flipped bit from what the loss of power leaves, anywhere in the log, so that none is put right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// Frames that were written since the log has begun anew.
+    pub(super) frames: u64,
+    /// How many of them end a commit.
+    pub(super) commits: u64,
+}
+
+impl Tail {
+    /// `None`: there is none.
+    pub(super) fn read(log: &mut FileBytes) -> io::Result<Option<Self>> {
+        let Some(bytes) = log.bytes(0, HEADER_LEN)?.and_then(|bytes| bytes.first_chunk()).copied() else {
+            return Ok(None);
+        };
+        let mut whole = 0;
+        let header = match LogHeader::parse(&bytes) {
+            Some(header) => {
+                let (mut number, mut sums) = (0, header.sums);
+                while let Some(frame) =
+                    frame(log, &header, number)?.filter(|frame| header.holds(*frame, sums))
+                {
+                    (number, sums) = (number + 1, frame.sums());
+                    if frame.is_commit() {
+                        whole = number;
+                    }
+                }
+                header
+            }
+            None => guess(log)?,
+        };
+        let Remains { frames, commits, .. } = Remains::read(log, &header, whole)?;
+        Ok((frames > 0).then_some(Self { frames, commits }))
+    }
+}
+
 /// Frames behind those that can be believed.
 #[derive(Debug, Default)]
 struct Remains {
@@ -214,13 +251,18 @@ impl Remains {
 
 /// What a log has of which nobody knows the header any more. SQLite syncs that, which is in one sector, before it writes a frame.
 fn without_header(log: &mut FileBytes, is_zero: bool) -> io::Result<Rest> {
-    let guess = LogHeader::guess(None);
-    let header = LogHeader::guess(frame(log, &guess, 0)?);
+    let header = guess(log)?;
     let remains = Remains::read(log, &header, 0)?;
     Ok(match remains.rest(0) {
         Rest::Torn if !is_zero => Rest::Lost { frames: remains.frames, commits: remains.commits },
         rest @ (Rest::Nothing | Rest::Torn | Rest::Lost { .. }) => rest,
     })
+}
+
+/// What the header of a log may have been.
+fn guess(log: &mut FileBytes) -> io::Result<LogHeader> {
+    let guess = LogHeader::guess(None);
+    Ok(LogHeader::guess(frame(log, &guess, 0)?))
 }
 
 /// Where a frame begins.

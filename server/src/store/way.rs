@@ -15,9 +15,9 @@ pub(super) type Pieces<'a> = &'a mut dyn FnMut(&mut Vec<u8>) -> io::Result<()>;
 
 /// How the files of a database are reached.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Way {
+pub(crate) struct Way {
     /// Opens a database by its path.
-    pub(super) connect: fn(&Path) -> rusqlite::Result<Connection>,
+    pub(crate) connect: fn(&Path) -> rusqlite::Result<Connection>,
     /// Reads bytes of a file from there on; how many. A file that is not there has none.
     pub(super) read: fn(&Path, u64, &mut [u8]) -> io::Result<usize>,
     /// Writes a file, in the place of what has its name, and syncs it and its name: one piece after the other, until an empty one.
@@ -35,14 +35,14 @@ pub(super) struct Way {
     /// Removes a file; whether it was there.
     pub(super) remove: fn(&Path) -> io::Result<bool>,
     /// Pages in the log above which they are moved into the database.
-    pub(super) log_pages_max: c_int,
+    pub(crate) log_pages_max: c_int,
     /// What SQLite has in memory, as it counts: pages, or, below 0, KiB.
     pub(super) cache: c_int,
 }
 
 impl Way {
     /// That of the system.
-    pub(super) const SYSTEM: Self = Self {
+    pub(crate) const SYSTEM: Self = Self {
         connect: |path| Connection::open(path),
         read,
         write,

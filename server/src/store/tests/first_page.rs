@@ -5,10 +5,9 @@ use std::ops::Range;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use super::hostile_disk::End;
-use super::hostile_way::HOSTILE;
+use super::hostile_way::{HOSTILE, LONG_LOG};
 use super::salvage::{Mounted, PAGE, filled, interrupt_at_any_moment, written};
 use crate::store::StoreError;
-use crate::store::way::Way;
 
 /// What may be broken, and where that is in the page.
 const PLACES: [(&str, Range<usize>); 12] = [
@@ -113,7 +112,7 @@ fn a_schema_that_leads_elsewhere_is_not_followed_alone() {
 #[test]
 fn what_is_in_the_log_counts_where_the_first_page_of_the_file_is_broken() {
     for seed in 0..8 {
-        let way = Way { log_pages_max: if seed % 2 == 0 { 1000 } else { HOSTILE.log_pages_max }, ..HOSTILE };
+        let way = if seed % 2 == 0 { LONG_LOG } else { HOSTILE };
         let (mounted, content, _, database) = written(seed, way);
         mounted.disk.lock().unwrap().is_dead = true;
         drop(database);

@@ -12,7 +12,7 @@ const BLOCK: usize = 4096;
 
 /// Log and cache are short, so that a short round sees the log go into the database and begin anew, and pages leave the memory
 /// early.
-pub(super) const HOSTILE: Way = Way {
+pub(crate) const HOSTILE: Way = Way {
     connect: vfs::connect,
     read,
     write,
@@ -24,6 +24,9 @@ pub(super) const HOSTILE: Way = Way {
     log_pages_max: 12,
     cache: 8,
 };
+
+/// The same with a log that stays where it is.
+pub(crate) const LONG_LOG: Way = Way { log_pages_max: 1000, ..HOSTILE };
 
 /// Does something with the disk that a path is on.
 fn on_disk<T>(path: &Path, act: impl FnOnce(&mut HostileDisk, &str) -> Result<T, Fault>) -> io::Result<T> {

@@ -4,7 +4,7 @@ mod crashes;
 mod failing_disk;
 mod first_page;
 pub(crate) mod hostile_disk;
-mod hostile_way;
+pub(crate) mod hostile_way;
 mod log;
 mod salvage;
 pub(crate) mod vfs;

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use super::crashes::{Content, seeds};
 use super::hostile_disk::{End, FileId, HostileDisk};
-use super::hostile_way::HOSTILE;
+use super::hostile_way::{HOSTILE, LONG_LOG};
 use super::vfs;
 use crate::store::database::Database;
 use crate::store::salvage::{self, Opened};
@@ -184,7 +184,7 @@ fn of_a_log_in_which_bits_have_flipped_nothing_wrong_is_shown_and_no_loss_goes_u
     let (mut whole, mut cut, mut decayed) = (0, 0, 0);
     for seed in seeds() {
         // Of half of them all is in the log, of the others what came last.
-        let way = Way { log_pages_max: if seed % 2 == 0 { 1000 } else { HOSTILE.log_pages_max }, ..HOSTILE };
+        let way = if seed % 2 == 0 { LONG_LOG } else { HOSTILE };
         let (mounted, _, ever, database) = written(seed, way);
         let mut random = SmallRng::seed_from_u64(seed ^ 0x10C);
         mounted.disk.lock().unwrap().is_dead = true;
