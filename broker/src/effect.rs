@@ -11,6 +11,7 @@ use crate::connection::Transport;
 use crate::durable::{Carried, Entry};
 use crate::held::Pressure;
 use crate::ids::{ConnectionId, ShardId};
+use crate::limits::Limit;
 use crate::message::Message;
 use crate::router::{Choice, Group};
 use crate::shard::ViewChange;
@@ -72,6 +73,15 @@ pub enum Forward {
         /// See [`Awaited`].
         number: u64,
     },
+    /// No session there has taken what the shard has sent `from` and awaits word of. That word comes behind this one.
+    Untaken {
+        /// Who says it.
+        from: ShardId,
+        /// See [`Awaited`].
+        number: u64,
+        /// The bound that the first session met which wanted it; `None` if nobody did any more.
+        met: Option<Limit>,
+    },
     /// A message that the shard has written a row for is nobody's any more.
     Unneeded(Unneeded),
 }
@@ -126,7 +136,11 @@ impl Forward {
             Self::Message(message, _) => Some(message),
             Self::Carried(consignment) => Some(&consignment.message),
             Self::Shared(assigned) | Self::Returned(assigned) => Some(&assigned.message),
-            Self::Receipt { .. } | Self::Done { .. } | Self::Unkept { .. } | Self::Unneeded(_) => None,
+            Self::Receipt { .. }
+            | Self::Done { .. }
+            | Self::Unkept { .. }
+            | Self::Untaken { .. }
+            | Self::Unneeded(_) => None,
         }
     }
 }

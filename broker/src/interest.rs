@@ -33,10 +33,6 @@ pub(crate) struct Interest {
 pub(crate) struct ShardSet(u64);
 
 impl ShardSet {
-    pub(crate) const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
     pub(crate) fn iter(self) -> impl Iterator<Item = ShardId> {
         let mut left = self.0;
         std::iter::from_fn(move || {
@@ -193,9 +189,9 @@ mod tests {
         let interest = Interest::new(ShardCount::new(NonZeroU16::new(2).unwrap()), 7);
         interest.add(ShardId::new(0), "#");
         let topic = TopicName::try_from("a").unwrap();
-        assert!(interest.shards_for(&topic, ShardId::new(0)).is_empty());
-        assert!(!interest.shards_for(&topic, ShardId::new(1)).is_empty());
+        assert_eq!(interest.shards_for(&topic, ShardId::new(0)), ShardSet::default());
+        assert_ne!(interest.shards_for(&topic, ShardId::new(1)), ShardSet::default());
         interest.remove(ShardId::new(0), "#");
-        assert!(interest.shards_for(&topic, ShardId::new(1)).is_empty());
+        assert_eq!(interest.shards_for(&topic, ShardId::new(1)), ShardSet::default());
     }
 }

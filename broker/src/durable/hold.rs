@@ -6,6 +6,7 @@ use hearth_protocol::packet::{Packet, PacketId};
 
 use crate::effect::Forward;
 use crate::ids::{ConnectionId, SessionId, ShardId};
+use crate::limits::Limit;
 
 /// What things wait in, each behind those of its kind.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +63,7 @@ struct Waiting {
     queue: VecDeque<Held>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Held {
     release: Option<Release>,
     /// The batch that must be on disk, as long as `changes` is not 0.
@@ -73,6 +74,10 @@ struct Held {
     receipts: u32,
     /// Those among them for what was not sent yet.
     unsent: u32,
+    /// Other shards that may have a session which takes the message, where none has taken it here.
+    takers: u32,
+    /// The bound that the first session met which had no room for it.
+    met: Option<Limit>,
 }
 
 impl Holds {
@@ -88,7 +93,7 @@ impl Holds {
     pub(crate) fn begin(&mut self, lane: Lane) -> Hold {
         let at = &mut self.lanes[lane.as_index()];
         let number = at.first + at.queue.len() as u64;
-        at.queue.push_back(Held { release: None, batch: 0, changes: 0, receipts: 0, unsent: 0 });
+        at.queue.push_back(Held::default());
         // There are fewer shards than 16 bits count.
         Hold { lane: lane.as_index() as u16, number }
     }
@@ -142,6 +147,30 @@ impl Holds {
         let awaited = &self.awaited[shard.as_index()];
         let place = awaited.binary_search_by_key(&number, |(number, _)| *number).ok()?;
         awaited.get(place).map(|(_, hold)| *hold)
+    }
+
+    /// Nobody has taken the message here, where the first session met this bound: it is for those shards to say that are awaited.
+    /// They are so many, or somebody is told of it who is not awaited.
+    pub(crate) fn ask_takers(&mut self, hold: Hold, shards: u32, met: Option<Limit>) {
+        if let Some(held) = self.held_mut(hold).filter(|held| held.receipts == shards) {
+            (held.takers, held.met) = (shards, met);
+        }
+    }
+
+    /// One of those shards has nobody either; once none is left, the bound that was met, if any.
+    #[expect(clippy::option_option, reason = "nobody is left, with a bound or without; or somebody may be")]
+    pub(crate) fn handle_untaken(&mut self, hold: Hold, met: Option<Limit>) -> Option<Option<Limit>> {
+        let held = self.held_mut(hold).filter(|held| held.takers > 0)?;
+        held.takers -= 1;
+        held.met = held.met.or(met);
+        (held.takers == 0).then_some(held.met)
+    }
+
+    /// Another answer in the place of the one that waits for a hold.
+    pub(crate) fn amend_answer(&mut self, hold: Hold, packet: Packet) {
+        if let Some(Release::Answer(_, held)) = self.held_mut(hold).and_then(|held| held.release.as_mut()) {
+            **held = packet;
+        }
     }
 
     /// Whether there is something to wait for.

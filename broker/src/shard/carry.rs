@@ -179,6 +179,7 @@ impl Shard {
             | Forward::Receipt { .. }
             | Forward::Done { .. }
             | Forward::Unkept { .. }
+            | Forward::Untaken { .. }
             | Forward::Unneeded(_) => {}
         }
         self.effects.push_back(Effect::Forward { to, forward });

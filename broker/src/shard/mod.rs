@@ -229,7 +229,8 @@ impl Shard {
             Forward::Message(message, awaited) => {
                 self.begin_receipt(awaited);
                 if !is_expired {
-                    self.deliver_forwarded(now, &message);
+                    let delivered = self.deliver_forwarded(now, &message);
+                    self.tell_untaken(delivered, awaited);
                 }
                 self.end_receipt(now, awaited);
             }
@@ -254,6 +255,7 @@ impl Shard {
             Forward::Receipt { from, up_to } => self.handle_receipt(now, from, up_to),
             Forward::Done { from, number } => self.handle_done(now, from, number),
             Forward::Unkept { from, number } => self.handle_unkept(now, from, number),
+            Forward::Untaken { from, number, met } => self.handle_untaken(from, number, met),
             Forward::Unneeded(unneeded) => self.handle_unneeded(unneeded),
         }
         self.release_if_due(now);
@@ -474,12 +476,20 @@ impl Shard {
         detail: Option<&str>,
         packet: impl Fn(ReasonProperties) -> Packet,
     ) {
+        let packet = self.worded(id, detail, packet);
+        self.reply(now, id, packet);
+    }
+
+    /// An answer with words, where the client wants them and has room for them.
+    fn worded(
+        &self,
+        id: ConnectionId,
+        detail: Option<&str>,
+        packet: impl Fn(ReasonProperties) -> Packet,
+    ) -> Packet {
         let words = detail.map_or_else(ReasonProperties::default, |detail| self.words(id, detail));
-        if words.reason_string.is_some() && self.fits(id, &packet(words.clone())) {
-            self.reply(now, id, packet(words));
-        } else {
-            self.reply(now, id, packet(ReasonProperties::default()));
-        }
+        let has_room = words.reason_string.is_some() && self.fits(id, &packet(words.clone()));
+        packet(if has_room { words } else { ReasonProperties::default() })
     }
 
     /// Whether the client takes a packet of this size.

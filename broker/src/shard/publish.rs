@@ -10,6 +10,8 @@ use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicName};
 
 use super::Shard;
 use super::carry::Way;
+use super::deliver::Delivered;
+use super::share::Dispatched;
 use crate::access::Decision;
 use crate::delivery::Outgoing;
 use crate::durable::Table;
@@ -207,19 +209,29 @@ impl Shard {
         let route = self.router.route(&self.shared.interest, &self.shared.groups, outgoing.topic);
         let outgoing = outgoing.on_route(&route);
         let mut delivered = self.deliver(now, &route, &outgoing);
+        // Other shards of which each may take it.
+        let mut takers = 0;
         for group in &route.groups {
-            // What QoS 0 members miss, the publisher is not to be told, as with other subscriptions.
-            let is_taken = self.dispatch(now, group, &outgoing, 0, way) || !group.keeps(outgoing.qos);
-            if !is_taken {
-                self.stats.limited[Limit::QueuedMessages.as_index()] += 1;
+            match self.dispatch(now, group, &outgoing, 0, way) {
+                Dispatched::Given => delivered.add(Ok(())),
+                Dispatched::Assigned => takers += 1,
+                // What QoS 0 members miss, the publisher is not to be told, as with other subscriptions.
+                Dispatched::Refused if !group.keeps(outgoing.qos) => delivered.add(Ok(())),
+                Dispatched::Refused => {
+                    self.stats.limited[Limit::QueuedMessages.as_index()] += 1;
+                    delivered.add(Err(Limit::QueuedMessages));
+                }
             }
-            delivered.add(if is_taken { Ok(()) } else { Err(Limit::QueuedMessages) });
         }
         for to in route.shards.iter().filter(|_| !faults::has(Fault::NeighboursNotTold)) {
             self.stats.forwarded += 1;
+            takers += 1;
             self.send_to(now, to, &outgoing, way);
         }
-        let is_for_nobody_else = delivered.taken == 0 && route.shards.is_empty();
+        if let Some(hold) = self.hold.filter(|_| delivered.taken == 0 && takers > 0) {
+            self.holds.ask_takers(hold, takers, delivered.met);
+        }
+        let is_for_nobody_else = delivered.taken == 0 && takers == 0;
         let refused = delivered.met.filter(|_| is_for_nobody_else);
         if let Some(tally) = &mut self.tally
             && (refused.is_none() || outgoing.retain)
@@ -236,9 +248,9 @@ impl Shard {
         Ok(if is_for_nobody_else { ReasonCode::NoMatchingSubscribers } else { ReasonCode::Success })
     }
 
-    pub(super) fn deliver_forwarded(&mut self, now: Time, message: &Arc<Message>) {
+    /// Delivers a message of another shard; what becomes of it here is counted here.
+    pub(super) fn deliver_forwarded(&mut self, now: Time, message: &Arc<Message>) -> Delivered {
         let route = self.router.route(&self.shared.interest, &self.shared.groups, &message.topic);
-        // What becomes of it here is counted here; its publisher was answered on its own shard.
-        let _delivered = self.deliver(now, &route, &Outgoing::of_message(message));
+        self.deliver(now, &route, &Outgoing::of_message(message))
     }
 }

@@ -4,11 +4,13 @@ use hearth_protocol::packet::{Packet, PacketId, PublishAck};
 use hearth_protocol::{QoS, ReasonCode, Time};
 
 use super::Shard;
+use super::deliver::Delivered;
 use crate::delivery::Delivery;
 use crate::durable::{Hold, Lane, Release};
 use crate::effect::{Awaited, Effect, EndReason, Forward};
 use crate::faults::{self, Fault};
 use crate::ids::{ConnectionId, SessionId, ShardId};
+use crate::limits::Limit;
 
 impl Shard {
     /// Every batch up to this one is on disk: who waited for it goes on.
@@ -54,6 +56,46 @@ impl Shard {
         if let Some(hold) = self.holds.awaiting(from, number) {
             self.fail(now, hold);
         }
+    }
+
+    /// Tells the shard of the publisher that nobody here has taken a message, if it awaits word of that.
+    pub(super) fn tell_untaken(&mut self, delivered: Delivered, awaited: Option<Awaited>) {
+        if let Some(Awaited { from: to, number }) = awaited.filter(|_| delivered.taken == 0) {
+            let forward = Forward::Untaken { from: self.id, number, met: delivered.met };
+            self.effects.push_back(Effect::Forward { to, forward });
+        }
+    }
+
+    /// Nobody on another shard has taken a message.
+    pub(super) fn handle_untaken(&mut self, from: ShardId, number: u64, met: Option<Limit>) {
+        if let Some(hold) = self.holds.awaiting(from, number) {
+            self.on_untaken(hold, met);
+        }
+    }
+
+    /// One less may have taken a message of a client. Once nobody is left, it is answered as if all subscribers were here.
+    pub(super) fn on_untaken(&mut self, hold: Hold, met: Option<Limit>) {
+        let Some(met) = self.holds.handle_untaken(hold, met) else { return };
+        let Some((id, packet)) = self.holds.answer(hold) else { return };
+        let Some(session) = self.connection(id).and_then(|connection| connection.session) else { return };
+        if let Some(limit) = met {
+            self.tell_limit(session, limit);
+        }
+        let (Packet::PubAck(ack) | Packet::PubRec(ack)) = &packet else { return };
+        if ack.reason.is_failure() || !self.sessions[session].version.is_v5() {
+            return;
+        }
+        let packet_id = ack.packet_id;
+        let reason = met.map_or(ReasonCode::NoMatchingSubscribers, |_| ReasonCode::QuotaExceeded);
+        let is_of_qos_2 = matches!(packet, Packet::PubRec(_));
+        if reason.is_failure() && is_of_qos_2 {
+            // A refused message is over with its PUBREC (4.3.3). No other shard is asked about that of a session with rows.
+            self.sessions[session].flow_mut().inbound.release(packet_id);
+        }
+        let of = if is_of_qos_2 { Packet::PubRec } else { Packet::PubAck };
+        let ack = |properties| of(PublishAck { packet_id, reason, properties });
+        let answer = self.worded(id, met.map(Limit::detail), ack);
+        self.holds.amend_answer(hold, answer);
     }
 
     /// One thing that another shard has sent here is taken care of.

@@ -12,12 +12,24 @@ use crate::effect::{Assigned, DropReason, Effect, Forward};
 use crate::faults::{self, Fault};
 use crate::held::Pressure;
 use crate::ids::SessionId;
+use crate::limits::Limit;
 use crate::router::{Choice, Group, Room, SubscriptionOptions};
 use crate::session::Shares;
 
 /// How often a message may be passed on between shards because the members that were chosen had no room any more.
 /// Each time one of them is known to be full, so that more than this takes members that fill up as fast.
 const HOPS_MAX: u8 = 8;
+
+/// What became of a message for a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dispatched {
+    /// A member of this shard has taken it.
+    Given,
+    /// It is on its way to the shard of a member.
+    Assigned,
+    /// No member has room.
+    Refused,
+}
 
 impl Shard {
     /// Enters a session into a group, or changes what it asked for.
@@ -44,7 +56,7 @@ impl Shard {
         }
     }
 
-    /// Gives a message to one member of a group; whether there was one that took it.
+    /// Gives a message to one member of a group.
     pub(super) fn dispatch(
         &mut self,
         now: Time,
@@ -52,23 +64,23 @@ impl Shard {
         outgoing: &Outgoing<'_>,
         hops: u8,
         way: &Way,
-    ) -> bool {
+    ) -> Dispatched {
         // A member that takes nothing is known to be full after it was asked: each is asked once at most.
         for _ in 0..=group.len() {
-            let Some(choice) = group.choose(outgoing.qos) else { return false };
+            let Some(choice) = group.choose(outgoing.qos) else { return Dispatched::Refused };
             if choice.shard != self.id {
                 self.stats.forwarded += 1;
                 self.assign(group, choice, outgoing, hops, way);
-                return true;
+                return Dispatched::Assigned;
             }
             if self.give(now, group, choice, outgoing) && !faults::has(Fault::SharedTwice) {
                 if let Way::Carried(carried) = way {
                     self.settle(carried, &outgoing.message(&self.account));
                 }
-                return true;
+                return Dispatched::Given;
             }
         }
-        false
+        Dispatched::Refused
     }
 
     /// Sends a message to the shard of a member.
@@ -118,21 +130,31 @@ impl Shard {
     pub(super) fn take_returned(&mut self, now: Time, assigned: &Assigned) {
         let Some(awaited) = assigned.awaited else { return };
         self.hold = self.holds.awaiting(assigned.choice.shard, awaited.number);
-        self.pass_to_another(now, assigned);
-        self.hold = None;
+        let dispatched = self.pass_to_another(now, assigned);
+        let hold = self.hold.take().filter(|_| assigned.group.keeps(assigned.message.qos));
+        if let Some(hold) = hold.filter(|_| dispatched == Dispatched::Refused) {
+            self.stats.limited[Limit::QueuedMessages.as_index()] += 1;
+            self.on_untaken(hold, Some(Limit::QueuedMessages));
+        }
     }
 
-    fn pass_to_another(&mut self, now: Time, assigned: &Assigned) {
+    fn pass_to_another(&mut self, now: Time, assigned: &Assigned) -> Dispatched {
         let Assigned { message, group, hops, carried, .. } = assigned;
         let way = carried.clone().map_or(Way::Plain, Way::Carried);
         let outgoing = Outgoing::of_message(message);
         self.encodings.clear(&mut self.outputs.tape);
-        if *hops >= HOPS_MAX || !self.dispatch(now, group, &outgoing, hops + 1, &way) {
+        let dispatched = if *hops < HOPS_MAX {
+            self.dispatch(now, group, &outgoing, hops + 1, &way)
+        } else {
+            Dispatched::Refused
+        };
+        if dispatched == Dispatched::Refused {
             self.count_drop(DropReason::QueueFull);
             if let Some(carried) = carried {
                 self.settle(carried, message);
             }
         }
+        dispatched
     }
 
     /// Gives a message to a session of this shard, if it takes it now.
@@ -184,7 +206,7 @@ impl Shard {
         }
         self.encodings.clear(&mut self.outputs.tape);
         let outgoing = Outgoing::of_message(&delivery.message);
-        if !self.dispatch(now, group, &outgoing, 0, way) && group.len() > 0 {
+        if self.dispatch(now, group, &outgoing, 0, way) == Dispatched::Refused && group.len() > 0 {
             self.count_drop(DropReason::QueueFull);
         }
     }

@@ -17,6 +17,7 @@ mod shared;
 mod simulation;
 mod tally;
 mod tap;
+mod untaken;
 mod view;
 mod wills;
 mod wire;

@@ -201,8 +201,7 @@ fn when_every_member_is_full_the_publisher_is_told_and_nothing_is_held_twice() {
     }
     let got = sorted(&jobs(&mut broker, &members)).len();
     assert_eq!(got, 6, "three for each");
-    let lost = broker.dropped(DropReason::QueueFull) as usize;
-    assert_eq!(refused + lost, 14, "{refused} refused, {lost} counted as dropped on another shard");
+    assert_eq!(refused, 14, "on whatever shard the members are");
 }
 
 #[test]

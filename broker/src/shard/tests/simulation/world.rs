@@ -255,6 +255,7 @@ impl World {
             | Forward::Receipt { .. }
             | Forward::Done { .. }
             | Forward::Unkept { .. }
+            | Forward::Untaken { .. }
             | Forward::Unneeded(_) => None,
         };
         self.rings[from * self.shards.len() + to].push_back((forward, number));
