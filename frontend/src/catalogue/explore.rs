@@ -45,7 +45,7 @@ static ENGLISH: ExploreWords = ExploreWords {
 
 static GERMAN: ExploreWords = ExploreWords {
     parts_title: "Ein großer Broker",
-    parts: "Dieser Broker hat {topics} Themen und {rate} Nachrichten pro Sekunde. Damit sie flink bleibt, hört diese Seite nur, was angeheftet und was geöffnet ist; der Baum zeigt alle Themen.",
+    parts: "Dieser Broker hat {topics} Topics und {rate} Nachrichten pro Sekunde. Damit sie flink bleibt, hört diese Seite nur, was angeheftet und was geöffnet ist; der Baum zeigt alle Topics.",
     parts_tree: "Baum zeigen",
     load_everything: "Alles laden",
     loading: "…",
@@ -60,7 +60,7 @@ static GERMAN: ExploreWords = ExploreWords {
     pin_silent: "Noch ist nichts gekommen.",
     pin_refused: "Der Broker hat es abgelehnt: {reason}.",
     divider: "Breite der Liste",
-    close: "Dieses Thema schließen",
+    close: "Dieses Topic schließen",
 };
 
 /// The sentences of the language with this tag.

@@ -28,7 +28,7 @@ static ENGLISH: PaletteWords = PaletteWords {
     theme: "Appearance: {choice}",
     language: "Language: {choice}",
     reconnect: "Connect again now",
-    shortcut: "commands: any page, topic or command by a few letters",
+    shortcut: "Find any page, topic or command",
     copy_address: "Copy the address of this page",
     keys: "↑ ↓ to choose · Enter to go · Esc to close",
 };
@@ -43,7 +43,7 @@ static GERMAN: PaletteWords = PaletteWords {
     theme: "Darstellung: {choice}",
     language: "Sprache: {choice}",
     reconnect: "Jetzt neu verbinden",
-    shortcut: "Befehle: jede Seite, jedes Topic, jeder Befehl mit wenigen Buchstaben",
+    shortcut: "Jede Seite, jedes Topic, jeden Befehl finden",
     copy_address: "Die Adresse dieser Seite kopieren",
     keys: "↑ ↓ zum Wählen · Enter zum Öffnen · Esc zum Schließen",
 };
