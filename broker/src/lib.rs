@@ -57,4 +57,4 @@ pub use shared::Shared;
 pub use stats::{ReasonCounts, Stats};
 pub use tally::{Sighting, Tally, TallySlot};
 pub use tap::Tap;
-pub use view::{From, Order, Slice, View};
+pub use view::{Among, From, Order, Slice, View};

@@ -12,8 +12,8 @@ const WINDOW_ROWS_MAX: u32 = 500;
 const FOUND_MAX: u32 = 10_000;
 
 /// What is told about a filter below `$hearth` that is none of them.
-const KINDS: &str = "below $hearth there are $hearth/tree/FILTER, $hearth/window/ORDER/FROM/COUNT/BRANCH and \
-                     $hearth/find/ORDER/FROM/COUNT/WORDS";
+const KINDS: &str = "below $hearth there are $hearth/tree/FILTER, $hearth/window/ORDER/FROM/COUNT/BRANCH, \
+                     $hearth/find/ORDER/FROM/COUNT/WORDS and $hearth/retained/ORDER/FROM/COUNT/WORDS";
 
 /// What a subscription below `$hearth` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,18 @@ pub enum View {
     /// One message with a part of what is directly below a branch: `$hearth/window/ORDER/FROM/COUNT/BRANCH`. `None`: of the
     /// whole tree.
     Window(Slice, Option<Box<str>>),
-    /// One message with a part of the topics that answer a search: `$hearth/find/ORDER/FROM/COUNT/WORDS`.
-    Find(Slice, Box<str>),
+    /// One message with a part of the topics that answer a search: `$hearth/find/ORDER/FROM/COUNT/WORDS`, or of those where a
+    /// message is retained: `$hearth/retained/ORDER/FROM/COUNT/WORDS`, where no words are all of them.
+    Find(Among, Slice, Box<str>),
+}
+
+/// Among which topics is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Among {
+    /// All of them.
+    All,
+    /// Those where a message is retained.
+    Retained,
 }
 
 /// Which rows.
@@ -91,24 +101,29 @@ impl View {
                 }
                 Ok(Self::Window(slice, branch.map(Box::from)))
             }
-            ("find", Some(rest)) => {
-                let (slice, words) = Slice::parse(rest)?;
-                let is_near = match slice.from {
-                    From::Place(from) => from.saturating_add(slice.count) <= FOUND_MAX,
-                    From::Name(_) => false,
-                };
-                if !is_near {
-                    return Err(
-                        "$hearth/find: rows begin at a number, and there are 10,000; search for more words",
-                    );
-                }
-                let words = words.and_then(unescape).filter(|words| !words.trim().is_empty());
-                let words = words
-                    .ok_or("$hearth/find: words to search for, with %2B for +, %23 for # and %25 for %")?;
-                Ok(Self::Find(slice, words.into()))
-            }
+            ("find", Some(rest)) => Self::parse_search(Among::All, rest),
+            ("retained", Some(rest)) => Self::parse_search(Among::Retained, rest),
             _ => Err(KINDS),
         }
+    }
+
+    fn parse_search(among: Among, rest: &str) -> Result<Self, &'static str> {
+        let (slice, words) = Slice::parse(rest)?;
+        let is_near = match slice.from {
+            From::Place(from) => from.saturating_add(slice.count) <= FOUND_MAX,
+            From::Name(_) => false,
+        };
+        if !is_near {
+            return Err("a search: rows begin at a number, and there are 10,000; search for more words");
+        }
+        let is_known = |words: &String| among == Among::Retained || !words.trim().is_empty();
+        let words = match words {
+            Some(words) => unescape(words),
+            None => Some(String::new()),
+        };
+        let words = words.filter(is_known);
+        let words = words.ok_or("a search: words to search for, with %2B for +, %23 for # and %25 for %")?;
+        Ok(Self::Find(among, slice, words.into()))
     }
 }
 
@@ -195,7 +210,15 @@ mod tests {
             ),
             (
                 "$hearth/find/activity/9900/100/home/%2B on%25",
-                View::Find(slice(Order::Activity, 9900, 100), "home/+ on%".into()),
+                View::Find(Among::All, slice(Order::Activity, 9900, 100), "home/+ on%".into()),
+            ),
+            (
+                "$hearth/retained/name/0/100/home/%23",
+                View::Find(Among::Retained, slice(Order::Name, 0, 100), "home/#".into()),
+            ),
+            (
+                "$hearth/retained/name/0/100",
+                View::Find(Among::Retained, slice(Order::Name, 0, 100), "".into()),
             ),
         ] {
             assert_eq!(parse(filter), Ok(expected), "{filter}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hearth_broker::{From, Order, Slice};
+use hearth_broker::{Among, From, Order, Slice};
 use hearth_protocol::Time;
 
 use super::index::{Bounds, Index, News};
@@ -88,7 +88,7 @@ fn what_a_million_topics_cost() {
     });
     for words in ["sensor-77 machine-12", "humidity", "nothing"] {
         time(&format!("search for `{words}`"), || {
-            painter(&index, &all).found(&slice(Order::Name), words, &mut Rows::default())
+            painter(&index, &all).found(Among::All, &slice(Order::Name), words, &mut Rows::default())
         });
     }
     let some = |filter: &str| filter.starts_with("plant/line-3/") || filter.ends_with("sensor-5");

@@ -5,7 +5,7 @@ use std::cmp::{Ordering, Reverse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hearth_api::{TreeFound, TreeNode, TreeRow, TreeValue, TreeWindow};
-use hearth_broker::{From, Order, Slice};
+use hearth_broker::{Among, From, Order, Slice};
 use hearth_protocol::Query;
 
 use super::index::Index;
@@ -116,19 +116,27 @@ impl Painter<'_> {
     }
 
     /// A part of the topics that answer a search.
-    pub(super) fn found(&self, slice: &Slice, words: &str, rows: &mut Rows) -> TreeFound {
+    pub(super) fn found(&self, among: Among, slice: &Slice, words: &str, rows: &mut Rows) -> TreeFound {
         if !rows.hold(self, None, false) {
-            self.search(slice, &Query::parse(words), rows);
+            self.search(among, slice, &Query::parse(words), rows);
         }
         let shown = rows.nodes.iter().filter_map(|node| {
             let topic = self.index.name(*node);
             let sight = self.lens.look(*node, &topic, self.lens.is_whole(Some(&topic)));
-            sight.has_value.then(|| TreeRow { name: None, topic: Some(topic), node: self.node(*node, sight) })
+            let is_shown = sight.has_value && self.is_among(among, *node);
+            is_shown.then(|| TreeRow { name: None, topic: Some(topic), node: self.node(*node, sight) })
         });
         TreeFound { words: words.to_owned(), from: rows.from, total: rows.total, rows: shown.collect() }
     }
 
-    fn search(&self, slice: &Slice, query: &Query, rows: &mut Rows) {
+    fn is_among(&self, among: Among, node: NodeId) -> bool {
+        match among {
+            Among::All => true,
+            Among::Retained => self.index[node].value.as_ref().is_some_and(|value| value.is_retained),
+        }
+    }
+
+    fn search(&self, among: Among, slice: &Slice, query: &Query, rows: &mut Rows) {
         // Bounded when the filter is read.
         let end = match slice.from {
             From::Place(from) => from as usize + slice.count as usize,
@@ -144,7 +152,8 @@ impl Painter<'_> {
                 continue;
             }
             let value = self.index[node].value.as_ref();
-            if let Some(value) = value.filter(|value| query.matches(name, &value.preview))
+            if self.is_among(among, node)
+                && let Some(value) = value.filter(|value| query.matches(name, &value.preview))
                 && self.lens.sees_topic(name)
             {
                 total += 1;

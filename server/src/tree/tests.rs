@@ -267,6 +267,25 @@ fn a_retained_message_that_is_cleared_takes_its_topic_along() {
 }
 
 #[test]
+fn a_search_among_what_is_retained_leaves_out_what_was_only_heard_and_what_is_cleared() {
+    let mut house = House::new(&[("page", "#")]);
+    let (device, page) = (house.client("device"), house.client("page"));
+    for (topic, is_retained) in [("home/lamp", true), ("home/door", false), ("car/lamp", true)] {
+        house.publish(device, topic, "on", is_retained);
+    }
+    house.look(page, "$hearth/retained/name/0/10");
+    let told = house.told(1);
+    assert_eq!((names(&told[0].1), &told[0].1["total"]), (vec!["car/lamp", "home/lamp"], &2.into()));
+    house.look(page, "$hearth/retained/name/0/10/home/%23");
+    let told = house.told(1);
+    assert_eq!((names(&told[0].1), &told[0].1["total"]), (vec!["home/lamp"], &1.into()));
+    house.publish(device, "home/lamp", "", true);
+    let told = house.told(2);
+    let found: Vec<_> = told.iter().map(|(_, found)| (names(found), &found["total"])).collect();
+    assert_eq!(found, [(vec!["car/lamp"], &1.into()), (vec![], &0.into())]);
+}
+
+#[test]
 fn what_is_retained_is_found_again_when_messages_were_left_out() {
     let mut house = House::new(&[("page", "#")]);
     let (device, page) = (house.client("device"), house.client("page"));

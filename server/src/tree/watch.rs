@@ -88,8 +88,8 @@ impl Watch {
                 let like = likeness(hash, (window.from, window.total, names.collect::<Vec<_>>()), nodes);
                 self.tell_window(like, tells_rates, &window)
             }
-            View::Find(slice, words) => {
-                let found = painter.found(&slice, &words, &mut self.rows);
+            View::Find(among, slice, words) => {
+                let found = painter.found(among, &slice, &words, &mut self.rows);
                 let nodes = || found.rows.iter().map(|row: &TreeRow| &row.node);
                 let names = found.rows.iter().map(|row| &row.topic);
                 let like = likeness(hash, (found.from, found.total, names.collect::<Vec<_>>()), nodes);
