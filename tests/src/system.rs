@@ -53,6 +53,7 @@ mod web_benchmark;
 mod web_chart;
 mod web_connections;
 mod web_explorer;
+mod web_large;
 mod web_layout;
 mod web_page;
 mod web_palette;

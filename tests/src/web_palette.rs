@@ -8,12 +8,13 @@ use crate::mosquitto::{V311, publish};
 use crate::web_accessibility::{findings, load_axe};
 use crate::web_page::open;
 
-const ENTER: &str = "\u{E007}";
+/// The key.
+pub const ENTER: &str = "\u{E007}";
 const DOWN: &str = "\u{E015}";
 const ESCAPE: &str = "\u{E00C}";
 
 /// Presses Ctrl and K.
-async fn call_palette(page: &Page) {
+pub async fn call_palette(page: &Page) {
     const CTRL: u8 = 2;
     for kind in ["rawKeyDown", "keyUp"] {
         let key =
@@ -24,7 +25,8 @@ async fn call_palette(page: &Page) {
     page.wait_for("the focus in it", "document.activeElement.dataset.testid === 'palette-input'").await;
 }
 
-async fn wait_until_closed(page: &Page) {
+/// Waits until the palette is gone.
+pub async fn wait_until_closed(page: &Page) {
     page.wait_for("the palette to close", "!document.querySelector('[data-testid=palette]')").await;
 }
 

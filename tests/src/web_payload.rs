@@ -16,7 +16,7 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0
 const SHOWN: &str = "[data-testid=detail-payload]";
 
 /// Publishes bytes that no command line can hold.
-fn publish_bytes(hearth: &Hearth, topic: &str, payload: &[u8], more: &[&str]) {
+pub fn publish_bytes(hearth: &Hearth, topic: &str, payload: &[u8], more: &[&str]) {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(payload).unwrap();
     let file = file.path().to_str().unwrap();

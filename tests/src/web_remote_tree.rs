@@ -49,7 +49,8 @@ const ROWS: &str = "[...document.querySelectorAll('.topic-item')] \
     .sort((a, b) => a.getAttribute('aria-posinset') - b.getAttribute('aria-posinset')) \
     .map(it => '>'.repeat(it.dataset.depth ?? 0) + it.querySelector('.topic-row__topic').textContent).join(' ')";
 
-fn row(topic: &str) -> String {
+/// A row of the list or the tree.
+pub fn row(topic: &str) -> String {
     format!(r#"[data-testid=topic-row][data-topic="{topic}"]"#)
 }
 
@@ -62,13 +63,20 @@ pub fn pin(path: &str) -> String {
     format!(r#".topic-item:has([data-topic="{path}"]) [data-testid=topic-pin]"#)
 }
 
-async fn wait_for_rows(page: &Page, rows: &str) {
+/// Waits until these rows are the first ones.
+pub async fn wait_for_rows(page: &Page, rows: &str) {
     page.wait_for(&format!("rows that begin with {rows:?}"), &format!("{ROWS}.startsWith({rows:?})")).await;
 }
 
 /// A broker with this many branches below `many`, of 1,000 topics each.
 pub fn large(branches: u32, retain: bool) -> Hearth {
     let hearth = Hearth::start();
+    grow(&hearth, branches, retain);
+    hearth
+}
+
+/// Publishes to this many branches below `many`, of 1,000 topics each, and switches a lamp on.
+pub fn grow(hearth: &Hearth, branches: u32, retain: bool) {
     let (mut device, _) = Wire::connect(hearth.mqtt(), connect(Version::V311, "device"));
     for branch in 0..branches {
         for number in 0..1_000 {
@@ -78,7 +86,6 @@ pub fn large(branches: u32, retain: bool) -> Hearth {
         device.publish_acknowledged("marker", b"here");
     }
     publish(hearth.mqtt(), V311, &["-t", "home/lamp", "-m", "on", "-r", "-q", "1"]);
-    hearth
 }
 
 /// Publishes to 100 topics below `many/007`, about 5,000 messages a second.

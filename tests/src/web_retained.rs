@@ -5,11 +5,13 @@ use crate::hearth::Hearth;
 use crate::mosquitto::{Subscriber, V5, V311, publish};
 use crate::web_page::open;
 
-async fn wait_for_count(page: &Page, count: usize) {
+/// Waits until so many messages are found.
+pub async fn wait_for_count(page: &Page, count: usize) {
     page.wait_for_element(&format!(r#"[data-testid=retained-count][data-count="{count}"]"#)).await;
 }
 
-fn item(topic: &str) -> String {
+/// The item of a topic.
+pub fn item(topic: &str) -> String {
     format!(r#"[data-testid=retained-item][data-topic="{topic}"]"#)
 }
 

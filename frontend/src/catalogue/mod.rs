@@ -8,6 +8,7 @@ mod german;
 pub mod palette;
 mod phrase;
 pub mod publish;
+pub mod retained;
 pub mod subscribe;
 pub mod topic;
 

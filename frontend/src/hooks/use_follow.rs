@@ -3,13 +3,15 @@
 use yew::prelude::*;
 
 use super::use_hub;
+use crate::services::hub::Watch;
 
 /// Follows a topic; `None` for none.
 #[hook]
 pub fn use_follow(topic: Option<AttrValue>) {
     let hub = use_hub();
     use_effect_with((hub, topic), |(hub, topic)| {
-        let watch = topic.as_deref().filter(|topic| !topic.is_empty()).map(|topic| hub.watch(topic));
-        move || drop(watch)
+        let topic = topic.as_deref().filter(|topic| !topic.is_empty());
+        let watches: Vec<Watch> = topic.map(|topic| hub.follow(topic)).unwrap_or_default();
+        move || drop(watches)
     });
 }

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use web_sys::{HtmlDialogElement, HtmlInputElement, KeyboardEvent};
 use yew::prelude::*;
 
+use super::parts_notice::use_is_in_parts;
 use crate::catalogue::{fill, palette, subscribe};
-use crate::hooks::{App, use_app};
+use crate::hooks::{App, Search, use_app, use_search};
 use crate::route::Route;
 use crate::services::document;
-use crate::state::palette::{answer, step};
+use crate::state::palette::{SHOWN_MAX, answer, is_searched, searches, step};
 use crate::state::settings::{Language, Theme};
 
 /// What an entry does.
@@ -53,7 +54,13 @@ pub fn Palette(props: &PaletteProps) -> Html {
             }
         });
     }
-    let entries = Rc::new(entries(&app, &typed));
+    let is_in_parts = use_is_in_parts();
+    let searches = if is_in_parts { searches(&typed) } else { Vec::new() };
+    let is_asked = !searches.is_empty();
+    let (search, is_current) = use_search(searches);
+    let topics = if is_asked { found(&search, &typed) } else { heard(&app, &typed) };
+    let note = is_asked.then(|| note(&app, &search, is_current, topics.len())).flatten();
+    let entries = Rc::new(entries(&app, &typed, topics));
     let count = entries.len();
     let run = {
         let (entries, on_close) = (Rc::clone(&entries), props.on_close.clone());
@@ -103,7 +110,9 @@ pub fn Palette(props: &PaletteProps) -> Html {
                 aria-autocomplete="list" aria-activedescendant={(count > 0).then(|| option_id(at))}
                 aria-label={words.hint} placeholder={words.hint} autofocus=true autocomplete="off" spellcheck="false"
                 value={(*typed).clone()} oninput={on_input} onkeydown={on_key} data-testid="palette-input" />
-            if count == 0 {
+            if let Some(note) = note {
+                <p class="card__note" role="status" data-testid="palette-note">{note}</p>
+            } else if count == 0 {
                 <p class="card__note" role="status">{words.nothing}</p>
             }
             <ul class="palette__entries" id="palette-entries" role="listbox" aria-label={words.name}>
@@ -119,26 +128,51 @@ fn option_id(place: usize) -> String {
 }
 
 /// The entries that answer what is typed: pages and commands, and then topics.
-fn entries(app: &App, typed: &str) -> Vec<Entry> {
+fn entries(app: &App, typed: &str, topics: Vec<String>) -> Vec<Entry> {
     let fixed = fixed(app);
     let mut entries: Vec<Entry> = answer(typed, fixed.iter().map(|entry| entry.label.as_str()))
         .into_iter()
         .map(|at| fixed[at].clone())
         .collect();
-    // One letter is in nearly all of them.
-    if typed.trim().chars().nth(1).is_none() {
-        return entries;
+    let kind = palette::words(app.locale.catalogue().tag).topic;
+    let topic = |name: String| Entry { label: name.clone(), kind, deed: Deed::Go(Route::Topic(name)) };
+    entries.extend(topics.into_iter().map(topic));
+    entries
+}
+
+/// The best topics among those that were heard.
+fn heard(app: &App, typed: &str) -> Vec<String> {
+    if !is_searched(typed) {
+        return Vec::new();
     }
     let topics = app.hub.topics();
-    let words = palette::words(app.locale.catalogue().tag);
     let names = || topics.heard_from(0).map(|(_, topic)| topic.name());
     let found = answer(typed, names());
-    let topic = |place: usize| {
-        let name = names().nth(place)?.to_owned();
-        Some(Entry { label: name.clone(), kind: words.topic, deed: Deed::Go(Route::Topic(name)) })
-    };
-    entries.extend(found.into_iter().filter_map(topic));
-    entries
+    found.into_iter().filter_map(|place| names().nth(place).map(str::to_owned)).collect()
+}
+
+/// The best topics among those that the broker has found; those that answer by their value come last.
+fn found(search: &Search, typed: &str) -> Vec<String> {
+    let mut names: Vec<&str> = search.rows().filter_map(|row| row.topic.as_deref()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let best = answer(typed, names.iter().copied());
+    let others = (0..names.len()).filter(|place| !best.contains(place));
+    best.iter().copied().chain(others).take(SHOWN_MAX).map(|place| names[place].to_owned()).collect()
+}
+
+/// What to say of a search by the broker, if anything.
+fn note(app: &App, search: &Search, is_current: bool, shown: usize) -> Option<String> {
+    let words = palette::words(app.locale.catalogue().tag);
+    if let Some(reason) = search.trouble.as_ref().filter(|_| is_current) {
+        return Some(fill(words.trouble, &[("reason", reason)]));
+    }
+    if !is_current {
+        return Some(words.searching.to_owned());
+    }
+    let (shown, total) = (shown as u64, u64::from(search.total()));
+    let count = |count: u64| app.locale.count(count);
+    (total > shown).then(|| fill(words.topics_of, &[("count", &count(shown)), ("total", &count(total))]))
 }
 
 fn fixed(app: &App) -> Vec<Entry> {

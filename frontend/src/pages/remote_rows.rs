@@ -75,8 +75,10 @@ impl RemoteRows {
     /// Takes in what came.
     pub(super) fn update(&self) {
         let mut is_changed = false;
-        for (filter, payload) in self.hub.take_live() {
-            match self.tree.borrow_mut().handle_window(&filter, &payload) {
+        let watches = self.watches.borrow();
+        let came = watches.keys().filter_map(|filter| Some((filter, self.hub.take_live(filter)?)));
+        for (filter, payload) in came {
+            match self.tree.borrow_mut().handle_window(filter, &payload) {
                 Ok(changed) => {
                     is_changed |= changed;
                     self.trouble.replace(None);
@@ -86,6 +88,7 @@ impl RemoteRows {
                 }
             }
         }
+        drop(watches);
         if is_changed {
             self.look();
         }

@@ -24,6 +24,7 @@ use super::intake::Intake;
 use super::part::Part;
 use super::preferences;
 use super::terms::Terms;
+use crate::state::births;
 use crate::state::command::{Command, Input};
 use crate::state::extent::{Scope, Whole};
 use crate::state::janitor::{Janitor, Progress};
@@ -132,7 +133,7 @@ impl Hub {
             });
             let pins = Pins::parse(&preferences::pins(connection.address()));
             let intake = Intake::new(filters.clone(), is_own);
-            pins.filters().iter().for_each(|filter| intake.claim(filter));
+            pins.filters().iter().flat_map(|pin| explained(pin)).for_each(|filter| intake.claim(&filter));
             Inner {
                 connection,
                 is_own,
@@ -158,6 +159,9 @@ impl Hub {
                 // Ages and waits grow even when nothing comes.
                 _seconds: Interval::new(1000, move || {
                     if let Some(inner) = seconds.upgrade() {
+                        if inner.intake.handle_time() {
+                            inner.on_extent();
+                        }
                         inner.want_frame();
                     }
                 }),
@@ -274,14 +278,25 @@ impl Hub {
         Watch { hub: Rc::downgrade(&self.inner), filter: filter.to_owned() }
     }
 
+    /// As [`Self::watch`], with what explains the messages: Sparkplug names metrics in birth certificates alone.
+    #[must_use = "dropping it ends the subscriptions"]
+    pub fn follow(&self, filter: &str) -> Vec<Watch> {
+        explained(filter).map(|filter| self.watch(&filter)).collect()
+    }
+
     /// Why the broker refused a filter, if it did.
     pub fn refusal(&self, filter: &str) -> Option<ReasonCode> {
         self.inner.intake.refusal(filter)
     }
 
-    /// What came of the broker's live tree since the last call: filter and payload.
-    pub fn take_live(&self) -> Vec<(String, Bytes)> {
-        self.inner.intake.take_live()
+    /// What came last for a filter of the broker's live tree, unless it was taken already.
+    pub fn take_live(&self, filter: &str) -> Option<Bytes> {
+        self.inner.intake.take_live(filter)
+    }
+
+    /// Whether somebody watches exactly this filter, or has pinned it.
+    pub fn is_watched(&self, filter: &str) -> bool {
+        self.inner.intake.is_claimed(filter)
     }
 
     /// What pages that are loaded later keep beside the state of this connection, made by the first that asks.
@@ -304,8 +319,8 @@ impl Hub {
         let toggled = self.inner.pins.borrow_mut().toggle(filter);
         match toggled {
             None => return None,
-            Some(true) => self.inner.intake.claim(filter),
-            Some(false) => self.inner.intake.release(filter),
+            Some(true) => explained(filter).for_each(|filter| self.inner.intake.claim(&filter)),
+            Some(false) => explained(filter).for_each(|filter| self.inner.intake.release(&filter)),
         }
         preferences::set_pins(self.connection().address(), &self.pins().stored());
         self.inner.want_frame();
@@ -353,6 +368,11 @@ impl Hub {
         let on = payload::switch(self.inner.topics.borrow().topic(id).payload()).is_some_and(|(on, _)| on);
         self.inner.command(id, Input::Tap { target: !on });
     }
+}
+
+/// A filter, and those of the messages that explain what it brings.
+fn explained(filter: &str) -> impl Iterator<Item = String> {
+    std::iter::once(filter.to_owned()).chain(births::filters(filter))
 }
 
 impl Inner {

@@ -92,9 +92,14 @@ impl Intake {
         self.follow_extent();
     }
 
-    /// What came of the live tree since the last call: filter and payload.
-    pub(super) fn take_live(&self) -> Vec<(String, Bytes)> {
-        self.live.borrow_mut().drain().collect()
+    /// What came last for a filter of the live tree, unless it was taken already.
+    pub(super) fn take_live(&self, filter: &str) -> Option<Bytes> {
+        self.live.borrow_mut().remove(filter)
+    }
+
+    /// Whether somebody wants exactly this filter.
+    pub(super) fn is_claimed(&self, filter: &str) -> bool {
+        self.interest.borrow().is_claimed(filter)
     }
 
     /// A connection stands. `on_silence` is called when the broker has not said in time how large it is.
@@ -116,6 +121,14 @@ impl Intake {
     pub(super) fn handle_silence(&self) {
         self.extent.borrow_mut().handle_silence();
         self.follow_extent();
+    }
+
+    /// Time goes on; whether something else is taken in for that.
+    pub(super) fn handle_time(&self) -> bool {
+        let before = self.extent().0;
+        self.extent.borrow_mut().handle_time(clock::wall_ms());
+        self.follow_extent();
+        self.extent().0 != before
     }
 
     /// The broker answered a request. `None`: it was another's; else with the reason when it gives nothing of what is everything.
@@ -170,7 +183,9 @@ impl Intake {
     pub(super) fn flush(&self, connection: &Connection) {
         let changes = self.interest.borrow_mut().poll_changes();
         if !changes.subscribe.is_empty() {
-            self.asked.borrow_mut().extend(connection.subscribe_tree(&changes.subscribe));
+            // Not held while it is sent, when answers to earlier requests may come.
+            let asked = connection.subscribe_tree(&changes.subscribe);
+            self.asked.borrow_mut().extend(asked);
         }
         if !changes.unsubscribe.is_empty() {
             match connection.unsubscribe_tree(&changes.unsubscribe) {

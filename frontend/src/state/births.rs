@@ -1,5 +1,7 @@
 //! The birth certificates of a Sparkplug edge node among the topics that have been heard.
 
+use hearth_protocol::TopicFilter;
+
 use super::sparkplug::{Births, Sender, is_topic};
 use super::topics::{Topic, Topics};
 
@@ -16,6 +18,15 @@ fn certificates<'a>(topics: &'a Topics, sender: Sender<'_>) -> impl Iterator<Ite
         .take_while(move |topic| topic.name().starts_with(&prefix))
         .filter(move |topic| topic.at_ms() >= born_ms);
     node.into_iter().chain(devices)
+}
+
+/// What to subscribe to for the certificates that explain what comes by a filter; none for what is not Sparkplug's.
+pub fn filters(filter: &str) -> Vec<String> {
+    let Some(sender) = Sender::of(filter).filter(|_| is_topic(filter)) else { return Vec::new() };
+    let mut filters = vec![sender.node_birth(), format!("{}+", sender.device_births())];
+    // `#` for all nodes has no room for a device behind it, and none is needed for all that follows.
+    filters.retain(|filter| TopicFilter::try_from(filter.as_str()).is_ok());
+    filters
 }
 
 /// Changes when a certificate comes that explains the topic.
@@ -54,6 +65,21 @@ mod tests {
         let payload = topics.topic(topics.find(topic).unwrap()).payload();
         let leaves = sparkplug::read(payload, &births).unwrap().leaves();
         leaves.iter().map(|(path, leaf)| format!("{path}={leaf}")).collect()
+    }
+
+    #[test]
+    fn the_certificates_of_a_node_and_of_its_devices_are_subscribed_to() {
+        let both = ["spBv1.0/plant/NBIRTH/edge", "spBv1.0/plant/DBIRTH/edge/+"];
+        assert_eq!(filters("spBv1.0/plant/DDATA/edge/press"), both);
+        assert_eq!(filters("spBv1.0/plant/NDATA/edge"), both);
+        assert_eq!(
+            filters("spBv1.0/plant/DDATA/+/press"),
+            ["spBv1.0/plant/NBIRTH/+", "spBv1.0/plant/DBIRTH/+/+"]
+        );
+        assert_eq!(filters("spBv1.0/plant/NDATA/#"), ["spBv1.0/plant/NBIRTH/#"]);
+        for other in ["home/lamp", "spBv1.0/#", "#"] {
+            assert_eq!(filters(other), [""; 0], "{other}");
+        }
     }
 
     #[test]

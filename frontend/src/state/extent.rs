@@ -61,12 +61,18 @@ impl Extent {
         match self.scope {
             Scope::Unknown => self.scope = if is_large { Scope::Parts } else { Scope::Everything },
             Scope::Everything if is_large && !self.is_insisted => {
-                let since_ms = *self.large_since_ms.get_or_insert(now_ms);
-                if now_ms - since_ms >= PATIENCE_MS {
-                    self.scope = Scope::Parts;
-                }
+                self.large_since_ms.get_or_insert(now_ms);
             }
             Scope::Everything | Scope::Parts => {}
+        }
+        self.handle_time(now_ms);
+    }
+
+    /// Time goes on: a broker that has grown and fallen silent tells nothing more.
+    pub fn handle_time(&mut self, now_ms: f64) {
+        let is_for_long = self.large_since_ms.is_some_and(|since_ms| now_ms - since_ms >= PATIENCE_MS);
+        if self.scope == Scope::Everything && is_for_long && !self.is_insisted {
+            self.scope = Scope::Parts;
         }
     }
 
@@ -119,6 +125,21 @@ mod tests {
         assert_eq!(extent.scope(), Scope::Parts);
         extent.handle_whole(SMALL, 30_000.0);
         assert_eq!(extent.scope(), Scope::Parts, "it stays as it is until somebody asks");
+    }
+
+    #[test]
+    fn a_broker_that_has_grown_and_says_no_more_is_left_too() {
+        let mut extent = Extent::default();
+        extent.handle_whole(SMALL, 0.0);
+        extent.handle_time(50_000.0);
+        extent.handle_whole(MANY, 60_000.0);
+        extent.handle_time(69_999.0);
+        assert_eq!(extent.scope(), Scope::Everything);
+        extent.handle_time(70_000.0);
+        assert_eq!(extent.scope(), Scope::Parts);
+        extent.insist();
+        extent.handle_time(99_000.0);
+        assert_eq!(extent.scope(), Scope::Everything);
     }
 
     #[test]

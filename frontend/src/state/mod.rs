@@ -29,6 +29,7 @@ pub mod payload;
 pub mod pins;
 pub mod profile;
 pub mod rate;
+pub mod remote_search;
 pub mod remote_tree;
 pub mod repeat;
 pub mod retained;

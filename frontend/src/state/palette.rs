@@ -1,7 +1,34 @@
 //! The command palette's answer to what is typed: which entries, and in which order.
 
+use hearth_protocol::TopicFilter;
+
+use super::remote_search::{self, Among};
+
 /// Entries that are shown at most; who wants others types more.
 pub const SHOWN_MAX: usize = 12;
+
+/// Topics that the broker is asked for, of which the best are shown.
+const ASKED_MAX: u32 = 100;
+
+/// What to ask a broker for that is not taken in whole: topics with the words, and, where one word may be the name of a topic or the
+/// beginning of one, that topic and those below it, since there may be any number of others with the same letters.
+pub fn searches(typed: &str) -> Vec<String> {
+    let typed = typed.trim();
+    if !is_searched(typed) {
+        return Vec::new();
+    }
+    let mut filters = remote_search::first(Among::All, ASKED_MAX, typed);
+    let branch = format!("{}/#", typed.trim_end_matches('/'));
+    if !typed.contains(char::is_whitespace) && TopicFilter::try_from(branch.as_str()).is_ok() {
+        filters.extend(remote_search::first(Among::All, SHOWN_MAX as u32, &branch));
+    }
+    filters
+}
+
+/// Whether topics are searched for what is typed: one letter is in nearly all of them.
+pub fn is_searched(typed: &str) -> bool {
+    typed.trim().chars().nth(1).is_some()
+}
 
 /// How well an entry answers; the smaller the better.
 type Rank = (u8, usize, usize);
@@ -80,6 +107,16 @@ mod tests {
         let found = answer("lamp", labels.iter().map(String::as_str));
         assert_eq!(found, (0..10).chain([10, 11]).collect::<Vec<_>>());
         assert_eq!(answer("t/99999", labels.iter().map(String::as_str)), [99_999]);
+    }
+
+    #[test]
+    fn a_broker_is_asked_for_the_words_and_for_what_may_be_a_name() {
+        assert_eq!(searches(" l "), [""; 0]);
+        assert_eq!(searches("attic lamp"), ["$hearth/find/name/0/100/attic lamp"]);
+        let both = ["$hearth/find/name/0/100/a/b/", "$hearth/find/name/0/12/a/b/%23"];
+        assert_eq!(searches("a/b/"), both);
+        // With a wildcard of its own it is a filter already.
+        assert_eq!(searches("a/#"), ["$hearth/find/name/0/100/a/%23"]);
     }
 
     #[test]

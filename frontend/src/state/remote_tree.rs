@@ -2,12 +2,12 @@
 //! looked at. What it costs depends on what is shown, not on how many topics there are.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::rc::Rc;
 
 use hearth_api::{TreeFound, TreeRow, TreeWindow};
 
+use super::remote_search::{self, Among, FOUND_MAX, Rows};
 use super::topic_tree::Order;
 
 /// Rows of one window. More would come whole with each change of one of them, fewer would take more subscriptions for a screen.
@@ -19,9 +19,6 @@ const WINDOWS_MAX: usize = 40;
 
 /// Windows that are remembered after they were left: for a way back without a gap.
 const KEPT_MAX: usize = 120;
-
-/// A search ends at this row.
-const FOUND_MAX: u32 = 10_000;
 
 /// Where rows stand in the broker's order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -231,8 +228,8 @@ impl RemoteTree {
             Source::Branch(None) => format!("$hearth/window/{order}/{from}/{WINDOW_ROWS}"),
             Source::Branch(Some(branch)) => format!("$hearth/window/{order}/{from}/{WINDOW_ROWS}/{branch}"),
             Source::Found => {
-                let count = WINDOW_ROWS.min(FOUND_MAX - from);
-                format!("$hearth/find/{order}/{from}/{count}/{}", escaped(&self.words))
+                let rows = Rows { from, count: WINDOW_ROWS.min(FOUND_MAX - from) };
+                remote_search::filter(Among::All, self.order, rows, &self.words)
             }
         }
     }
@@ -351,20 +348,6 @@ fn join(branch: Option<&str>, row: &TreeRow) -> String {
         None => name.to_owned(),
         Some(branch) => format!("{branch}/{name}"),
     }
-}
-
-/// The words of a search as a filter has room for them.
-fn escaped(words: &str) -> String {
-    let mut text = String::with_capacity(words.len());
-    for letter in words.chars() {
-        if matches!(letter, '+' | '#' | '%') {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "%{:02X}", u32::from(letter));
-        } else {
-            text.push(letter);
-        }
-    }
-    text
 }
 
 #[cfg(test)]
