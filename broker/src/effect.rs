@@ -16,11 +16,20 @@ use crate::message::Message;
 use crate::router::{Choice, Group};
 use crate::shard::ViewChange;
 
+/// Who ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closer {
+    /// The client has said DISCONNECT, behind which it sends nothing [MQTT-3.14.4-2].
+    Client,
+    /// The broker: the client may be sending, and is to see what it is told.
+    Broker,
+}
+
 /// Something for the driver to do.
 #[derive(Debug)]
 pub enum Effect {
     /// Take the output, flush it and close the transport; the id means nothing to the shard any more.
-    Close(ConnectionId),
+    Close(ConnectionId, Closer),
     /// Hand this to another shard, in order.
     Forward {
         /// Which one.

@@ -44,7 +44,7 @@ pub use connection::{Peer, Transport};
 pub use dropped::{ClientDrops, DropCounts};
 pub use durable::{Amount, BadRow, Batch, Change, ExactlyOnce, Image, Inventory, Report, RowBytes};
 pub use durable::{SessionReport, ShardImage, SubscriptionReport, Table, Value, WillReport};
-pub use effect::{Assigned, Awaited, Consignment, DropReason, Effect, EndReason, Event, Forward};
+pub use effect::{Assigned, Awaited, Closer, Consignment, DropReason, Effect, EndReason, Event, Forward};
 pub use held::Pressure;
 pub use ids::{ConnectionId, ShardCount, ShardId};
 pub use limits::{Limit, Limits};

@@ -147,7 +147,7 @@ impl World {
 
     fn carry_out_effects(&mut self) {
         while let Some(effect) = self.shard.poll_effect() {
-            if let Effect::Close(id) = effect {
+            if let Effect::Close(id, _) = effect {
                 drop(self.shard.take_output(id));
             }
         }

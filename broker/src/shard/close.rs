@@ -10,7 +10,7 @@ use super::Shard;
 use super::connect::life;
 use crate::access::Decision;
 use crate::connection::Connection;
-use crate::effect::{DropReason, Effect, EndReason, Event};
+use crate::effect::{Closer, DropReason, Effect, EndReason, Event};
 use crate::faults::{self, Fault};
 use crate::ids::ConnectionId;
 use crate::limits::Limit;
@@ -133,8 +133,17 @@ impl Shard {
 
     /// Ends a connection and asks the driver to close it.
     pub(super) fn finish(&mut self, now: Time, id: ConnectionId, end: EndReason) {
+        let closer = match end {
+            EndReason::Disconnect(_) => Closer::Client,
+            EndReason::Lost
+            | EndReason::KeepAlive
+            | EndReason::TakenOver
+            | EndReason::Violation { .. }
+            | EndReason::NotAuthorized { .. }
+            | EndReason::Shutdown => Closer::Broker,
+        };
         self.close(now, id, end);
-        self.effects.push_back(Effect::Close(id));
+        self.effects.push_back(Effect::Close(id, closer));
     }
 
     /// Parts a connection from its session.

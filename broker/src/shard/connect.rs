@@ -13,7 +13,7 @@ use super::Shard;
 use super::timers::Timer;
 use crate::access::{Admission, Decision, Identity, Subject};
 use crate::authentication::Authentication;
-use crate::effect::{Effect, EndReason, Event};
+use crate::effect::{Closer, Effect, EndReason, Event};
 use crate::faults::{self, Fault};
 use crate::ids::ConnectionId;
 use crate::limits::{Limit, LimitSet};
@@ -412,7 +412,7 @@ impl Shard {
             connection.is_closed = true;
             self.stats.connections -= 1;
             self.shared.count_closed();
-            self.effects.push_back(Effect::Close(id));
+            self.effects.push_back(Effect::Close(id, Closer::Broker));
         }
     }
 }

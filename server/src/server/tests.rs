@@ -217,6 +217,18 @@ async fn a_client_that_closes_its_sending_side_still_gets_its_answers() {
 }
 
 #[tokio::test]
+async fn a_client_that_says_goodbye_gets_what_is_due_and_then_the_end() {
+    let server = start().await;
+    for number in 0..20 {
+        let mut client = Client::connect(&server, &format!("client-{number}")).await;
+        // QoS 1 with packet id 1, and DISCONNECT behind it.
+        client.send(&[packet(0x32, &[0, 1, b't', 0, 1]), packet(0xe0, &[])].concat()).await;
+        assert_eq!(client.rest().await, [0x40, 2, 0, 1]);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_mqtt_end_their_connection_and_no_other() {
     let server = start().await;
     let mut witness = Client::connect(&server, "witness").await;

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 
 use bytes::BytesMut;
-use hearth_broker::{ConnectionId, Output, Sending};
+use hearth_broker::{Closer, ConnectionId, Output, Sending};
 use hearth_protocol::Time;
 use mio::event::Event;
 
@@ -57,6 +57,8 @@ pub(super) enum Phase {
         output: Box<Output>,
         /// When patience ends.
         until: Time,
+        /// Who ended it.
+        closer: Closer,
     },
     /// Our side is closed; the peer is given time to see all before its unread bytes would reset the connection.
     Lingering {
@@ -116,6 +118,16 @@ impl Connection {
     /// Whether the peer's end was read, behind which nothing comes.
     pub(super) const fn has_ended(&self) -> bool {
         self.has_ended
+    }
+
+    /// Whether nothing that matters can come any more: the client has said so, and everything up to that was read. A WebSocket has
+    /// its own goodbye, which the client may be sending.
+    pub(super) fn may_close(&self, closer: Closer) -> bool {
+        let is_over = match closer {
+            Closer::Client => self.frames.is_none(),
+            Closer::Broker => false,
+        };
+        is_over && !self.is_readable
     }
 
     /// The WebSocket layer, where there is one.

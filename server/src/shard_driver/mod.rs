@@ -500,7 +500,7 @@ impl ShardDriver {
                         outbox.push(forward);
                     }
                 }
-                Effect::Close(id) => self.begin_close(now, id),
+                Effect::Close(id, closer) => self.begin_close(now, id, closer),
                 Effect::Authenticate { connection, request } => {
                     let inbox = Arc::clone(&self.inbox);
                     let reply = Box::new(move |step| inbox.authenticated(connection, step));

@@ -142,7 +142,7 @@ impl Run {
                             assert_ne!(to.as_index(), shard, "a shard does not forward to itself");
                             self.links[shard * self.shards.len() + to.as_index()].push_back(forward);
                         }
-                        Effect::Close(id) => self.on_close(shard, id),
+                        Effect::Close(id, _) => self.on_close(shard, id),
                         Effect::Authenticate { connection, .. } => {
                             self.questions.push((shard, connection));
                         }

@@ -191,7 +191,7 @@ impl Broker {
                     Effect::Forward { to, forward } => {
                         self.shards[to.as_index()].handle_forward(self.now, forward);
                     }
-                    Effect::Close(id) => self.close(shard, id),
+                    Effect::Close(id, _) => self.close(shard, id),
                     Effect::Authenticate { connection, request } => {
                         self.asked.push_back(((shard, connection), *request));
                     }

@@ -214,7 +214,7 @@ impl World {
             if let Some(effect) = self.shards[shard].poll_effect() {
                 match effect {
                     Effect::Forward { to, forward } => self.send_forward(shard, to.as_index(), forward),
-                    Effect::Close(id) => self.close(shard, id),
+                    Effect::Close(id, _) => self.close(shard, id),
                     Effect::Authenticate { connection, .. } => {
                         let detail = format!("{connection:?} is asked who it is where everybody may do all");
                         self.model.fail(Invariant::ConnectionsEndForAReason, detail);
