@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::BytesMut;
-use hearth_broker::{ConnectionId, Output};
+use hearth_broker::{Closer, ConnectionId, Output};
 use hearth_protocol::Time;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -51,6 +51,8 @@ impl Buffer {
             return Self { bytes: partial, is_own: true };
         }
         let mut bytes = std::mem::take(shared);
+        // The end of a packet that is a little longer than a read then finds room behind its beginning, and nothing is moved.
+        bytes.reserve(PARTIAL_COPY_MAX + READ_BYTES_MAX);
         bytes.extend_from_slice(&partial);
         Self { bytes, is_own: false }
     }
@@ -193,7 +195,7 @@ impl ShardDriver {
             tracing::debug!(?id, ?end, "the WebSocket ended");
             let output = self.shard.take_output(id);
             self.shard.handle_closed(now, id);
-            self.start_close(now, slot, output);
+            self.start_close(now, slot, output, Closer::Broker);
             self.carry_out_effects(now);
         }
     }
@@ -249,21 +251,21 @@ impl ShardDriver {
     }
 
     /// The shard is done with a connection.
-    pub(super) fn begin_close(&mut self, now: Time, id: ConnectionId) {
+    pub(super) fn begin_close(&mut self, now: Time, id: ConnectionId, closer: Closer) {
         let output = self.shard.take_output(id);
         if let Some(slot) = self.slot_of(id) {
-            self.start_close(now, slot, output);
+            self.start_close(now, slot, output, closer);
         }
     }
 
-    fn start_close(&mut self, now: Time, slot: usize, output: Output) {
+    fn start_close(&mut self, now: Time, slot: usize, output: Output, closer: Closer) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         if let Some(frames) = connection.frames() {
             frames.close(CloseCode::Normal);
         }
         let until = now.saturating_add(CLOSE_MAX);
         connection.partial = BytesMut::new();
-        connection.phase = Phase::Flushing { output: Box::new(output), until };
+        connection.phase = Phase::Flushing { output: Box::new(output), until, closer };
         self.close_deadlines.push_back((until, slot));
         self.owing.push(slot);
     }
@@ -320,9 +322,9 @@ impl ShardDriver {
     fn send_last_words(&mut self, now: Time, slot: usize) {
         let Some(connection) = self.connections.get_mut(slot) else { return };
         match std::mem::replace(&mut connection.phase, Phase::Lingering { until: now }) {
-            Phase::Flushing { mut output, until } => match connection.send(output.sending()) {
+            Phase::Flushing { mut output, until, closer } => match connection.send(output.sending()) {
                 // Nothing is left to be read that would make the close a reset.
-                Sent::All if connection.has_ended() => {
+                Sent::All if connection.has_ended() || connection.may_close(closer) => {
                     self.connections.remove(slot);
                 }
                 Sent::All => {
@@ -334,7 +336,7 @@ impl ShardDriver {
                         self.make_due(slot);
                     }
                 }
-                Sent::Blocked => connection.phase = Phase::Flushing { output, until },
+                Sent::Blocked => connection.phase = Phase::Flushing { output, until, closer },
                 Sent::Failed(_) => {
                     self.connections.remove(slot);
                 }
