@@ -257,7 +257,24 @@ impl World {
             }
         }
         self.ledger.missing().map_or(Ok(()), Err)?;
-        self.broker.wait_for_no_rows(FLOW)
+        self.finish_flows(address)
+    }
+
+    /// Everybody goes on to answer until no row is left of what was on its way.
+    fn finish_flows(&mut self, address: SocketAddr) -> Result<(), Finding> {
+        let deadline = Instant::now() + PATIENCE / 3;
+        while self.broker.has_rows(FLOW) {
+            if Instant::now() > deadline {
+                let rows = self.broker.rows(FLOW);
+                return Err(format!("rows are left although nobody needs them: {rows:?}"));
+            }
+            let end = Instant::now() + Duration::from_millis(20);
+            while Instant::now() < end {
+                self.turn(address, false)?;
+                sleep(Duration::from_millis(1));
+            }
+        }
+        Ok(())
     }
 
     /// Lets everything arrive; then everybody ends its session, and what is retained is removed.
