@@ -436,6 +436,7 @@ impl Session {
             held: self.held.clone(),
             waiting: self.waiting.iter().filter(is_kept).cloned().collect(),
             flights: self.flights.clone(),
+            moved: BTreeMap::new(),
             replays: self.replays.clone(),
             seen: BTreeSet::new(),
             lost: BTreeSet::new(),

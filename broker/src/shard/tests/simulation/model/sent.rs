@@ -93,6 +93,7 @@ impl Model {
             retain: publish.retain,
             ids,
         };
+        session.moved.remove(&packet_id.get());
         let old = session.flights.insert(packet_id.get(), flight);
         if let Some(old) = old.filter(|old| !self.is_given_up(old.origin)) {
             let old = &self.messages[old.message].key;
@@ -276,6 +277,9 @@ impl Model {
         let client = self.connections[link].client;
         let key = key_of(publish);
         let packet_id = publish.packet_id.map_or(0, std::num::NonZeroU16::get);
+        if !session.flights.contains_key(&packet_id) {
+            self.take_moved_back(session, packet_id, &key, publish.qos);
+        }
         let flight = session.flights.get(&packet_id).filter(|flight| {
             !flight.is_released
                 && flight.link != link

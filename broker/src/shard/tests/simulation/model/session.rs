@@ -36,6 +36,8 @@ pub(super) struct Session {
     pub(super) waiting: Vec<Entry>,
     pub(super) flights: BTreeMap<u16, Flight>,
     pub(super) flights_begun: u64,
+    /// What seems to have gone to another member of a group; of two copies it may have been the other one.
+    pub(super) moved: BTreeMap<u16, Flight>,
     pub(super) replays: Vec<Replay>,
     /// It asked for the retain flag as the publisher set it: then the flag does not tell retained messages apart.
     pub(super) as_published: bool,
@@ -137,6 +139,7 @@ impl Session {
             waiting: Vec::new(),
             flights: BTreeMap::new(),
             flights_begun: 0,
+            moved: BTreeMap::new(),
             replays: Vec::new(),
             as_published: false,
             seen: BTreeSet::new(),

@@ -167,11 +167,43 @@ impl Model {
         }
         if let State::Loose(holder) = old {
             let others = self.sessions.values_mut().chain([session]);
-            for session in others.filter(|session| session.number == holder) {
-                session.flights.retain(|_, flight| flight.origin != Origin::Share(number));
-            }
+            others.filter(|session| session.number == holder).for_each(|session| session.move_away(number));
         }
         self.shares[number].message
+    }
+
+    /// A session is sent again what seemed to have gone to another member. If there is a second copy of it that anybody may have
+    /// got, it was that one.
+    pub(super) fn take_moved_back(&mut self, session: &mut Session, packet_id: u16, key: &str, qos: QoS) {
+        let moved = session.moved.get(&packet_id);
+        let Some((mine, Origin::Share(mine_number))) = moved.map(|flight| (flight, flight.origin)) else {
+            return;
+        };
+        if mine.qos != qos || self.messages[mine.message].key != key {
+            return;
+        }
+        let mine = &self.shares[mine_number];
+        let is_other = |(number, share): &(usize, &Share)| {
+            let is_free = match share.state {
+                State::Waiting => true,
+                State::Loose(holder) => holder != session.number,
+                State::Sent(_) | State::Done => false,
+            };
+            let is_same = share.group == mine.group && share.qos == qos;
+            is_free && is_same && *number != mine_number && self.messages[share.message].key == key
+        };
+        let Some((other, _)) = self.shares.iter().enumerate().find(is_other) else { return };
+        let (mine, message) = (mine_number, self.shares[other].message);
+        for session in self.sessions.values_mut() {
+            session.move_away(other);
+            for flight in session.flights.values_mut().filter(|flight| flight.origin == Origin::Share(mine)) {
+                (flight.origin, flight.message) = (Origin::Share(other), message);
+            }
+        }
+        self.shares[other].state =
+            std::mem::replace(&mut self.shares[mine].state, State::Loose(session.number));
+        self.shares[other].was_unkept |= self.shares[mine].was_unkept;
+        session.flights.extend(session.moved.remove_entry(&packet_id));
     }
 
     /// A session is sent a share again; whether it still has it.
@@ -214,6 +246,13 @@ impl Model {
             |share: &&Share| share.is_owed && share.state != State::Done && !self.is_expired(share.message);
         let share = self.shares.iter().find(is_missing)?;
         Some(format!("{} for {}: {:?}", self.messages[share.message].key, share.group, share.state))
+    }
+}
+
+impl Session {
+    /// What it has of a share seems to have gone to another session.
+    fn move_away(&mut self, share: usize) {
+        self.moved.extend(self.flights.extract_if(.., |_, flight| flight.origin == Origin::Share(share)));
     }
 }
 
