@@ -113,13 +113,14 @@ fn a_schema_that_leads_elsewhere_is_not_followed_alone() {
 fn what_is_in_the_log_counts_where_the_first_page_of_the_file_is_broken() {
     for seed in 0..8 {
         let way = if seed % 2 == 0 { LONG_LOG } else { HOSTILE };
-        let (mounted, content, _, database) = written(seed, way);
+        let (mounted, states, _, database) = written(seed, way);
+        let content = states.last().unwrap();
         mounted.disk.lock().unwrap().is_dead = true;
         drop(database);
         mounted.disk.lock().unwrap().end(End::Kill);
         overwrite(&mounted, 0, &[0; PAGE]);
         let opened = mounted.open().unwrap();
-        assert!(opened.content == content, "seed {seed}: {} of {}", opened.content.len(), content.len());
+        assert!(opened.content == *content, "seed {seed}: {} of {}", opened.content.len(), content.len());
     }
 }
 
