@@ -7,14 +7,35 @@ use hearth_protocol::ReasonCode;
 use hearth_protocol::connection::client::{RequestError, Token};
 use hearth_protocol::packet::{Publish, Subscription};
 
+use super::clock;
 use super::hub::Hub;
 use super::part::Part;
 use crate::state::filters::{AddError, Filters, State, on_wire};
 use crate::state::link::Link;
 use crate::state::outcome::Answer;
-use crate::state::stream::Stream;
+use crate::state::stream::{Counts, Stream};
 use crate::state::subscriptions::Owner;
 use hearth_protocol::Query;
+
+/// The shortest time between two pictures of a stream, in milliseconds: rows that change more often cannot be read, and writing them
+/// at each frame keeps what is typed and touched waiting.
+const TOLD_EVERY_MS: f64 = 100.0;
+
+/// A rate falls while nothing comes, in milliseconds.
+const RATE_EVERY_MS: f64 = 1_000.0;
+
+/// What is told of the stream at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Told {
+    /// Another number than before when something else is to be shown.
+    pub revision: u64,
+    /// What was counted.
+    pub counts: Counts,
+    /// Messages a second.
+    pub per_second: u64,
+    at_ms: f64,
+    edits: u64,
+}
 
 /// What the subscribe page works with; it outlives the page.
 pub struct Subscriber {
@@ -22,6 +43,9 @@ pub struct Subscriber {
     stream: RefCell<Stream>,
     /// What is typed to search the stream.
     search: RefCell<String>,
+    /// Changes that a person made, or that a search brought: they are shown at once.
+    edits: Cell<u64>,
+    told: Cell<Told>,
     is_online: Cell<bool>,
 }
 
@@ -32,6 +56,8 @@ impl Subscriber {
             filters: RefCell::default(),
             stream: RefCell::default(),
             search: RefCell::default(),
+            edits: Cell::default(),
+            told: Cell::default(),
             is_online: Cell::new(hub.link().is_online()),
         })
     }
@@ -44,6 +70,41 @@ impl Subscriber {
     /// The messages.
     pub fn stream(&self) -> Ref<'_, Stream> {
         self.stream.borrow()
+    }
+
+    /// What to tell of the stream now, at most ten times a second however many messages come; a person's changes at once.
+    pub fn told(&self, hub: &Hub) -> Told {
+        let (told, now_ms) = (self.told.get(), clock::wall_ms());
+        let stream = self.stream.borrow();
+        let (counts, edits) = (stream.counts(), self.edits.get());
+        let waited_ms = (now_ms - told.at_ms).abs();
+        if counts == told.counts && edits == told.edits && waited_ms < RATE_EVERY_MS {
+            return told;
+        }
+        if edits == told.edits && waited_ms < TOLD_EVERY_MS {
+            // Told with a later frame, which must come even when no message does.
+            hub.touch();
+            return told;
+        }
+        let is_other = counts != told.counts || edits != told.edits;
+        let revision = told.revision + u64::from(is_other);
+        let per_second = stream.per_second(now_ms).round() as u64;
+        let told = Told { revision, counts, per_second, at_ms: now_ms, edits };
+        self.told.set(told);
+        told
+    }
+
+    /// Searches on in what came before a search; once a frame, so that no frame is long.
+    pub fn search_on(&self, hub: &Hub) {
+        if self.stream.borrow().is_searching() {
+            self.stream.borrow_mut().search_on();
+            self.edit(hub);
+        }
+    }
+
+    fn edit(&self, hub: &Hub) {
+        self.edits.set(self.edits.get() + 1);
+        hub.touch();
     }
 
     /// What is typed to search the stream.
@@ -74,14 +135,14 @@ impl Subscriber {
     /// Changes the stream.
     pub fn change(&self, hub: &Hub, change: impl FnOnce(&mut Stream)) {
         change(&mut self.stream.borrow_mut());
-        hub.touch();
+        self.edit(hub);
     }
 
     /// Searches the stream.
     pub fn set_search(&self, hub: &Hub, typed: String) {
         self.stream.borrow_mut().set_query(Query::parse(&typed));
         self.search.replace(typed);
-        hub.touch();
+        self.edit(hub);
     }
 
     fn ask(&self, hub: &Hub, id: u32) {

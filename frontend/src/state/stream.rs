@@ -17,6 +17,14 @@ pub const MESSAGES_MAX: usize = 10_000;
 /// Bytes of their topics and payloads; with what keeps them a tab holds about twice as much.
 pub const BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Bytes of names and payloads that are searched at a time: a millisecond or two, so that no letter that is typed waits long for
+/// what was typed before.
+const SEARCHED_BYTES_MAX: usize = 256 * 1024;
+
+/// What an entry costs a search beside its bytes, and how much of a payload it looks at.
+const ENTRY_COST: usize = 64;
+const PAYLOAD_COST_MAX: usize = 4 * 1024;
+
 /// A message as it came.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -72,6 +80,8 @@ pub struct Stream {
     query: Query,
     /// The numbers of the entries that answer the query, unless that is empty.
     found: VecDeque<u64>,
+    /// The entries from this number on were searched.
+    searched_from: u64,
 }
 
 impl Stream {
@@ -145,13 +155,31 @@ impl Stream {
         *self = Self { query, first, paused_at: paused.then_some(first), ..Self::default() };
     }
 
-    /// Shows only what answers a query.
+    /// Shows only what answers a query, as far as [`Self::search_on`] has looked.
     pub fn set_query(&mut self, query: Query) {
-        let matching =
-            self.entries.iter().filter(|entry| query.matches(entry.topic.as_str(), &entry.payload));
-        self.found =
-            if query.is_empty() { VecDeque::new() } else { matching.map(|entry| entry.number).collect() };
+        self.found.clear();
+        self.searched_from = if query.is_empty() { 0 } else { self.first + self.entries.len() as u64 };
         self.query = query;
+        self.search_on();
+    }
+
+    /// Searches some more of what came before the query, the newest first.
+    pub fn search_on(&mut self) {
+        let mut cost = 0;
+        while self.is_searching() && cost < SEARCHED_BYTES_MAX {
+            self.searched_from -= 1;
+            let place = usize::try_from(self.searched_from - self.first).unwrap_or(usize::MAX);
+            let Some(entry) = self.entries.get(place) else { continue };
+            cost += entry.topic.as_str().len() + entry.payload.len().min(PAYLOAD_COST_MAX) + ENTRY_COST;
+            if self.query.matches(entry.topic.as_str(), &entry.payload) {
+                self.found.push_front(entry.number);
+            }
+        }
+    }
+
+    /// Whether some of what came before the query was not searched yet.
+    pub const fn is_searching(&self) -> bool {
+        self.searched_from > self.first
     }
 
     /// How many are shown.
@@ -280,6 +308,32 @@ mod tests {
         assert_eq!(stream.len(), 0, "those that answered are gone");
         stream.set_query(Query::default());
         assert_eq!(stream.len(), MESSAGES_MAX);
+    }
+
+    #[test]
+    fn a_long_stream_is_searched_piece_by_piece_while_it_goes_on() {
+        let mut stream = Stream::default();
+        let payload = vec![b'.'; PAYLOAD_COST_MAX];
+        let count = 3 * SEARCHED_BYTES_MAX / PAYLOAD_COST_MAX;
+        for number in 0..count {
+            push(&mut stream, if number % 2 == 0 { "even" } else { "odd" }, &payload);
+        }
+        stream.set_query(Query::parse("even"));
+        let begun = stream.len();
+        assert!(stream.is_searching() && begun > 0 && begun < count / 4, "{begun} of {count}");
+        push(&mut stream, "even/new", b"");
+        let mut pieces = 1;
+        while stream.is_searching() {
+            stream.search_on();
+            pieces += 1;
+        }
+        assert_eq!((stream.len(), pieces), (count / 2 + 1, 4));
+        assert_eq!(stream.shown(0).unwrap().topic.as_str(), "even/new");
+        assert!(
+            (0..stream.len()).map(|index| stream.shown(index).unwrap().number).is_sorted_by(|a, b| a > b)
+        );
+        stream.set_query(Query::default());
+        assert!(!stream.is_searching() && stream.len() == count + 1);
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub trait StreamSource {
     /// Writes row `index`, the newest first, into `row`, whose strings are reused.
     fn read(&self, index: usize, row: &mut StreamRow);
 
+    /// Another number than before when the rows are others: what is drawn stays until then.
+    fn revision(&self) -> u64;
+
     /// A person looks at rows that must not move away.
     fn hold(&self);
 
@@ -115,6 +118,8 @@ struct Canvas {
     row_height: Cell<f64>,
     height: Cell<f64>,
     count: Cell<usize>,
+    /// What the rows were like when they were painted last.
+    painted: Cell<Option<u64>>,
 }
 
 struct Painter {
@@ -145,6 +150,7 @@ impl Painter {
             row_height: Cell::new(0.0),
             height: Cell::new(0.0),
             count: Cell::new(usize::MAX),
+            painted: Cell::default(),
         });
         let [framed, scrolled, resized, keyed, clicked] = std::array::from_fn(|_| Rc::clone(&canvas));
         let on_resize = Closure::<dyn FnMut()>::new(move || resized.measure());
@@ -161,7 +167,7 @@ impl Painter {
             }),
         ];
         canvas.measure();
-        let frames = repaint.subscribe(move || framed.paint());
+        let frames = repaint.subscribe(move || framed.on_frame());
         Some(Self {
             canvas,
             _frames: frames,
@@ -184,6 +190,12 @@ impl Canvas {
         self.paint();
     }
 
+    fn on_frame(&self) {
+        if self.painted.get() != Some(self.rows.0.revision()) {
+            self.paint();
+        }
+    }
+
     fn on_scroll(&self) {
         // Rows would slip away under the finger while new ones come in above them.
         if f64::from(self.scroller.scroll_top()) > self.row_height.get() / 2.0 {
@@ -193,6 +205,7 @@ impl Canvas {
     }
 
     fn paint(&self) {
+        self.painted.set(Some(self.rows.0.revision()));
         let count = self.rows.0.len();
         let row_height = self.row_height.get();
         if self.count.replace(count) != count {

@@ -18,7 +18,7 @@ pub(super) fn FilterList() -> Html {
         let subscriber = Subscriber::of(hub);
         let filters = subscriber.filters();
         let local = filters.iter().filter(|filter| hub.connection().is_local(filter.id)).count();
-        (filters.changes(), filters.iter().map(|filter| filter.count).sum::<u64>(), local)
+        (filters.changes(), subscriber.told(hub).revision, local)
     });
     let filters = follow.subscriber.filters();
     html! {

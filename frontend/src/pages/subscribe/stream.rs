@@ -11,7 +11,6 @@ use super::follow::{Follow, use_follow};
 use crate::catalogue::{fill, rate};
 use crate::components::{Empty, Icon, Symbol};
 use crate::hooks::use_watch;
-use crate::services::clock;
 use crate::services::subscriber::Subscriber;
 use crate::state::filters::letter;
 use crate::state::payload;
@@ -29,7 +28,9 @@ pub(super) fn StreamView() -> Html {
     let chosen = use_state_eq(|| None::<u64>);
     let (is_empty, has_filters) = use_watch((), |hub, ()| {
         let subscriber = Subscriber::of(hub);
-        (subscriber.stream().is_empty(), subscriber.filters().iter().len() > 0)
+        subscriber.search_on(hub);
+        let is_empty = subscriber.stream().is_empty() && !subscriber.stream().is_searching();
+        (is_empty, subscriber.filters().iter().len() > 0)
     });
     let rows = use_memo((follow.hub.clone(), follow.locale.clone()), |_| {
         let shown = Shown { follow: follow.clone(), chosen: chosen.setter(), second: Cell::default() };
@@ -116,6 +117,10 @@ impl StreamSource for Shown {
         }
     }
 
+    fn revision(&self) -> u64 {
+        self.follow.subscriber.told(&self.follow.hub).revision
+    }
+
     fn hold(&self) {
         if !self.follow.subscriber.stream().is_paused() {
             self.follow.subscriber.change(&self.follow.hub, |stream| stream.pause());
@@ -156,8 +161,7 @@ fn Controls() -> Html {
     let words = follow.words;
     let (is_paused, waiting) = use_watch((), |hub, ()| {
         let subscriber = Subscriber::of(hub);
-        let stream = subscriber.stream();
-        (stream.is_paused(), stream.counts().waiting)
+        (subscriber.stream().is_paused(), subscriber.told(hub).counts.waiting)
     });
     let toggle = {
         let follow = follow.clone();
@@ -186,17 +190,17 @@ fn Controls() -> Html {
     }
 }
 
-/// What was counted. It changes at each frame under load, so that it is a component of its own.
+/// What was counted. It changes ten times a second under load, so that it is a component of its own.
 #[component]
 fn Figures() -> Html {
     let follow = use_follow();
     let words = follow.words;
     let (counts, per_second) = use_watch((), |hub, ()| {
         let subscriber = Subscriber::of(hub);
-        let stream = subscriber.stream();
-        (stream.counts(), stream.per_second(clock::wall_ms()).round() as u64)
+        let told = subscriber.told(hub);
+        (told.counts, told.per_second)
     });
-    let is_paused = follow.subscriber.stream().is_paused();
+    let is_paused = use_watch((), |hub, ()| Subscriber::of(hub).stream().is_paused());
     let count = |count: u64| follow.locale.count(count);
     let rate = rate(follow.locale.catalogue(), per_second as f64);
     let kept = fill(words.counts, &[("delivered", &count(counts.delivered)), ("kept", &count(counts.kept))]);
