@@ -51,6 +51,7 @@ mod web_accessibility;
 mod web_app;
 mod web_benchmark;
 mod web_chart;
+mod web_chart_reading;
 mod web_connections;
 mod web_explorer;
 mod web_large;

@@ -15,12 +15,13 @@ use crate::web_page::open;
 use crate::wire::{Wire, connect, message};
 use hearth_protocol::{QoS, Version};
 
-const CHART: &str = "[data-testid=chart]";
+/// The canvas.
+pub const CHART: &str = "[data-testid=chart]";
 const ARROW_LEFT: &str = "\u{E012}";
 const ARROW_RIGHT: &str = "\u{E014}";
 
 /// Publishes one payload after the other, with a pause behind each.
-fn publish_course(hearth: &Hearth, topic: &str, payloads: impl Iterator<Item = String>, pause: Duration) {
+pub fn publish_course(hearth: &Hearth, topic: &str, payloads: impl Iterator<Item = String>, pause: Duration) {
     let mut publisher = Wire::connect(hearth.mqtt(), connect(Version::V5, "course")).0;
     for payload in payloads {
         publisher.publish_to_the_end(message(topic, payload.as_bytes(), QoS::AtLeastOnce));
@@ -29,7 +30,7 @@ fn publish_course(hearth: &Hearth, topic: &str, payloads: impl Iterator<Item = S
 }
 
 /// Waits until the broker's history has so many values of a topic.
-fn wait_for_values(hearth: &Hearth, topic: &str, count: u64) {
+pub fn wait_for_values(hearth: &Hearth, topic: &str, count: u64) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let answer = fetch(hearth.http(), &format!("/api/v1/history/series?filter={topic}"), &[]);
@@ -49,7 +50,8 @@ async fn told(page: &Page, name: &str) -> f64 {
     value.as_f64().unwrap()
 }
 
-async fn wait_for_past(page: &Page) {
+/// Waits until the server's answer is drawn.
+pub async fn wait_for_past(page: &Page) {
     page.wait_for_element(&format!("{CHART}[data-past=true]")).await;
 }
 
@@ -58,7 +60,8 @@ async fn span(page: &Page) -> f64 {
     (told(page, "to").await - told(page, "from").await) / 1000.0
 }
 
-async fn wait_for_span(page: &Page, seconds: f64) {
+/// Waits until so many seconds are shown.
+pub async fn wait_for_span(page: &Page, seconds: f64) {
     let data = format!("document.querySelector('{CHART}').dataset");
     let is_there = format!("Math.abs(({data}.to - {data}.from) / 1000 - {seconds}) < 1");
     page.wait_for(&format!("{seconds} seconds"), &is_there).await;

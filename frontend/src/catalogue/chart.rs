@@ -42,6 +42,8 @@ pub struct ChartWords {
     pub add_full: &'static str,
     pub remove: &'static str,
     pub open: &'static str,
+    pub read_hint: &'static str,
+    pub read_nothing: &'static str,
 }
 
 static ENGLISH: ChartWords = ChartWords {
@@ -64,7 +66,7 @@ static ENGLISH: ChartWords = ChartWords {
     pan_right: "Later",
     reset: "Reset",
     live: "Live",
-    keys: "Keys: + and − zoom, the arrows move, 0 resets. Drag to choose a range, with Shift to move; two fingers zoom.",
+    keys: "Keys: + and − zoom, the arrows move, with Shift they read one value after another, 0 resets. Drag to choose a range, with Shift to move; two fingers zoom.",
     shown_range: "{from} to {to}",
     point_one: "1 point",
     points: "{count} points",
@@ -83,6 +85,8 @@ static ENGLISH: ChartWords = ChartWords {
     add_full: "A chart has at most {count} series: remove one first.",
     remove: "Remove {name}",
     open: "Open in the chart page",
+    read_hint: "Point at the chart, or press Shift and an arrow, to read its values.",
+    read_nothing: "no value here",
 };
 
 static GERMAN: ChartWords = ChartWords {
@@ -105,7 +109,7 @@ static GERMAN: ChartWords = ChartWords {
     pan_right: "Später",
     reset: "Zurücksetzen",
     live: "Live",
-    keys: "Tasten: + und − vergrößern und verkleinern, die Pfeile verschieben, 0 setzt zurück. Ziehen wählt einen Zeitraum, mit Umschalt verschiebt es; zwei Finger vergrößern.",
+    keys: "Tasten: + und − vergrößern und verkleinern, die Pfeile verschieben, mit Umschalt lesen sie Wert um Wert ab, 0 setzt zurück. Ziehen wählt einen Zeitraum, mit Umschalt verschiebt es; zwei Finger vergrößern.",
     shown_range: "{from} bis {to}",
     point_one: "1 Punkt",
     points: "{count} Punkte",
@@ -124,6 +128,8 @@ static GERMAN: ChartWords = ChartWords {
     add_full: "Ein Diagramm hat höchstens {count} Reihen: Entferne zuerst eine.",
     remove: "{name} entfernen",
     open: "Auf der Diagrammseite öffnen",
+    read_hint: "Zeige auf das Diagramm oder drücke Umschalt und einen Pfeil, um Werte abzulesen.",
+    read_nothing: "hier kein Wert",
 };
 
 /// The sentences of the language with this tag.

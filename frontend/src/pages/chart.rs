@@ -13,9 +13,10 @@ use crate::catalogue::fill;
 use crate::components::Symbol;
 use crate::hooks::{use_hub, use_locale, use_watch};
 use crate::route::Route;
-use crate::services::document;
 use crate::services::hub::Hub;
+use crate::services::{clock, document};
 use crate::state::measure::Measure;
+use crate::state::viewport::Viewport;
 use crate::widgets::LINES_MAX;
 
 /// Topics that the field suggests.
@@ -85,7 +86,7 @@ pub fn ChartPage(props: &ChartPageProps) -> Html {
                     text={CatalogueRef(text)} on_choose={on_field} />
             </div>
             <section class="card chart" aria-label={topic}>
-                <ChartPanel keys={keys.clone()} range="5m" {on_remove} />
+                <ChartPanel keys={keys.clone()} range="5m" is_addressed=true {on_remove} />
             </section>
             <AddSeries series={keys.into_iter().map(|key| (key.topic, key.field)).collect::<Vec<_>>()} />
         </>
@@ -206,7 +207,9 @@ fn AddSeries(props: &AddSeriesProps) -> Html {
     }
 }
 
+/// Goes to other series in the same part of time.
 fn go(route: &Route) {
-    // Refused only for addresses that are no addresses.
-    let _ = document::window().location().set_hash(&route.href());
+    let now = document::window().location().hash().unwrap_or_default();
+    let shown = now.split_once('?').and_then(|(_, query)| Viewport::of_query(query, clock::wall_ms()));
+    document::go(&Viewport::addressed(shown, &route.href()));
 }

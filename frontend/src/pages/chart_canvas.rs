@@ -1,14 +1,16 @@
 //! The canvas of a chart, and the gestures and keys that move it.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use gloo::events::{EventListener, EventListenerOptions};
 use wasm_bindgen::JsCast;
-use web_sys::{HtmlCanvasElement, HtmlElement, KeyboardEvent, PointerEvent, WheelEvent};
+use wasm_bindgen::closure::Closure;
+use web_sys::{HtmlCanvasElement, HtmlElement, KeyboardEvent, PointerEvent, ResizeObserver, WheelEvent};
 use yew::prelude::*;
 
 use super::chart_stage::Stage;
+use crate::services::document;
 use crate::state::viewport::Viewport;
 
 /// The id of the sentence that says which keys there are.
@@ -87,10 +89,12 @@ pub(super) fn ChartCanvas(props: &ChartCanvasProps) -> Html {
         let (frame, canvas) = (frame.clone(), canvas.clone());
         use_effect_with(key, move |(StageRef(stage), on_reset)| {
             stage.attach(canvas.cast::<HtmlCanvasElement>());
-            let listeners = frame.cast::<HtmlElement>().map(|frame| listen(&frame, stage, on_reset));
+            let frame = frame.cast::<HtmlElement>();
+            let listeners = frame.as_ref().map(|frame| listen(frame, stage, on_reset));
+            let look = frame.as_ref().and_then(|frame| Look::watch(frame, stage));
             let stage = Rc::clone(stage);
             move || {
-                drop(listeners);
+                drop((listeners, look));
                 stage.attach(None);
             }
         });
@@ -110,6 +114,36 @@ struct StageRef(Rc<Stage>);
 impl PartialEq for StageRef {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Draws a chart anew as soon as its size or the colours of the system change.
+struct Look {
+    resized: ResizeObserver,
+    _on_resize: Closure<dyn FnMut()>,
+    _colours: Option<EventListener>,
+}
+
+impl Look {
+    fn watch(frame: &HtmlElement, stage: &Rc<Stage>) -> Option<Self> {
+        let (sized, coloured) = (Rc::downgrade(stage), Rc::downgrade(stage));
+        let paint = |stage: &Weak<Stage>| {
+            if let Some(stage) = stage.upgrade() {
+                stage.paint();
+            }
+        };
+        let on_resize = Closure::<dyn FnMut()>::new(move || paint(&sized));
+        let resized = ResizeObserver::new(on_resize.as_ref().unchecked_ref()).ok()?;
+        resized.observe(frame);
+        let dark = document::window().match_media("(prefers-color-scheme: dark)").ok().flatten();
+        let colours = dark.map(|dark| EventListener::new(&dark, "change", move |_| paint(&coloured)));
+        Some(Self { resized, _on_resize: on_resize, _colours: colours })
+    }
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        self.resized.disconnect();
     }
 }
 
@@ -171,6 +205,7 @@ fn listen(frame: &HtmlElement, stage: &Rc<Stage>, on_reset: &Callback<()>) -> Ve
         pointer("pointermove", Gestures::on_move),
         pointer("pointerup", Gestures::on_up),
         pointer("pointercancel", Gestures::on_cancel),
+        pointer("pointerleave", Gestures::on_leave),
         EventListener::new(frame, "dblclick", move |_| reset.emit(())),
         wheel,
         keys,
@@ -204,7 +239,17 @@ impl Gestures {
         if event.ctrl_key() || event.alt_key() || event.meta_key() {
             return;
         }
-        if let Some(step) = Step::of_key(&event.key()) {
+        let is_on = match event.key().as_str() {
+            "ArrowRight" if event.shift_key() => Some(true),
+            "ArrowLeft" if event.shift_key() => Some(false),
+            _ => None,
+        };
+        if let Some(is_on) = is_on {
+            event.prevent_default();
+            self.stage.step_cursor(is_on);
+        } else if event.key() == "Escape" {
+            self.stage.point_at(None);
+        } else if let Some(step) = Step::of_key(&event.key()) {
             event.prevent_default();
             self.stage.show(step.of(self.stage.viewport(), self.stage.now_ms()));
         } else if event.key() == "0" {
@@ -223,6 +268,7 @@ impl Gestures {
         pointers.retain(|(id, _)| *id != event.pointer_id());
         pointers.push((event.pointer_id(), at));
         self.stage.select(None);
+        self.stage.point_at((pointers.len() < 2).then_some(at));
         let drag = match pointers.as_slice() {
             [(_, one), (_, other)] => Drag::Pinching([self.time(*one), self.time(*other)]),
             [_] if event.pointer_type() == "mouse" && event.button() == 0 && !event.shift_key() => {
@@ -238,10 +284,12 @@ impl Gestures {
         let at = self.share(event.client_x());
         let shares: Vec<f64> = {
             let mut pointers = self.pointers.borrow_mut();
-            let Some(own) = pointers.iter_mut().find(|(id, _)| *id == event.pointer_id()) else { return };
-            own.1 = at;
+            if let Some(own) = pointers.iter_mut().find(|(id, _)| *id == event.pointer_id()) {
+                own.1 = at;
+            }
             pointers.iter().map(|(_, share)| *share).collect()
         };
+        self.stage.point_at((shares.len() < 2).then_some(at));
         let now_ms = self.stage.now_ms();
         match &*self.drag.borrow() {
             Drag::None => {}
@@ -265,6 +313,13 @@ impl Gestures {
                 let now_ms = self.stage.now_ms();
                 self.stage.show(Viewport::between(self.time(from), self.time(at), now_ms));
             }
+        }
+    }
+
+    /// Where a finger was, what it read stays to be read.
+    fn on_leave(&self, event: &PointerEvent) {
+        if event.pointer_type() == "mouse" {
+            self.stage.point_at(None);
         }
     }
 

@@ -1,6 +1,6 @@
 //! One series of a chart: what the server kept of it, what was heard since, and how it is read.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 
 use crate::services::past::{NoPast, Question};
 use crate::state::births;
@@ -181,6 +181,16 @@ impl Line {
             gaps: (gaps.len(), gaps.iter().map(|(from, to)| to - from).fold(0.0, f64::max)),
             no_past: self.no_past.get(),
         }
+    }
+
+    /// The shown point that is nearest to a time.
+    pub(super) fn nearest(&self, at_ms: f64, from_ms: f64, to_ms: f64) -> Option<Point> {
+        course::nearest(&self.course.borrow(), at_ms, from_ms, to_ms)
+    }
+
+    /// Past and present, joined.
+    pub(super) fn course(&self) -> Ref<'_, Vec<Point>> {
+        self.course.borrow()
     }
 
     pub(super) fn export(&self, from_ms: f64, to_ms: f64) -> ExportSeries {

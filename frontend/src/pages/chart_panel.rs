@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use gloo::events::EventListener;
+use gloo::timers::callback::Timeout;
 use yew::prelude::*;
 
 use super::chart_canvas::{ChartCanvas, KEYS_ID};
@@ -14,9 +16,12 @@ use crate::catalogue::chart::words;
 use crate::catalogue::{Catalogue, fill};
 use crate::components::{Empty, Symbol};
 use crate::hooks::{use_app, use_follow, use_watch};
-use crate::services::document;
 use crate::services::locale::Locale;
+use crate::services::{clock, document};
 use crate::state::viewport::Viewport;
+
+/// How long a part of time stands before the address names it, in milliseconds: browsers bear a few changes a second.
+const ADDRESS_MS: u32 = 400;
 
 /// Props of [`ChartPanel`].
 #[derive(Clone, PartialEq, Properties)]
@@ -25,6 +30,9 @@ pub(super) struct ChartPanelProps {
     pub(super) keys: Vec<SeriesKey>,
     /// The range at first, one of [`RANGES`].
     pub(super) range: &'static str,
+    /// Whether the page's address names the part of time.
+    #[prop_or_default]
+    pub(super) is_addressed: bool,
     /// Takes a series out of the chart, where that can be done.
     #[prop_or_default]
     pub(super) on_remove: Option<Callback<usize>>,
@@ -36,15 +44,17 @@ pub(super) fn ChartPanel(props: &ChartPanelProps) -> Html {
     let app = use_app();
     let locale = app.locale.clone();
     let text = locale.catalogue();
-    let range = use_state_eq(|| props.range);
+    let begin = use_memo((), |()| addressed().filter(|_| props.is_addressed).unwrap_or(live(props.range)));
+    let range = use_state_eq(|| word(*begin));
     // What a reset leads back to.
-    let chosen = use_state_eq(|| live(props.range));
-    let viewport = use_memo((), |()| Rc::new(Cell::new(live(props.range))));
+    let chosen = use_state_eq(|| *begin);
+    let viewport = use_memo((), |()| Rc::new(Cell::new(*begin)));
     let stage = use_memo((app.hub.clone(), locale.clone(), props.keys.clone()), |(hub, locale, keys)| {
         Stage::new(hub.clone(), locale.clone(), keys, Rc::clone(&viewport))
     });
     let stage: Rc<Stage> = Rc::clone(&stage);
     let readout = use_readout(&stage);
+    use_address(props.is_addressed, live(props.range), readout.viewport, &stage);
     let look = use_watch((), |_, ()| document::look());
     use_effect_with((look, app.theme), {
         let stage = Rc::clone(&stage);
@@ -87,6 +97,7 @@ pub(super) fn ChartPanel(props: &ChartPanelProps) -> Html {
             } else {
             <ChartCanvas stage={Rc::clone(&stage)} topic={first.key.topic.clone()} name={name(text, &locale, &readout)}
                 on_reset={on_reset.clone()} />
+            {cursor(&locale, &readout)}
             <div class="chart__foot">
                 <p class="card__note" data-testid="chart-range">{shown_range(&locale, &readout)}</p>
                 <ChartSteps stage={StageHandle(Rc::clone(&stage))} {on_reset} />
@@ -124,6 +135,70 @@ impl PartialEq for StageHandle {
 fn live(word: &str) -> Viewport {
     let span_ms = RANGES.iter().find(|(own, _)| *own == word).map_or(RANGES[0].1, |(_, ms)| *ms);
     Viewport::Live { span_ms }
+}
+
+/// The word of a range, or that of a part that is none of them.
+fn word(viewport: Viewport) -> &'static str {
+    let known = RANGES.iter().find(|(_, ms)| viewport == Viewport::Live { span_ms: *ms });
+    known.map_or("custom", |(word, _)| word)
+}
+
+/// The part of time that the page's address names.
+fn addressed() -> Option<Viewport> {
+    let href = document::href();
+    Viewport::of_query(href.split_once('#')?.1.split_once('?')?.1, clock::wall_ms())
+}
+
+/// Keeps the address of the page what is shown, but for what is shown without being asked for; and shows what it names.
+#[hook]
+fn use_address(is_addressed: bool, usual: Viewport, viewport: Viewport, stage: &Rc<Stage>) {
+    use_effect_with((is_addressed, viewport), move |(is_addressed, viewport)| {
+        let shown = Some(*viewport).filter(|viewport| *viewport != usual);
+        let timer = is_addressed.then(|| {
+            Timeout::new(ADDRESS_MS, move || {
+                let address = document::window().location().hash().unwrap_or_default();
+                document::readdress(&Viewport::addressed(shown, &address));
+            })
+        });
+        move || drop(timer)
+    });
+    use_effect_with((is_addressed, StageHandle(Rc::clone(stage))), |(is_addressed, StageHandle(stage))| {
+        let stage = Rc::clone(stage);
+        let listener = is_addressed.then(|| {
+            EventListener::new(&document::window(), "hashchange", move |_| {
+                if let Some(named) = addressed().filter(|named| *named != stage.viewport()) {
+                    stage.show(named);
+                }
+            })
+        });
+        move || drop(listener)
+    });
+}
+
+/// What is read at the cursor: time and value of each series. Whoever steps by keys hears it.
+fn cursor(locale: &Locale, readout: &Readout) -> Html {
+    let words = words(locale.catalogue().tag);
+    let has_others = readout.lines.len() > 1;
+    let read = readout.cursor.as_ref().map(|cursor| {
+        let values = readout.lines.iter().zip(&cursor.points).map(|(line, point)| {
+            let told = match point {
+                Some(point) => {
+                    format!("{} · {}", locale.moment(point.at_ms), reading(locale, line, point.value))
+                }
+                None => words.read_nothing.to_owned(),
+            };
+            let name = format!("{} {}", line.key.topic, line.key.field);
+            if has_others { format!("{}: {told}", name.trim_end()) } else { told }
+        });
+        values.collect::<Vec<_>>()
+    });
+    let is_told = readout.cursor.as_ref().is_some_and(|cursor| cursor.is_by_keys);
+    html! {
+        <ul class="chart__read card__note" data-testid="chart-cursor" role="list"
+            aria-live={if is_told { "polite" } else { "off" }} aria-atomic="true">
+            {for read.unwrap_or_else(|| vec![words.read_hint.to_owned()]).into_iter().map(|line| html! { <li>{line}</li> })}
+        </ul>
+    }
 }
 
 /// What is told of the chart, kept up to date while it follows what comes in.

@@ -13,10 +13,12 @@ use crate::services::hub::Hub;
 use crate::services::locale::Locale;
 use crate::services::past::{self, NoPast};
 use crate::services::{clock, document};
+use crate::state::course;
 use crate::state::export::ExportSeries;
+use crate::state::series::Point;
 use crate::state::signal::{Signal, Subscription};
 use crate::state::viewport::Viewport;
-use crate::widgets::{CanvasSize, Picture, PictureLine, Plot, paint};
+use crate::widgets::{CanvasSize, Picture, PictureCursor, PictureLine, Plot, paint};
 
 /// How long a chart that somebody moves waits before it asks the server anew, in milliseconds.
 const ASK_AFTER_MS: u32 = 120;
@@ -41,6 +43,28 @@ pub(super) struct Readout {
     pub(super) to_ms: f64,
     /// Whether it follows the clock.
     pub(super) is_live: bool,
+    /// The part of time that is shown.
+    pub(super) viewport: Viewport,
+    /// What is read at the cursor, if there is one.
+    pub(super) cursor: Option<CursorReadout>,
+}
+
+/// What is read at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct CursorReadout {
+    /// The nearest point of each series, where one is shown.
+    pub(super) points: Vec<Option<Point>>,
+    /// Whether keys led there.
+    pub(super) is_by_keys: bool,
+}
+
+/// Where values are read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cursor {
+    /// Under a pointer or finger, at this share of the width.
+    Pointer(f64),
+    /// At the time of a point, in milliseconds since 1970.
+    Keys(f64),
 }
 
 /// The chart.
@@ -53,6 +77,7 @@ pub(super) struct Stage {
     canvas: RefCell<Option<HtmlCanvasElement>>,
     plot: Cell<Plot>,
     selection: Cell<Option<(f64, f64)>>,
+    cursor: Cell<Option<Cursor>>,
     painted_ms: Cell<f64>,
     painted: Signal,
     asking: RefCell<Option<Timeout>>,
@@ -75,6 +100,7 @@ impl Stage {
             canvas: RefCell::default(),
             plot: Cell::default(),
             selection: Cell::default(),
+            cursor: Cell::default(),
             painted_ms: Cell::new(0.0),
             painted: Signal::default(),
             asking: RefCell::default(),
@@ -113,6 +139,44 @@ impl Stage {
     pub(super) fn select(&self, selection: Option<(f64, f64)>) {
         self.selection.set(selection);
         self.paint();
+    }
+
+    /// Reads values at this share of the width; `None`: nowhere.
+    pub(super) fn point_at(&self, share: Option<f64>) {
+        let cursor = share.map(Cursor::Pointer);
+        if self.cursor.replace(cursor) != cursor {
+            self.paint();
+        }
+    }
+
+    /// Reads values at the next point, or at the one before; the last one that is shown comes first.
+    pub(super) fn step_cursor(&self, is_on: bool) {
+        let (from_ms, to_ms) = self.viewport.get().range(self.now_ms());
+        let next_ms = {
+            let courses: Vec<_> = self.lines.iter().map(Line::course).collect();
+            let courses: Vec<&[Point]> = courses.iter().map(|course| course.as_slice()).collect();
+            match self.cursor_ms(from_ms, to_ms) {
+                None => course::step(&courses, f64::INFINITY, false, from_ms, to_ms),
+                Some(at_ms) => course::step(&courses, at_ms, is_on, from_ms, to_ms),
+            }
+        };
+        if let Some(next_ms) = next_ms {
+            self.cursor.set(Some(Cursor::Keys(next_ms)));
+            self.paint();
+        }
+    }
+
+    fn cursor_ms(&self, from_ms: f64, to_ms: f64) -> Option<f64> {
+        match self.cursor.get()? {
+            Cursor::Pointer(share) => Some(from_ms + (to_ms - from_ms) * share),
+            Cursor::Keys(at_ms) => Some(at_ms).filter(|at_ms| (from_ms..=to_ms).contains(at_ms)),
+        }
+    }
+
+    fn read_cursor(&self, from_ms: f64, to_ms: f64) -> Option<CursorReadout> {
+        let at_ms = self.cursor_ms(from_ms, to_ms)?;
+        let points = self.lines.iter().map(|line| line.nearest(at_ms, from_ms, to_ms)).collect();
+        Some(CursorReadout { points, is_by_keys: matches!(self.cursor.get(), Some(Cursor::Keys(_))) })
     }
 
     /// The share of the width at which a place of the canvas lies, in CSS pixels from its left edge.
@@ -195,7 +259,11 @@ impl Stage {
                 PictureLine { place, unit: line.unit().to_owned(), pieces, gaps }
             })
             .collect();
-        Picture { from_ms, to_ms, lines, captions, selection: self.selection.get() }
+        let cursor = self.cursor_ms(from_ms, to_ms).map(|at_ms| PictureCursor {
+            at_ms,
+            points: self.lines.iter().map(|line| line.nearest(at_ms, from_ms, to_ms)).collect(),
+        });
+        Picture { from_ms, to_ms, lines, captions, selection: self.selection.get(), cursor }
     }
 
     /// What is told in text.
@@ -207,6 +275,8 @@ impl Stage {
             from_ms: (from_ms / 1000.0).floor() * 1000.0,
             to_ms: (to_ms / 1000.0).floor() * 1000.0,
             is_live: self.viewport.get().is_live(),
+            viewport: self.viewport.get(),
+            cursor: self.read_cursor(from_ms, to_ms),
         }
     }
 
@@ -228,7 +298,7 @@ impl Stage {
             &canvas,
             EXPORT_SIZE,
             &style,
-            &Picture { selection: None, ..self.picture(captions) },
+            &Picture { selection: None, cursor: None, ..self.picture(captions) },
             &self.locale,
         )?;
         Some(canvas)

@@ -45,6 +45,14 @@ pub fn go(address: &str) {
     let _ = window().location().set_hash(address);
 }
 
+/// Lets the page have another address behind the `#` without going anywhere: nothing is told of it, and the way back stays as it is.
+pub fn readdress(address: &str) {
+    if let Ok(history) = window().history() {
+        // Refused where it comes too often; the next one says the same.
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(address));
+    }
+}
+
 /// Moves the keyboard's focus to the element with this id.
 pub fn focus(id: &str) {
     if let Some(element) =

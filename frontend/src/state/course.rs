@@ -141,6 +141,23 @@ pub fn stepped(points: &[Point]) -> Vec<Point> {
     stepped
 }
 
+/// The point of a course that is nearest to a time, among those between two others.
+pub fn nearest(course: &[Point], at_ms: f64, from_ms: f64, to_ms: f64) -> Option<Point> {
+    let shown = course.iter().filter(|point| (from_ms..=to_ms).contains(&point.at_ms));
+    shown.min_by(|one, other| (one.at_ms - at_ms).abs().total_cmp(&(other.at_ms - at_ms).abs())).copied()
+}
+
+/// The time of the next point of any of these courses behind a time, or of the one before it, among those between two others.
+pub fn step(courses: &[&[Point]], at_ms: f64, is_on: bool, from_ms: f64, to_ms: f64) -> Option<f64> {
+    let times = courses.iter().copied().flatten().map(|point| point.at_ms);
+    let shown = times.filter(|time| (from_ms..=to_ms).contains(time));
+    if is_on {
+        shown.filter(|time| *time > at_ms).min_by(f64::total_cmp)
+    } else {
+        shown.filter(|time| *time < at_ms).max_by(f64::total_cmp)
+    }
+}
+
 /// The mean over time of pieces without gaps; of single points, their mean.
 pub fn mean(pieces: &[Vec<Point>]) -> Option<f64> {
     let (mut area, mut time_ms) = (0.0, 0.0);
@@ -228,6 +245,19 @@ mod tests {
         assert_eq!(clipped(&course, 5_000.0, 6_000.0, true), points(&[(5_000, 0.0)]));
         assert_eq!(clipped(&course, 95_000.0, 96_000.0, true), points(&[(95_000, 0.0)]));
         assert_eq!(stepped(&course[..2]), points(&[(0, 1.0), (1_000, 1.0), (1_000, 0.0)]));
+    }
+
+    #[test]
+    fn a_time_is_read_at_the_nearest_point_that_is_shown() {
+        let course = points(&[(0, 0.0), (10, 1.0), (20, 2.0), (90, 9.0)]);
+        assert_eq!(nearest(&course, 14.0, 0.0, 50.0), Some(Point { at_ms: 10.0, value: 1.0 }));
+        assert_eq!(nearest(&course, 80.0, 0.0, 50.0), Some(Point { at_ms: 20.0, value: 2.0 }));
+        assert_eq!(nearest(&course, 30.0, 30.0, 50.0), None);
+        let other = points(&[(15, 5.0)]);
+        let courses = [&course[..], &other[..]];
+        assert_eq!(step(&courses, 10.0, true, 0.0, 50.0), Some(15.0));
+        assert_eq!(step(&courses, 15.0, false, 0.0, 50.0), Some(10.0));
+        assert_eq!(step(&courses, 20.0, true, 0.0, 50.0), None);
     }
 
     #[test]

@@ -36,6 +36,37 @@ impl Viewport {
         Self::Fixed { from_ms: middle_ms - span_ms / 2.0, to_ms }
     }
 
+    /// The part that the query of an address names, if it names one: `last` in seconds, or `from` and `to` in milliseconds since
+    /// 1970.
+    pub fn of_query(query: &str, now_ms: f64) -> Option<Self> {
+        let value = |name: &str| {
+            let mut parts = query.split('&').filter_map(|part| part.split_once('='));
+            let number = parts.find(|(own, _)| *own == name)?.1.parse::<f64>().ok();
+            number.filter(|number| number.is_finite() && *number >= 0.0)
+        };
+        if let Some(last_s) = value("last") {
+            return Some(Self::Live { span_ms: (last_s * 1000.0).clamp(SPAN_MIN_MS, SPAN_MAX_MS) });
+        }
+        Some(Self::between(value("from")?, value("to")?, now_ms))
+    }
+
+    /// As [`Self::of_query`] reads it.
+    pub fn query(self) -> String {
+        match self {
+            Self::Live { span_ms } => format!("last={}", (span_ms / 1000.0).round()),
+            Self::Fixed { from_ms, to_ms } => format!("from={}&to={}", from_ms.round(), to_ms.round()),
+        }
+    }
+
+    /// An address that names this part, or none, instead of the one that it may name.
+    pub fn addressed(viewport: Option<Self>, address: &str) -> String {
+        let (path, query) = address.split_once('?').unwrap_or((address, ""));
+        let is_own = |part: &&str| ["last=", "from=", "to="].iter().any(|name| part.starts_with(name));
+        let others = query.split('&').filter(|part| !part.is_empty() && !is_own(part)).map(str::to_owned);
+        let query: Vec<String> = others.chain(viewport.map(Self::query)).collect();
+        if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+    }
+
     /// Both ends at a moment.
     pub fn range(self, now_ms: f64) -> (f64, f64) {
         match self {
@@ -108,6 +139,22 @@ mod tests {
         assert_eq!(live.panned(-0.5, NOW), fixed(NOW - 90_000.0, NOW - 30_000.0));
         assert_eq!(live.panned(-0.5, NOW).panned(0.7, NOW), live);
         assert_eq!(live.zoomed(0.5, Some(0.0), NOW), fixed(NOW - 60_000.0, NOW - 30_000.0));
+    }
+
+    #[test]
+    fn a_part_comes_back_from_its_address() {
+        for viewport in [Viewport::Live { span_ms: 3_600_000.0 }, fixed(100_000.0, 200_000.0)] {
+            let address = Viewport::addressed(Some(viewport), "#/chart/a?field=/x&and=b&last=7");
+            let (path, query) = address.split_once('?').unwrap();
+            assert_eq!((path, Viewport::of_query(query, NOW)), ("#/chart/a", Some(viewport)));
+            assert!(query.starts_with("field=/x&and=b&"), "{query}");
+            assert_eq!(Viewport::addressed(None, &address), "#/chart/a?field=/x&and=b");
+        }
+        assert_eq!(Viewport::addressed(None, "#/chart/a?last=7"), "#/chart/a");
+        for wrong in ["", "last=x", "last=-1", "from=1", "from=1&to=NaN", "field=/last"] {
+            assert_eq!(Viewport::of_query(wrong, NOW), None, "{wrong}");
+        }
+        assert_eq!(Viewport::of_query("last=0", NOW), Some(Viewport::Live { span_ms: 1_000.0 }));
     }
 
     #[test]

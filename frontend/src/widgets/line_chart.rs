@@ -57,6 +57,17 @@ pub struct Picture {
     pub captions: Vec<String>,
     /// What is being chosen by dragging, as shares of the width.
     pub selection: Option<(f64, f64)>,
+    /// Where values are read, if somewhere.
+    pub cursor: Option<PictureCursor>,
+}
+
+/// Where values are read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PictureCursor {
+    /// The time, in milliseconds since 1970.
+    pub at_ms: f64,
+    /// The points that are read, one of each line at most.
+    pub points: Vec<Option<Point>>,
 }
 
 /// Where the lines are on the canvas, in CSS pixels from its left edge.
@@ -271,6 +282,7 @@ impl Sketch<'_> {
                 }
             }
         }
+        self.draw_cursor(plot, &down, &left, right.as_ref());
         if let Some(side) = &right {
             self.label_right(side, plot, &down);
         }
@@ -303,6 +315,27 @@ impl Sketch<'_> {
         if let Some((one, other)) = self.picture.selection {
             self.context.set_fill_style_str(&css_colour(self.palette.lines[0], 0.18));
             self.fill_share(plot, down, one.min(other), one.max(other));
+        }
+    }
+
+    /// A thin line down where values are read, and a dot on each point that is read.
+    fn draw_cursor(&self, plot: Plot, down: &Range<i32>, left: &Side, right: Option<&Side>) {
+        let Some(cursor) = &self.picture.cursor else { return };
+        let (context, ratio) = (&self.context, self.size.ratio);
+        let span_ms = self.picture.to_ms - self.picture.from_ms;
+        let across = |at_ms: f64| (plot.left + plot.width * (at_ms - self.picture.from_ms) / span_ms) * ratio;
+        let height = f64::from(down.end - down.start);
+        context.set_fill_style_str(&css_colour(self.palette.label, 0.6));
+        context.fill_rect(across(cursor.at_ms), f64::from(down.start), ratio, height);
+        for (line, point) in self.picture.lines.iter().zip(&cursor.points) {
+            let Some(point) = point else { continue };
+            let side = right.filter(|_| line.unit != left.units[0]).unwrap_or(left);
+            let y = f64::from(down.end) - side.scale.share(point.value) * height;
+            context.set_fill_style_str(&css_colour(self.palette.lines[line.place % LINES_MAX], 1.0));
+            context.begin_path();
+            // Refused only for a radius below zero.
+            let _ = context.arc(across(point.at_ms), y, 4.5 * ratio, 0.0, std::f64::consts::TAU);
+            context.fill();
         }
     }
 

@@ -10,7 +10,7 @@ mod tile;
 mod topic_list;
 
 pub use lamp::{CatalogueRef, Lamp, LampLook};
-pub use line_chart::{CanvasSize, DASHES, LINES_MAX, Picture, PictureLine, Plot, paint};
+pub use line_chart::{CanvasSize, DASHES, LINES_MAX, Picture, PictureCursor, PictureLine, Plot, paint};
 pub use room::RoomCard;
 pub use row_pool::{Place, Row, RowSource, RowWords};
 pub use spark_line::SparkLine;
