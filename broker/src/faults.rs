@@ -59,6 +59,8 @@ pub(crate) enum Fault {
     RefusedRouted,
     /// A will has no row on its way to another shard.
     WillNotCarried,
+    /// What moves from one member of a group to one of another shard has no row on its way.
+    MoveNotCarried,
     /// The row of a message goes with the first session that needs it no more.
     RowGoesEarly,
 }

@@ -187,7 +187,8 @@ impl Shard {
         }
         let outer = self.hold.take();
         for delivery in deliveries {
-            let way = if delivery.kept.is_some() { Way::Exact } else { Way::Plain };
+            let has_row = delivery.kept.is_some() && !faults::has(Fault::MoveNotCarried);
+            let way = if has_row { Way::Exact } else { Way::Plain };
             // Who waits for its row here waits for the one that comes in its place.
             self.hold = self.hold_of_row(&delivery);
             self.pass_on_one(now, &delivery, &way);

@@ -8,7 +8,8 @@ use hearth_protocol::packet::{
 use hearth_protocol::{ReasonCode, TopicFilter};
 
 use super::clients::{Actor, CLIENTS, WITNESS};
-use super::world::{World, is_fast};
+use super::profile::MEMBERS;
+use super::world::{World, is_fast, is_of_groups};
 
 impl World {
     /// One step. It draws from numbers of its own, so that it is the same whichever steps came before.
@@ -16,6 +17,7 @@ impl World {
         self.random = Random::new(seed.wrapping_mul(0x9E37_79B9).wrapping_add(number as u64));
         let client = self.random.below(CLIENTS);
         match self.random.below(100) {
+            _ if is_of_groups(seed) && self.random.one_in(3) => self.lose_member(),
             0..30 => self.publish(client),
             30..48 => self.connect(client),
             48..58 => self.subscribe(client),
@@ -213,6 +215,26 @@ impl World {
             }
             // The client closes its half, and reads on.
             _ => self.links[link].up_ended = true,
+        }
+    }
+
+    /// A client comes, joins a group and does not read what there is to do; then the server finds it gone.
+    fn lose_member(&mut self) {
+        let client = self.random.pick(&MEMBERS);
+        let is_member = self.model.filters_of(client).iter().any(|filter| filter.starts_with("$share"));
+        match self.clients[client].link {
+            None => self.connect(client),
+            Some(_) if !is_member => self.subscribe(client),
+            Some(link) if self.links[link].is_stalled && self.links[link].server_is_open => {
+                self.end_transport(link);
+            }
+            Some(_) => {
+                self.stall(client);
+                for _ in 0..4 {
+                    let publisher = self.random.below(CLIENTS);
+                    self.publish(publisher);
+                }
+            }
         }
     }
 

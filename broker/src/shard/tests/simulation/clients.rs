@@ -46,9 +46,9 @@ pub(super) const CLIENTS: usize = 9;
 pub(super) const WITNESS: usize = 0;
 
 impl SimClient {
-    /// The client with this number. `expires` says that sessions before version 5 end too, `is_fast` that the network is.
-    pub(super) fn new(random: &mut Random, number: usize, expires: bool, is_fast: bool) -> Self {
-        let profile = Profile::new(random, number, expires, is_fast);
+    /// The client of a seed with this number. `expires` says that sessions before version 5 end too.
+    pub(super) fn new(random: &mut Random, number: usize, expires: bool, seed: u64) -> Self {
+        let profile = Profile::new(random, number, expires, seed);
         let is_raw = matches!(number, 7 | 8);
         let actor = if is_raw {
             Actor::Raw(Raw::new(profile.version))

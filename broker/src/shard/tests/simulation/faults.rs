@@ -6,7 +6,7 @@ use super::*;
 const SEEDS_MAX: u64 = 100;
 
 /// Rules, and the promise that does not hold without them.
-const BROKEN: [(Fault, Invariant); 29] = [
+const BROKEN: [(Fault, Invariant); 30] = [
     (Fault::QueueForgotten, Invariant::AcknowledgedIsDelivered),
     (Fault::NeighboursNotTold, Invariant::AcknowledgedIsDelivered),
     (Fault::DuplicateRouted, Invariant::ExactlyOnce),
@@ -35,6 +35,7 @@ const BROKEN: [(Fault, Invariant); 29] = [
     (Fault::RetainedNotAwaited, Invariant::RetainedIsTheLast),
     (Fault::RefusedRouted, Invariant::DeliveredAsSubscribed),
     (Fault::WillNotCarried, Invariant::WillsGoOutWhenTheyMust),
+    (Fault::MoveNotCarried, Invariant::SharedGoesToOne),
     (Fault::RowGoesEarly, Invariant::AcknowledgedIsDelivered),
 ];
 

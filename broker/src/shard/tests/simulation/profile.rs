@@ -9,6 +9,7 @@ use hearth_protocol::packet::{
 use hearth_protocol::{QoS, Text, TopicFilter, TopicName, Version};
 
 use super::clients::{CLIENTS, WITNESS};
+use super::world::{is_fast, is_of_groups};
 
 /// What a client is like, for the whole of a simulation.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Profile {
     no_local: bool,
     as_published: bool,
     pub(super) is_member: bool,
+    /// Of so many messages all but one are for groups; without it one of three is.
+    jobs: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,8 @@ const TOPICS: [&str; 5] = ["a/b", "a/c", "b", "a/b/c", "x/y"];
 const JOBS: [&str; 4] = ["one/a", "one/b/c", "two/a", "three"];
 const FILTERS: [&str; 10] = ["#", "a/+", "a/b", "+/b", "a/#", "b", "+", "a/b/c", "+/+/c", "will/+"];
 const MEMBER_FILTERS: [&str; 4] = ["a/+", "a/b", "a/#", "b"];
+/// Who may be a member of groups.
+pub(super) const MEMBERS: [usize; 3] = [5, 6, 7];
 /// Each with the QoS that all of its members ask for, and with topics of its own: a message does not say which group
 /// it is for.
 const SHARED: [(&str, QoS); 3] = [
@@ -48,8 +53,9 @@ const SHARED: [(&str, QoS); 3] = [
 const ALL_QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
 
 impl Profile {
-    pub(super) fn new(random: &mut Random, number: usize, expires: bool, is_fast: bool) -> Self {
-        let is_member = matches!(number, 5..=7);
+    pub(super) fn new(random: &mut Random, number: usize, expires: bool, seed: u64) -> Self {
+        let is_fast = is_fast(seed);
+        let is_member = MEMBERS.contains(&number);
         let mut version = random.pick(&[Version::V5, Version::V5, Version::V311, Version::V31]);
         let mut start = random.pick(&[Start::Clean, Start::Kept, Start::Either, Start::Either]);
         let sees_all = number == WITNESS || number == CLIENTS;
@@ -85,6 +91,7 @@ impl Profile {
             no_local: for_v5(random, 3) && !sees_all,
             as_published,
             is_member,
+            jobs: is_of_groups(seed).then_some(4),
         }
     }
 
@@ -142,7 +149,10 @@ impl Profile {
 
     /// A message with this key, or one that clears the topic.
     pub(super) fn message(&self, random: &mut Random, key: &str) -> Publish {
-        let is_job = random.one_in(3);
+        let is_job = match self.jobs {
+            Some(times) => !random.one_in(times),
+            None => random.one_in(3),
+        };
         let topic = if is_job { random.pick(&JOBS) } else { random.pick(&TOPICS) };
         let retain = !is_job && random.one_in(3);
         let filling = random.pick(&[0, 0, 0, 10, 300, 5000]);

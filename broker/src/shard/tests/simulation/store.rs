@@ -8,10 +8,13 @@ use hearth_protocol::Time;
 use hearth_protocol::generate::Random;
 
 use super::invariants::Invariant;
-use super::world::World;
+use super::world::{World, is_of_groups};
 use crate::shard::Shard;
 use crate::shard::tests::disk::Disk;
 use crate::{Change, ShardCount, ShardId, Shared, Table};
+
+/// Of so many chances to end the process where something moves from one member of a group to another it takes one.
+const HUNTS: usize = 3;
 
 /// The disk and who writes to it.
 pub(super) struct Store {
@@ -19,6 +22,10 @@ pub(super) struct Store {
     disk: Disk,
     crashes: bool,
     fails: bool,
+    /// Whether the process likes to end where a member of groups has lost its connection: what that leaves to others moves then.
+    hunts: bool,
+    /// The shard where that was last.
+    hunted: Option<usize>,
     /// Collected and not written; it is being written while `is_writing`.
     pending: Vec<Change>,
     /// The last batch of each shard among them.
@@ -51,6 +58,8 @@ impl Store {
             disk: Disk::default(),
             crashes: seed % 4 == 1,
             fails,
+            hunts: is_of_groups(seed),
+            hunted: None,
             pending: Vec::new(),
             batches: BTreeMap::new(),
             is_writing: false,
@@ -65,11 +74,21 @@ impl World {
     pub(super) fn move_store(&mut self) {
         let Some(store) = &mut self.store else { return };
         store.random = Random::new(self.random.bits());
+        if let Some(shard) = store.hunted.take()
+            && store.random.one_in(HUNTS)
+        {
+            // What that shard has changed is on disk alone, or with what others have.
+            self.end_commit(true);
+            self.begin_commit(|_, other| other == shard);
+            self.end_commit(true);
+            return self.crash();
+        }
+        let Some(store) = &mut self.store else { return };
         let acts = store.random.below(4);
         for _ in 0..acts {
             let Some(store) = &mut self.store else { return };
             match store.random.below(4) {
-                0 => drop(self.begin_commit(false)),
+                0 => drop(self.begin_commit(|random, _| random.one_in(2))),
                 1 => drop(self.end_commit(false)),
                 _ => drop(self.tell_of_store()),
             }
@@ -84,17 +103,25 @@ impl World {
 
     /// The disk does all that it has to; whether that was anything.
     pub(super) fn settle_store(&mut self) -> bool {
-        self.store.is_some() && (self.end_commit(true) | self.tell_of_store() | self.begin_commit(true))
+        self.store.is_some()
+            && (self.end_commit(true) | self.tell_of_store() | self.begin_commit(|_, _| true))
     }
 
-    /// Collects what shards have for the disk: all of them, or some.
-    fn begin_commit(&mut self, is_of_all: bool) -> bool {
+    /// A transport to this shard has ended, of a member of groups.
+    pub(super) fn on_member_gone(&mut self, shard: usize) {
+        if let Some(store) = self.store.as_mut().filter(|store| store.crashes && store.hunts) {
+            store.hunted = Some(shard);
+        }
+    }
+
+    /// Collects what these shards have for the disk.
+    fn begin_commit(&mut self, is_of: impl Fn(&mut Random, usize) -> bool) -> bool {
         let Some(store) = &mut self.store else { return false };
         if store.is_writing {
             return false;
         }
         for shard in 0..self.shards.len() {
-            if (is_of_all || store.random.one_in(2))
+            if is_of(&mut store.random, shard)
                 && let Some(batch) = self.shards[shard].poll_batch()
             {
                 store.batches.insert(shard, batch.number);
