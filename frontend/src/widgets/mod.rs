@@ -4,6 +4,7 @@ mod lamp;
 mod line_chart;
 mod room;
 mod row_pool;
+mod scroll_area;
 mod spark_line;
 mod stream_list;
 mod tile;

@@ -4,13 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::rc::Rc;
 
-use gloo::events::{EventListener, EventListenerOptions};
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{Element, HtmlElement, KeyboardEvent, ResizeObserver};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Element, HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
-use crate::state::signal::{Signal, Subscription};
-use crate::state::window::{Window, scrolled_height};
+use super::scroll_area::{RowKeeper, ScrollArea};
+use crate::state::signal::Signal;
+use crate::state::window::Window;
 
 /// What a row shows; kept, so that only what changed is written to the DOM.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,10 +83,18 @@ pub fn StreamList(props: &StreamListProps) -> Html {
     {
         let (scroller, list) = (scroller.clone(), list.clone());
         use_effect_with((props.rows.clone(), props.repaint.clone()), move |(rows, repaint)| {
-            let painter = scroller
-                .cast::<HtmlElement>()
-                .zip(list.cast::<HtmlElement>())
-                .and_then(|(scroller, list)| Painter::start(scroller, list, rows, repaint));
+            let painter = scroller.cast::<HtmlElement>().zip(list.cast::<HtmlElement>()).and_then(
+                |(scroller, list)| {
+                    let keeper = StreamKeeper {
+                        list: list.clone(),
+                        rows: rows.clone(),
+                        nodes: RefCell::default(),
+                        scratch: RefCell::default(),
+                        painted: Cell::default(),
+                    };
+                    ScrollArea::start(scroller, list, repaint, keeper)
+                },
+            );
             move || drop(painter)
         });
     }
@@ -109,116 +117,87 @@ struct Node {
     index: usize,
 }
 
-struct Canvas {
-    scroller: HtmlElement,
+struct StreamKeeper {
     list: HtmlElement,
     rows: StreamRows,
     nodes: RefCell<Vec<Node>>,
     scratch: RefCell<StreamRow>,
-    row_height: Cell<f64>,
-    height: Cell<f64>,
-    count: Cell<usize>,
     /// What the rows were like when they were painted last.
     painted: Cell<Option<u64>>,
 }
 
-struct Painter {
-    canvas: Rc<Canvas>,
-    _frames: Subscription,
-    _listeners: [EventListener; 3],
-    resized: ResizeObserver,
-    _on_resize: Closure<dyn FnMut()>,
-}
-
-impl Drop for Painter {
+impl Drop for StreamKeeper {
     fn drop(&mut self) {
-        self.resized.disconnect();
-        for node in &*self.canvas.nodes.borrow() {
+        for node in &*self.nodes.borrow() {
             node.item.remove();
         }
     }
 }
 
-impl Painter {
-    fn start(scroller: HtmlElement, list: HtmlElement, rows: &StreamRows, repaint: &Signal) -> Option<Self> {
-        let canvas = Rc::new(Canvas {
-            scroller: scroller.clone(),
-            list,
-            rows: rows.clone(),
-            nodes: RefCell::default(),
-            scratch: RefCell::default(),
-            row_height: Cell::new(0.0),
-            height: Cell::new(0.0),
-            count: Cell::new(usize::MAX),
-            painted: Cell::default(),
-        });
-        let [framed, scrolled, resized, keyed, clicked] = std::array::from_fn(|_| Rc::clone(&canvas));
-        let on_resize = Closure::<dyn FnMut()>::new(move || resized.measure());
-        let observer = ResizeObserver::new(on_resize.as_ref().unchecked_ref()).ok()?;
-        observer.observe(&scroller);
-        let options = EventListenerOptions::enable_prevent_default();
-        let listeners = [
-            EventListener::new(&scroller, "scroll", move |_| scrolled.on_scroll()),
-            EventListener::new(&scroller, "click", move |event| clicked.on_click(event)),
-            EventListener::new_with_options(&scroller, "keydown", options, move |event| {
-                if let Some(event) = event.dyn_ref::<KeyboardEvent>() {
-                    keyed.on_key(event);
-                }
-            }),
-        ];
-        canvas.measure();
-        let frames = repaint.subscribe(move || framed.on_frame());
-        Some(Self {
-            canvas,
-            _frames: frames,
-            _listeners: listeners,
-            resized: observer,
-            _on_resize: on_resize,
-        })
+impl RowKeeper for StreamKeeper {
+    fn len(&self) -> usize {
+        self.rows.0.len()
+    }
+
+    fn is_due(&self) -> bool {
+        self.painted.get() != Some(self.rows.0.revision())
+    }
+
+    fn poll_sought(&self) -> Option<usize> {
+        None
+    }
+
+    fn paint(&self, window: &Window, row_height: f64) {
+        self.painted.set(Some(self.rows.0.revision()));
+        // It fails only when the document is going away.
+        let _ = self.paint_rows(window, row_height);
+    }
+
+    fn on_scroll(&self, rows: f64) {
+        // Rows would slip away under the finger while new ones come in above them.
+        if rows > 0.5 {
+            self.rows.0.hold();
+        }
+    }
+
+    fn on_click(&self, event: &Event) {
+        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        let button = target.and_then(|element| element.closest(".stream-row").ok().flatten());
+        let Some(button) = button else { return };
+        let nodes = self.nodes.borrow();
+        let node = nodes.iter().find(|node| **node.button == *button);
+        let number = node.and_then(|node| node.shown.as_ref()).map(|row| row.number);
+        drop(nodes);
+        if let Some(number) = number {
+            self.rows.0.choose(number);
+        }
+    }
+
+    fn on_key(&self, event: &KeyboardEvent) -> Option<usize> {
+        let active = self.list.owner_document().and_then(|document| document.active_element())?;
+        let at = self.nodes.borrow().iter().find(|node| **node.button == *active).map(|node| node.index)?;
+        let to = match event.key().as_str() {
+            "ArrowDown" => at + 1,
+            "ArrowUp" => at.saturating_sub(1),
+            "Home" => 0,
+            "End" => usize::MAX,
+            _ => return None,
+        };
+        self.rows.0.hold();
+        Some(to)
+    }
+
+    fn focus(&self, index: usize) {
+        if let Some(node) = self.nodes.borrow().iter().find(|node| node.index == index) {
+            // It fails only for elements that cannot take the focus at all.
+            let _ = node.button.focus();
+        }
     }
 }
 
-impl Canvas {
-    /// Reads the sizes that the style sheet decides, then paints.
-    fn measure(&self) {
-        let style = web_sys::window().and_then(|window| window.get_computed_style(&self.list).ok().flatten());
-        let height = style.and_then(|style| style.get_property_value("--row-height").ok());
-        let height = height.and_then(|height| height.trim().trim_end_matches("px").parse().ok());
-        self.row_height.set(height.unwrap_or(44.0));
-        self.height.set(f64::from(self.scroller.client_height()));
-        self.count.set(usize::MAX);
-        self.paint();
-    }
-
-    fn on_frame(&self) {
-        if self.painted.get() != Some(self.rows.0.revision()) {
-            self.paint();
-        }
-    }
-
-    fn on_scroll(&self) {
-        // Rows would slip away under the finger while new ones come in above them.
-        if f64::from(self.scroller.scroll_top()) > self.row_height.get() / 2.0 {
-            self.rows.0.hold();
-        }
-        self.paint();
-    }
-
-    fn paint(&self) {
-        self.painted.set(Some(self.rows.0.revision()));
+impl StreamKeeper {
+    fn paint_rows(&self, window: &Window, row_height: f64) -> Result<(), JsValue> {
         let count = self.rows.0.len();
-        let row_height = self.row_height.get();
-        if self.count.replace(count) != count {
-            let height = format!("{}px", scrolled_height(row_height, count));
-            // A valid property and value; a browser does not refuse it.
-            let _ = self.list.style().set_property("height", &height);
-        }
-        let window = Window::at(f64::from(self.scroller.scroll_top()), self.height.get(), row_height, count);
-        // It fails only when the document is going away.
-        let _ = self.paint_rows(&window, count);
-    }
-
-    fn paint_rows(&self, window: &Window, count: usize) -> Result<(), JsValue> {
         let mut nodes = self.nodes.borrow_mut();
         while nodes.len() < window.rows.len() {
             nodes.push(Node::build(&self.list)?);
@@ -241,60 +220,12 @@ impl Canvas {
             if !node.item.is_connected() {
                 self.list.append_child(&node.item)?;
             }
-            node.place(window.top + place as f64 * self.row_height.get(), count)?;
+            node.place(window.top + place as f64 * row_height, count)?;
         }
         for node in nodes.iter().filter(|node| node.index == usize::MAX && node.item.is_connected()) {
             node.item.remove();
         }
         Ok(())
-    }
-
-    fn on_click(&self, event: &Event) {
-        let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
-        let button = target.and_then(|element| element.closest(".stream-row").ok().flatten());
-        let Some(button) = button else { return };
-        let nodes = self.nodes.borrow();
-        let node = nodes.iter().find(|node| **node.button == *button);
-        let number = node.and_then(|node| node.shown.as_ref()).map(|row| row.number);
-        drop(nodes);
-        if let Some(number) = number {
-            self.rows.0.choose(number);
-        }
-    }
-
-    fn on_key(&self, event: &KeyboardEvent) {
-        let active = self.list.owner_document().and_then(|document| document.active_element());
-        let Some(active) = active else { return };
-        let at = self.nodes.borrow().iter().find(|node| **node.button == *active).map(|node| node.index);
-        let Some(at) = at else { return };
-        let last = self.rows.0.len().saturating_sub(1);
-        let to = match event.key().as_str() {
-            "ArrowDown" => at + 1,
-            "ArrowUp" => at.saturating_sub(1),
-            "Home" => 0,
-            "End" => last,
-            _ => return,
-        };
-        event.prevent_default();
-        self.rows.0.hold();
-        self.reveal(to.min(last));
-    }
-
-    /// Scrolls until a row is on the screen, and gives it the focus.
-    fn reveal(&self, index: usize) {
-        let (row_height, height) = (self.row_height.get(), self.height.get());
-        let top = index as f64 * row_height;
-        let scroll_top = f64::from(self.scroller.scroll_top());
-        if top < scroll_top {
-            self.scroller.set_scroll_top(top as i32);
-        } else if top + row_height > scroll_top + height {
-            self.scroller.set_scroll_top((top + row_height - height).ceil() as i32);
-        }
-        self.paint();
-        if let Some(node) = self.nodes.borrow().iter().find(|node| node.index == index) {
-            // It fails only for elements that cannot take the focus at all.
-            let _ = node.button.focus();
-        }
     }
 }
 
