@@ -261,12 +261,13 @@ impl Model {
     }
 
     /// Whether a session that was there when the broker ended still had to get a message that came from another shard, or might
-    /// have: nobody keeps it for one that is to end, wants it no more or has acknowledged it, whatever is on disk of that.
+    /// have: nobody keeps it for one that is to end, wants it no more, or with QoS 0 alone, or has acknowledged it, whatever is on disk of that.
     fn still_needs(&self, client: usize, session: u64, number: usize) -> bool {
         let live = self.sessions.get(&client).filter(|live| live.number == session && live.expiry > 0);
         live.is_some_and(|live| {
             let has_come = live.seen.contains(&self.messages[number].key);
-            live.is_open(number) || (!has_come && self.wanted_by(live, number).is_some())
+            let is_kept = |wanted: (QoS, bool, Vec<u32>)| wanted.0 > QoS::AtMostOnce;
+            live.is_open(number) || (!has_come && self.wanted_by(live, number).is_some_and(is_kept))
         })
     }
 
@@ -366,7 +367,12 @@ impl Model {
             }
         }
         for (number, share) in self.shares.iter_mut().enumerate() {
-            let is_safe = self.groups[&share.group].members.is_subset(kept);
+            let group = &self.groups[&share.group];
+            // A session that has left the group keeps what it had for it, and after a crash for itself alone.
+            let has_left = |(client, session): (&usize, &Session)| {
+                group.ever.contains(&session.number) && !group.members.contains(client)
+            };
+            let is_safe = group.members.is_subset(kept) && !self.sessions.iter().any(has_left);
             share.is_owed &= is_safe && !share.was_unkept && self.messages[share.message].is_acknowledged;
             share.state = match (sent.get(&number), share.state) {
                 (Some(session), _) => State::Loose(*session),

@@ -16,7 +16,7 @@ pub(super) struct Group {
     /// Clients.
     pub(super) members: BTreeSet<usize>,
     /// Sessions that are members or were.
-    ever: BTreeSet<u64>,
+    pub(super) ever: BTreeSet<u64>,
 }
 
 /// One message for one group.
