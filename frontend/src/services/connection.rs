@@ -291,8 +291,9 @@ impl Wants {
                     let _asked = end(driver, unwanted);
                 }
                 self.is_accepted.set(true);
-                on_event(ConnectionEvent::Accepted { is_resumed: session_present });
+                // First: what the session has for the page comes as soon as something is sent, and counts as live from now on.
                 on_event(ConnectionEvent::Link(Link::Online { round_trip: None }));
+                on_event(ConnectionEvent::Accepted { is_resumed: session_present });
             }
             ClientEvent::Subscribed { token, reasons } | ClientEvent::Unsubscribed { token, reasons } => {
                 on_event(ConnectionEvent::Answered(token, reasons));

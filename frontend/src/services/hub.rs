@@ -461,8 +461,7 @@ impl Inner {
 
     fn on_link(self: &Rc<Self>, link: Link) {
         let before = self.link.replace(link.clone());
-        self.each_part(|hub, part| part.on_link(hub, &link));
-        match (before, link) {
+        match (before, &link) {
             (Link::Checking, Link::Online { .. }) => self.topics.borrow_mut().trust(),
             (Link::Online { .. }, Link::Online { .. }) => {}
             (_, Link::Online { .. }) => {
@@ -474,6 +473,8 @@ impl Inner {
             (Link::Online { .. } | Link::Checking, _) => self.on_link_lost(),
             (Link::Connecting | Link::Waiting { .. } | Link::Refused { .. } | Link::Closed, _) => {}
         }
+        // Last, as they may subscribe, and what waits comes with that.
+        self.each_part(|hub, part| part.on_link(hub, &link));
     }
 
     fn ask_info(self: &Rc<Self>) {
