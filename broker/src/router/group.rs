@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
@@ -28,6 +28,8 @@ struct Table {
     trie: Trie,
     groups: Slab<Arc<Group>>,
     numbers: HashMap<TopicFilter, u32, FixedState>,
+    /// Groups without a member, of messages that were read from the store; no more than that named.
+    recalled: HashMap<TopicFilter, Weak<Group>, FixedState>,
 }
 
 /// The members that share one filter under one name.
@@ -96,6 +98,7 @@ impl Groups {
             trie: Trie::new(seed),
             groups: Slab::new(),
             numbers: HashMap::with_hasher(FixedState::with_seed(seed)),
+            recalled: HashMap::with_hasher(FixedState::with_seed(seed)),
         };
         Self { count: AtomicUsize::new(0), table: RwLock::new(table) }
     }
@@ -120,6 +123,21 @@ impl Groups {
         drop(members);
         self.count.store(table.groups.len(), Ordering::SeqCst);
         (group, is_new)
+    }
+
+    /// The group of a message that was read from the store. It may be without a member, as they are read in any order: then the
+    /// first one joins it, and until that it takes nothing.
+    pub(crate) fn recall(&self, filter: &TopicFilter) -> Arc<Group> {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = table.numbers.get(filter) {
+            return Arc::clone(&table.groups[*number as usize]);
+        }
+        if let Some(group) = table.recalled.get(filter).and_then(Weak::upgrade) {
+            return group;
+        }
+        let group = Group::new(filter);
+        table.recalled.insert(group.filter.clone(), Arc::downgrade(&group));
+        group
     }
 
     /// Removes a member. Whether the group is gone with it.
@@ -156,12 +174,9 @@ impl Groups {
 
 impl Table {
     fn add(&mut self, filter: &TopicFilter) -> Arc<Group> {
-        let filter = filter.detached();
-        let group = Arc::new(Group {
-            filter: filter.clone(),
-            members: RwLock::new(Vec::new()),
-            turn: AtomicUsize::new(0),
-        });
+        let recalled = self.recalled.remove(filter).and_then(|group| group.upgrade());
+        let group = recalled.unwrap_or_else(|| Group::new(filter));
+        let filter = group.filter.clone();
         // A group has a member, which is a session; their numbers are 32 bits.
         let number = self.groups.insert(Arc::clone(&group)) as u32;
         let unused =
@@ -181,6 +196,12 @@ impl Table {
 }
 
 impl Group {
+    /// One without members.
+    fn new(filter: &TopicFilter) -> Arc<Self> {
+        let (members, turn) = (RwLock::new(Vec::new()), AtomicUsize::new(0));
+        Arc::new(Self { filter: filter.detached(), members, turn })
+    }
+
     /// The filter with the share name.
     pub(crate) const fn filter(&self) -> &TopicFilter {
         &self.filter
@@ -309,6 +330,22 @@ mod tests {
         assert!(groups.leave(&group, ShardId::new(0), session(1)));
         assert!(groups.matches(&topic, &mut Walk::default()).is_empty());
         assert_eq!((groups.len(), group.choose(QoS::AtMostOnce)), (0, None));
+    }
+
+    #[test]
+    fn a_group_that_is_recalled_is_the_one_that_members_join_and_nobody_is_routed_to_before() {
+        let groups = Groups::new(1);
+        let (topic, availability) =
+            (TopicName::try_from("a").unwrap(), Arc::new(Availability::new(Room::Ready)));
+        let recalled = groups.recall(&filter("$share/g/a"));
+        assert!(Arc::ptr_eq(&recalled, &groups.recall(&filter("$share/g/a"))));
+        assert!(groups.matches(&topic, &mut Walk::default()).is_empty());
+        assert_eq!((groups.len(), recalled.choose(QoS::AtMostOnce)), (0, None));
+        let (joined, is_new) = groups.join(&filter("$share/g/a"), choice(1, QoS::AtLeastOnce), &availability);
+        assert!(is_new && Arc::ptr_eq(&recalled, &joined));
+        assert!(Arc::ptr_eq(&joined, &groups.recall(&filter("$share/g/a"))));
+        assert_eq!(recalled.choose(QoS::AtMostOnce), Some(choice(1, QoS::AtLeastOnce)));
+        assert_eq!(groups.matches(&topic, &mut Walk::default()).len(), 1);
     }
 
     #[test]

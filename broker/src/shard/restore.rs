@@ -98,10 +98,10 @@ impl Shard {
     fn delivery(&self, index: u32, restored: RestoredDelivery) -> Delivery {
         let RestoredDelivery { place, row, is_with_message, message } = restored;
         let shares = self.sessions[index].shares.as_ref();
-        // A group that the session is not a member of any more has no say in what it got.
-        let group = row.group.as_ref().and_then(|filter| {
-            let shares = shares?;
-            shares.find(filter).map(|place| Arc::clone(&shares.groups[place]))
+        // What a session has of a group that it has left is for the other members if it ends.
+        let group = row.group.as_ref().map(|filter| {
+            let own = shares.and_then(|shares| Some(&shares.groups[shares.find(filter)?]));
+            own.map_or_else(|| self.shared.groups.recall(filter), Arc::clone)
         });
         Delivery {
             message,

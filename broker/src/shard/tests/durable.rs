@@ -1,5 +1,7 @@
 //! What is acknowledged outlives the process.
 
+use hearth_protocol::packet::UnsubscribeProperties;
+
 use super::*;
 use crate::Table;
 
@@ -512,4 +514,40 @@ fn a_message_that_moves_to_another_member_of_a_group_is_never_without_a_row() {
     got.sort();
     assert_eq!(got, ["1", "2", "3", "4", "5", "6", "7", "8"]);
     assert_eq!(broker.rows(Table::Messages), 0);
+}
+
+#[test]
+fn what_a_session_has_of_a_group_that_it_left_goes_to_the_others_if_it_ends_after_a_crash() {
+    for shards in [1, 3] {
+        let mut broker = Broker::new(shards);
+        // Those that are there after it are on its shard or on others, and are read from the store before it or after it.
+        let others = ["m 1", "m 2", "m 3", "m 4"].map(|id| broker.client(persistent(id)));
+        let wire = broker.connected(resume("s", 1));
+        broker.send(wire, Version::V5, [subscribe(1, &["$share/g/a"], QoS::ExactlyOnce)]);
+        let publisher = broker.client(options("p"));
+        for payload in ["1", "2", "3", "4"] {
+            broker.publish(publisher, message("a", payload, QoS::ExactlyOnce));
+        }
+        for member in others {
+            broker.subscribe(member, filter("$share/g/a", QoS::ExactlyOnce));
+            broker.cut(member);
+        }
+        let filters = vec![TopicFilter::try_from("$share/g/a").unwrap()];
+        let unsubscribe =
+            Unsubscribe { packet_id: packet_id(2), filters, properties: UnsubscribeProperties::default() };
+        broker.send(wire, Version::V5, [Packet::Unsubscribe(unsubscribe)]);
+        let sent = broker.received(wire, Version::V5).iter().filter_map(id_of_publish).count();
+        assert_eq!(sent, 1);
+        broker = broker.crash(NOW);
+        let wire = broker.connected(Connect { clean_start: true, ..resume("s", 1) });
+        assert_eq!(broker.received(wire, Version::V5), []);
+        let mut got = Vec::new();
+        for member in others {
+            broker.connect(member);
+            got.extend(broker.payloads(member));
+        }
+        got.sort();
+        assert_eq!(got, ["2", "3", "4"], "the first one was its own, {shards} shards");
+        assert_eq!(broker.rows(Table::References), 0);
+    }
 }

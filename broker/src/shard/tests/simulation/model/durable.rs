@@ -368,11 +368,7 @@ impl Model {
         }
         for (number, share) in self.shares.iter_mut().enumerate() {
             let group = &self.groups[&share.group];
-            // A session that has left the group keeps what it had for it, and after a crash for itself alone.
-            let has_left = |(client, session): (&usize, &Session)| {
-                group.ever.contains(&session.number) && !group.members.contains(client)
-            };
-            let is_safe = group.members.is_subset(kept) && !self.sessions.iter().any(has_left);
+            let is_safe = group.members.is_subset(kept);
             share.is_owed &= is_safe && !share.was_unkept && self.messages[share.message].is_acknowledged;
             share.state = match (sent.get(&number), share.state) {
                 (Some(session), _) => State::Loose(*session),
