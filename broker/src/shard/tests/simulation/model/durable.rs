@@ -152,6 +152,7 @@ impl Model {
             let is_it = |live: &&Session| live.number == saved.number && live.expiry > 0;
             if live.get(client).filter(is_it).is_none() {
                 saved.is_to_end();
+                saved.back_since = self.messages.len();
             }
         }
         for (client, live) in live {

@@ -152,10 +152,15 @@ impl Model {
     fn take_from(&mut self, client: usize, session: u64, publish: &Publish, is_kept_will: bool) {
         let key = key_of(publish);
         let known = self.by_key.get(&key).map_or(&[][..], |known| known);
+        // A client that was told of a new session sends what it had sent in the one before anew.
+        let back_since = self.sessions.get(&client).map_or(0, |session| session.back_since);
         let is_second = publish.qos == QoS::ExactlyOnce
             && !publish.payload.is_empty()
             && self.honest[client]
-            && known.iter().any(|at| self.messages[*at].session == session && !self.messages[*at].is_undone);
+            && known.iter().any(|at| {
+                let is_same = self.messages[*at].session == session;
+                is_same && *at >= back_since && !self.messages[*at].is_undone
+            });
         if is_second {
             self.fail(Invariant::ExactlyOnce, format!("client {client} sent {key} anew in one session"));
         }

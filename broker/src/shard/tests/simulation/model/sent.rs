@@ -127,7 +127,9 @@ impl Model {
         if let Some(place) = self.find_waiting(session, key, publish, &ids) {
             let entry = session.waiting.remove(place);
             let is_key = |entry: &super::Entry| self.messages[entry.message].key == key;
-            if self.may_miss(session, &entry) && session.waiting.iter().any(is_key) {
+            let may_miss = |entry: &super::Entry| self.may_miss(session, entry);
+            let mut others = session.waiting.iter().filter(|entry| is_key(entry));
+            if others.any(|other| may_miss(other) || may_miss(&entry)) {
                 session.unclear.insert(key.to_owned());
             }
             if entry.ids != ids && self.connections[session.link_last].version.is_v5() {
@@ -215,8 +217,14 @@ impl Model {
             session.lost.extend(lost);
             return;
         }
-        let skipped =
-            session.waiting[..place].iter().find(|entry| is_before(entry) && !self.may_miss(session, entry));
+        // Of several with one key it may have been another that came before.
+        let is_clear = |entry: &super::Entry| {
+            let other = &self.messages[entry.message].key;
+            other != key && !session.unclear.contains(other)
+        };
+        let skipped = session.waiting[..place]
+            .iter()
+            .find(|entry| is_before(entry) && !self.may_miss(session, entry) && is_clear(entry));
         let unsent = session.flights.values().find(|flight| {
             flight.origin == Origin::Live
                 && flight.qos == qos
@@ -225,6 +233,7 @@ impl Model {
                 && Some(flight.link) != session.link
                 && session.link.is_some()
                 && self.are_in_order(flight.message, message)
+                && self.messages[flight.message].key != *key
         });
         let first = skipped.map(|entry| entry.message).or(unsent.map(|flight| flight.message));
         if let Some(first) = first {

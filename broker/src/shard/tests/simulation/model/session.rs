@@ -45,12 +45,14 @@ pub(super) struct Session {
     pub(super) seen: BTreeSet<String>,
     /// QoS 0 messages that were left out.
     pub(super) lost: BTreeSet<String>,
-    /// Messages that were taken more than once around a crash, and sent as one of those that need not come: it may have been another.
+    /// Messages that were taken more than once around a crash, where one of those need not come: which one was sent nobody knows.
     pub(super) unclear: BTreeSet<String>,
     /// Messages that are lost with a broker that had not acknowledged them.
     pub(super) missing: BTreeSet<usize>,
     /// What the client was told of it.
     pub(super) promised: Promised,
+    /// Messages that were taken before it came back from the disk although its client may know it as ended.
+    pub(super) back_since: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -147,6 +149,7 @@ impl Session {
             unclear: BTreeSet::new(),
             missing: BTreeSet::new(),
             promised: Promised::default(),
+            back_since: 0,
         }
     }
 }

@@ -145,7 +145,9 @@ impl Model {
                 State::Waiting | State::Loose(_) => {
                     let is_exact = self.seconds_left(share.message) == told;
                     let is_new = share.state == State::Waiting;
-                    let rank = (is_exact, !self.is_expired(share.message), share.is_owed, is_new);
+                    // QoS 2 stays with whom it was sent to [MQTT-4.8.2-5]: after a crash he is known by what he has.
+                    let is_free = share.qos < QoS::ExactlyOnce || is_new || share.is_with(session.number);
+                    let rank = (is_exact, !self.is_expired(share.message), is_free, share.is_owed, is_new);
                     if best.is_none_or(|best| rank > best) {
                         (best, found) = (Some(rank), Found::Free(number));
                     }
