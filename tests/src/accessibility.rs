@@ -126,5 +126,6 @@ fn a_chosen_appearance_wins_over_the_systems_and_is_kept() {
 async fn show(page: &Page, name: &str) {
     page.click(&format!("[data-testid=nav-{name}]")).await;
     page.wait_for_element(&format!("[data-testid=page][data-page={name}]")).await;
+    page.wait_for("the page's code", "!document.querySelector('.waiting')").await;
     page.next_frame().await;
 }
