@@ -317,8 +317,16 @@ impl Model {
                 // It was not on disk, or is, that the client took it: PUBLISH or PUBREL may come.
                 saved.waiting.retain(|entry| !flight.is_of(entry));
                 let flight = super::session::Flight { is_released: false, ..flight };
-                let restored = saved.flights.entry(id).or_insert(flight);
-                (restored.may_be_over, restored.is_again) = (true, true);
+                let is_it = |saved: &super::session::Flight| {
+                    saved.message == flight.message && saved.origin == flight.origin
+                };
+                if !saved.flights.get(&id).is_some_and(is_it) {
+                    // The identifier may have been that of something that went to another member before.
+                    saved.flights.insert(id, flight);
+                }
+                if let Some(restored) = saved.flights.get_mut(&id) {
+                    (restored.may_be_over, restored.is_again) = (true, true);
+                }
             } else if flight.is_told {
                 saved.waiting.retain(|entry| !flight.is_of(entry));
                 saved.flights.insert(id, flight);
@@ -416,10 +424,10 @@ impl Model {
 }
 
 impl Session {
-    /// Whether it waits for a message or has not acknowledged it.
+    /// Whether it waits for a message that it has to acknowledge, or has not acknowledged it.
     fn is_open(&self, number: usize) -> bool {
         self.flights.values().any(|flight| flight.message == number)
-            || self.waiting.iter().any(|entry| entry.message == number)
+            || self.waiting.iter().any(|entry| entry.message == number && entry.qos > QoS::AtMostOnce)
     }
 
     /// It was over when the broker ended, or was to be with its connection, and is on disk still: that it gets something is not

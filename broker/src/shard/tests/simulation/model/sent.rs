@@ -225,6 +225,7 @@ impl Model {
         let skipped = session.waiting[..place]
             .iter()
             .find(|entry| is_before(entry) && !self.may_miss(session, entry) && is_clear(entry));
+        // Of a message that nobody acknowledged the row may be gone, and PUBREL come for what is left of it.
         let unsent = session.flights.values().find(|flight| {
             flight.origin == Origin::Live
                 && flight.qos == qos
@@ -233,7 +234,7 @@ impl Model {
                 && Some(flight.link) != session.link
                 && session.link.is_some()
                 && self.are_in_order(flight.message, message)
-                && self.messages[flight.message].key != *key
+                && !self.is_lost(flight.message)
         });
         let first = skipped.map(|entry| entry.message).or(unsent.map(|flight| flight.message));
         if let Some(first) = first {
