@@ -1,6 +1,7 @@
 //! What a client is shown of the tree at one moment.
 
 use std::cmp::{Ordering, Reverse};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,9 +17,8 @@ use super::walk::Walk;
 /// Rows that a plain subscription gets at most; for more there are windows.
 pub(super) const NODES_MAX: usize = 500;
 
-/// Seconds in tenths after which rows are put in order anew when they are ordered by what changes all the time: they must not dance
-/// under the finger.
-const REORDER_MILLIS: u64 = 2000;
+/// After this, rows are put in order anew when they are ordered by what changes all the time: they must not dance under the finger.
+pub(super) const REORDER: Duration = Duration::from_secs(2);
 
 /// Paints what one client sees.
 pub(super) struct Painter<'a> {
@@ -41,6 +41,8 @@ pub(super) struct Rows {
     /// Of the index then, and of the branch.
     removals: u64,
     branch: Option<(NodeId, u32)>,
+    /// They hold until a child comes or goes, and not for a time.
+    is_lasting: bool,
 }
 
 /// A node that may become a row.
@@ -52,10 +54,16 @@ struct Candidate<N> {
 }
 
 impl Rows {
+    /// When they were found, if what has come since may change them after a while.
+    pub(super) fn found_at(&self) -> Option<Moment> {
+        self.found_at.filter(|_| !self.is_lasting)
+    }
+
     /// Whether they are as good as found anew. Those by name hold until a child comes or goes, if the client sees all of them.
     fn hold(&self, painter: &Painter<'_>, branch: Option<(NodeId, u32)>, is_lasting: bool) -> bool {
         let is_recent = self.found_at.and_then(Moment::as_millis).is_some_and(|found_at| {
-            painter.now.as_millis().unwrap_or_default().saturating_sub(found_at) < REORDER_MILLIS
+            let now = painter.now.as_millis().unwrap_or_default();
+            Duration::from_millis(now.saturating_sub(found_at)) < REORDER
         });
         let is_same =
             self.removals == painter.index.removals() && self.branch.map(|it| it.0) == branch.map(|it| it.0);
@@ -78,9 +86,10 @@ impl Painter<'_> {
             return TreeWindow { branch: branch.map(str::to_owned), ..TreeWindow::default() };
         };
         let shape = Some((node, self.index[node].shape));
-        if !rows.hold(self, shape, is_whole && slice.order == Order::Name) {
+        let is_lasting = is_whole && slice.order == Order::Name;
+        if !rows.hold(self, shape, is_lasting) {
             self.find_children(slice, node, name, is_whole, rows);
-            rows.branch = shape;
+            (rows.branch, rows.is_lasting) = (shape, is_lasting);
         }
         let sight = self.lens.look(node, name, is_whole);
         let shown = rows.nodes.iter().filter_map(|child| {
@@ -186,7 +195,7 @@ impl Painter<'_> {
         let picked = pick(candidates, from as usize, slice.count as usize);
         let nodes = picked.into_iter().map(|candidate| candidate.node).collect();
         let (found_at, removals) = (Some(self.now), self.index.removals());
-        *rows = Rows { nodes, from, total, found_at, removals, branch: None };
+        *rows = Rows { nodes, from, total, found_at, removals, branch: None, is_lasting: false };
     }
 
     fn key(&self, order: Order, sight: Sight) -> u64 {

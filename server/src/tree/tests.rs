@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use hearth_broker::{
@@ -138,7 +138,7 @@ impl House {
 
     /// What the keeper tells until so many messages have come.
     fn told(&mut self, count: usize) -> Vec<(String, Value)> {
-        let mut all = Vec::new();
+        let mut all = self.inbox.take_told();
         while all.len() < count {
             let patience = self.work.patience(Instant::now());
             let word = self.desk.wait(patience);
@@ -243,7 +243,7 @@ fn what_was_missed_is_told_anew_and_what_is_unchanged_is_not_told_again() {
     let topics: Vec<&str> = told.iter().map(|(topic, _)| topic.as_str()).collect();
     assert_eq!(topics, ["$hearth/tree/safe", "$hearth/tree/safe/code"], "and not home");
     let id = {
-        let changes = house.desk.wait(Patience { at_most: Some(std::time::Duration::ZERO), is_idle: false });
+        let changes = house.desk.wait(Patience { at_most: Some(Duration::ZERO), is_idle: false });
         assert!(changes.changes.is_empty());
         house.work.watching()[1]
     };
@@ -296,10 +296,40 @@ fn what_is_retained_is_found_again_when_messages_were_left_out() {
     assert_eq!(house.told(2).len(), 2);
     house.publish(device, "one", "", true);
     house.publish(device, "three", "on", true);
-    let lost = house.slot.exchange(Box::default(), std::time::Duration::ZERO).ok().unwrap();
+    let lost = house.slot.exchange(Box::default(), Duration::ZERO).ok().unwrap();
     assert_eq!(lost.sightings().count(), 2);
     house.work.on_left_out(2);
     let told = house.told(2);
     let shown: Vec<_> = told.iter().map(|(topic, value)| (topic.as_str(), &value["retained"])).collect();
     assert_eq!(shown, [("$hearth/tree/one", &Value::Null), ("$hearth/tree/three", &true.into())]);
+}
+
+#[test]
+fn what_comes_while_rows_hold_is_shown_when_they_do_so_no_more_though_nothing_else_comes() {
+    let lists = [("page", "#"), ("guest", "home/#")];
+    for (client, filter, expected) in [
+        ("page", "$hearth/find/name/0/10/lamp", "home/lamp"),
+        ("page", "$hearth/retained/name/0/10", "home/lamp"),
+        ("page", "$hearth/window/activity/0/10", "home"),
+        ("guest", "$hearth/window/name/0/10", "home"),
+    ] {
+        let mut house = House::new(&lists);
+        let (device, page) = (house.client("device"), house.client(client));
+        house.look(page, filter);
+        assert_eq!(names(&house.told(1)[0].1), [""; 0], "{filter}");
+        house.publish(device, "home/lamp", "on", true);
+        // The keeper hears of it, and from then on knows when there is something to do.
+        let mut patience = Patience { at_most: Some(Duration::ZERO), is_idle: false };
+        let shown = loop {
+            assert!(patience.at_most.is_some(), "{filter}: nothing is due any more");
+            let word = house.desk.wait(patience);
+            house.work.turn(word);
+            patience = house.work.patience(Instant::now());
+            let told = house.told(0);
+            if told.iter().any(|(_, window)| names(window) == [expected]) {
+                break told.len();
+            }
+        };
+        assert_eq!(shown, 1, "{filter}");
+    }
 }

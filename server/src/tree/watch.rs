@@ -11,7 +11,7 @@ use hearth_broker::{Told, View, ViewId, Viewing};
 use hearth_protocol::TopicName;
 use serde::Serialize;
 
-use super::painter::{Painter, Rows};
+use super::painter::{Painter, REORDER, Rows};
 
 /// The time between two looks: four a second is as fast as somebody reads.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -30,6 +30,8 @@ pub(super) struct Watch {
     due: Instant,
     rates_due: Instant,
     rows: Rows,
+    /// The version of the index of which they are, and when they hold no more.
+    rows_of: Option<(u64, Instant)>,
     /// Of the window, or of each node by its name, what it was like when it was told last.
     told: HashMap<Option<String>, Likeness>,
     /// The version of the index that was looked at last.
@@ -47,7 +49,8 @@ struct Likeness {
 impl Watch {
     pub(super) fn new(shard: usize, viewing: Viewing, now: Instant) -> Self {
         let (rows, told) = (Rows::default(), HashMap::new());
-        Self { shard, viewing, due: now, rates_due: now, rows, told, version: None, has_rates: false }
+        let (version, rows_of, has_rates) = (None, None, false);
+        Self { shard, viewing, due: now, rates_due: now, rows, rows_of, told, version, has_rates }
     }
 
     pub(super) const fn id(&self) -> ViewId {
@@ -63,10 +66,12 @@ impl Watch {
     /// When it is to be looked at; `None` while nothing changes.
     pub(super) fn due(&self, version: u64) -> Option<Instant> {
         if self.version != Some(version) {
-            Some(self.due)
-        } else {
-            self.has_rates.then(|| self.due.max(self.rates_due))
+            return Some(self.due);
         }
+        let rates = self.has_rates.then_some(self.rates_due);
+        // What came while the rows held is looked for as soon as they do so no more, though nothing else may come.
+        let rows = self.rows_of.filter(|(of, _)| *of != version).map(|(_, end)| end);
+        rates.into_iter().chain(rows).min().map(|due| self.due.max(due))
     }
 
     /// Looks at the tree; what is to be told.
@@ -79,6 +84,7 @@ impl Watch {
     ) -> Vec<Told> {
         let tells_rates = self.rates_due <= begun;
         self.has_rates = false;
+        let found_at = self.rows.found_at();
         let told = match self.viewing.view.clone() {
             View::Nodes(pattern) => self.look_at_nodes(painter, pattern.as_deref(), tells_rates, hash),
             View::Window(slice, branch) => {
@@ -97,6 +103,9 @@ impl Watch {
             }
         };
         self.version = Some(version);
+        if self.rows.found_at() != found_at {
+            self.rows_of = self.rows.found_at().map(|_| (version, begun + REORDER));
+        }
         let took = begun.elapsed();
         self.due = begun + PAUSE.max(took * SHARE);
         if tells_rates {
