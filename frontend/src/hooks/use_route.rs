@@ -18,6 +18,7 @@ pub fn use_route() -> Route {
     (*route).clone()
 }
 
-fn current() -> Route {
+/// The route of this moment.
+pub(super) fn current() -> Route {
     Route::parse(&document::window().location().hash().unwrap_or_default())
 }

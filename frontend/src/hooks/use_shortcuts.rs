@@ -6,11 +6,17 @@ use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
+use super::use_route::current;
 use crate::route::Route;
 use crate::services::document;
 
 /// The id of the filter field, which `/` leads to.
 pub const FILTER_ID: &str = "topic-filter";
+
+/// How often the filter is looked for once it was asked for, and how many times: for ten seconds, which a slow line may take to
+/// bring the page's code.
+const FOCUS_EVERY_MS: u32 = 60;
+const FOCUS_TRIES: u32 = 10_000 / FOCUS_EVERY_MS;
 
 /// `/` goes to the filter, `1` to `5` go to the pages, Ctrl or Cmd with K opens the command palette.
 #[hook]
@@ -44,8 +50,7 @@ fn on_key(event: &KeyboardEvent) {
         "/" => {
             event.prevent_default();
             go(&Route::Topics);
-            // The field is there once the page has been drawn; it lives for one call, so nothing owns it.
-            let _ = Timeout::new(60, || document::focus(FILTER_ID)).forget();
+            focus_filter(FOCUS_TRIES);
             return;
         }
         "1" => Route::Home,
@@ -56,6 +61,19 @@ fn on_key(event: &KeyboardEvent) {
         _ => return,
     };
     go(&route);
+}
+
+/// Goes to the filter once the page has been drawn, whose code may be on its way still. Nothing owns the timer: it ends with the
+/// tries, or when the person goes elsewhere.
+fn focus_filter(tries: u32) {
+    Timeout::new(FOCUS_EVERY_MS, move || {
+        if document::has(FILTER_ID) {
+            document::focus(FILTER_ID);
+        } else if current() == Route::Topics && tries > 1 {
+            focus_filter(tries - 1);
+        }
+    })
+    .forget();
 }
 
 fn go(route: &Route) {

@@ -53,6 +53,11 @@ pub fn readdress(address: &str) {
     }
 }
 
+/// Whether the page has an element with this id.
+pub fn has(id: &str) -> bool {
+    document().get_element_by_id(id).is_some()
+}
+
 /// Moves the keyboard's focus to the element with this id.
 pub fn focus(id: &str) {
     if let Some(element) =
