@@ -4,7 +4,7 @@ use gloo::timers::callback::Timeout;
 use yew::prelude::*;
 
 use crate::components::{MAIN_ID, Shell};
-use crate::hooks::{App, use_link, use_route, use_shortcuts, use_watch};
+use crate::hooks::{App, use_link, use_route, use_shortcuts, use_trouble, use_watch};
 use crate::later::{self, LaterPage, LaterPalette};
 use crate::pages::{HomePage, MissingPage};
 use crate::route::Route;
@@ -63,6 +63,7 @@ fn Frame(props: &FrameProps) -> Html {
     let app = &props.app;
     let route = use_route();
     let (link, retry_in_s) = use_link();
+    let trouble = use_trouble(app.connections.shown().id, &link);
     let has_content = use_watch((), |hub, ()| !hub.topics().is_empty());
     let palette = use_state_eq(|| false);
     use_shortcuts(palette.setter());
@@ -97,7 +98,7 @@ fn Frame(props: &FrameProps) -> Html {
     let on_skip = Callback::from(|()| document::focus(MAIN_ID));
     html! {
         <>
-        <Shell route={route.clone()} {link} {retry_in_s} {has_content} locale={app.locale.clone()} {on_retry} {on_skip}
+        <Shell route={route.clone()} {link} {trouble} {retry_in_s} {has_content} locale={app.locale.clone()} {on_retry} {on_skip}
             connections={(*app.connections).clone()} {on_show}>
             {page(&route, app.connections.shown().id)}
         </Shell>

@@ -101,6 +101,11 @@ fn a_page_that_is_not_let_in_says_why_and_shows_no_empty_house() {
         page.screenshot("home-refused-desktop-light").await;
         let alert = page.evaluate("document.querySelector('[role=alert]').innerText").await;
         assert!(!alert.as_str().unwrap().contains("last known state"), "nothing is known: {alert}");
+
+        // It asks again, and what it says stays meanwhile.
+        page.evaluate(ATTEMPTS).await;
+        page.wait_for("two more attempts", "attempts.count >= 2").await;
+        assert_eq!(page.evaluate("attempts.alertGone").await, false);
     });
 }
 
@@ -197,6 +202,7 @@ fn everything_can_be_done_from_the_keyboard() {
         tab_to(page, "nav-topics").await;
         page.press(ENTER).await;
         page.wait_for_element("[data-testid=page][data-page=topics]").await;
+        // While the page's code is on its way, too.
         page.press("/").await;
         page.wait_for("focus on the filter", &format!("{FOCUSED} === 'topic-filter'")).await;
         page.press("lamp").await;
@@ -311,6 +317,18 @@ fn what_is_being_typed_stays_whatever_comes_in() {
         assert_eq!(page.evaluate(typed).await, "cellar/humidity");
     });
 }
+
+/// Counts the attempts to connect, and looks whether the alert goes away at one.
+const ATTEMPTS: &str = "(() => { \
+    window.attempts = { count: 0, alertGone: false }; \
+    let before = ''; \
+    new MutationObserver(() => { \
+        const state = document.querySelector('[data-testid=connection]')?.dataset.state ?? before; \
+        if (state === 'connecting' && before !== state) attempts.count += 1; \
+        before = state; \
+        if (!document.querySelector('[role=alert]')) attempts.alertGone = true; \
+    }).observe(document.body, { attributes: true, childList: true, subtree: true }); \
+    return true; })()";
 
 /// The test id of the focused element.
 const FOCUSED: &str = "(document.activeElement?.dataset?.testid ?? '')";

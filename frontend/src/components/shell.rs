@@ -20,6 +20,8 @@ pub struct ShellProps {
     pub route: Route,
     /// The connection.
     pub link: Link,
+    /// What there is to explain of it, which stays while it is tried again.
+    pub trouble: Link,
     /// Seconds until the next attempt to connect.
     pub retry_in_s: Option<u64>,
     /// Whether there is something to see that was heard before.
@@ -64,7 +66,7 @@ pub fn Shell(props: &ShellProps) -> Html {
             <main id={MAIN_ID} class={classes!("page", format!("page--{}", props.route.as_str()))} tabindex="-1"
                 data-testid="page" data-page={props.route.as_str()}>
                 // The page of the connections tells it of each, at its place.
-                if let Some(cause) = explain(&props.link, props.connections.shown().hub.is_own(), &props.locale)
+                if let Some(cause) = explain(&props.trouble, props.connections.shown().hub.is_own(), &props.locale)
                     .filter(|_| props.route != Route::Connections) {
                     <div class="notice" role="alert">
                         <Icon symbol={Symbol::Alert} />

@@ -12,7 +12,7 @@ mod use_watch;
 
 pub use use_app::{App, use_app, use_hub, use_locale};
 pub use use_follow::use_follow;
-pub use use_link::{use_link, use_link_of};
+pub use use_link::{use_link, use_link_of, use_trouble};
 pub use use_media::use_media;
 pub use use_route::use_route;
 pub use use_search::{Search, use_search};

@@ -1,4 +1,4 @@
-//! The state of the connection, with the wait counted down.
+//! The state of the connection, with the wait counted down, and what there is to explain of it.
 
 use yew::prelude::*;
 
@@ -21,4 +21,18 @@ pub fn use_link_of(hub: Hub) -> (Link, Option<u64>) {
         let retry_in_s = link.retry_in_s(hub.connection().now());
         (link, retry_in_s)
     })
+}
+
+/// What there is to explain of the connection with this id: the link itself, or, while an attempt is under way, how the one before
+/// ended. A broker that goes on refusing is asked again and again, and the page would jump each time.
+#[hook]
+pub fn use_trouble(id: u32, link: &Link) -> Link {
+    let kept = use_mut_ref(|| None::<(u32, Link)>);
+    let mut before = kept.borrow_mut();
+    match (&*before, link) {
+        (Some((of, trouble)), Link::Connecting) if *of == id => return trouble.clone(),
+        (_, Link::Waiting { .. } | Link::Refused { .. }) => *before = Some((id, link.clone())),
+        (_, Link::Connecting | Link::Checking | Link::Online { .. } | Link::Closed) => *before = None,
+    }
+    link.clone()
 }
