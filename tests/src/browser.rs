@@ -174,7 +174,7 @@ impl Page {
         self.wait_for(&format!("an element {selector}"), &expression).await;
     }
 
-    /// Clicks, or taps, the one element of a CSS selector.
+    /// Clicks, or taps, the one element of a CSS selector; what lies under a bar is scrolled from there first.
     pub async fn click(&self, selector: &str) {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -188,6 +188,11 @@ impl Page {
                 Ok(()) => return,
                 Err(error) => assert!(Instant::now() < deadline, "cannot click {selector}: {error}"),
             }
+            let to_the_middle = format!(
+                "document.querySelector({})?.scrollIntoView({{ block: 'center', behavior: 'instant' }}) ?? null",
+                json!(selector)
+            );
+            self.evaluate(&to_the_middle).await;
             self.next_frame().await;
         }
     }

@@ -9,8 +9,8 @@ use crate::catalogue::explore::words;
 use crate::hooks::{use_locale, use_media};
 use crate::services::preferences;
 
-/// Where there is room for both.
-const WIDE: &str = "(min-width: 1200px)";
+/// Where there is room for two things side by side; the style sheets say the same.
+pub(super) const WIDE: &str = "(min-width: 1200px)";
 
 /// The width of the list in percent: what it is before somebody moves the divider, and its bounds.
 const SHARE: f64 = 44.0;

@@ -1,4 +1,4 @@
-//! The form that publishes, and what became of its messages.
+//! The form that publishes, what became of its messages, and beside them, where there is room, what comes for the person's filters.
 
 mod fields;
 mod form;
@@ -20,9 +20,13 @@ use self::properties::Properties as PropertyFields;
 use self::repeat::Repeat;
 use self::saved::Saved;
 use self::sent::Sent;
+use super::explorer::WIDE;
+use super::subscribe::StreamView;
 use super::talk_sections::TalkSections;
 use crate::components::{Icon, Symbol};
+use crate::hooks::{use_media, use_watch};
 use crate::route::Route;
+use crate::services::subscriber::Subscriber;
 
 /// Props of [`PublishPage`].
 #[derive(Clone, PartialEq, Properties)]
@@ -36,6 +40,8 @@ pub struct PublishPageProps {
 pub fn PublishPage(props: &PublishPageProps) -> Html {
     let form = use_form();
     let words = form.words;
+    let is_wide = use_media(WIDE);
+    let listens = use_watch((), |hub, ()| Subscriber::of(hub).filters().iter().len() > 0);
     use_effect_with(props.topic.clone(), {
         let form = form.clone();
         move |topic: &Option<AttrValue>| {
@@ -53,27 +59,38 @@ pub fn PublishPage(props: &PublishPageProps) -> Html {
     };
     html! {
         <>
-            <header class="page__head">
-                <h1 class="page__title">{form.locale.catalogue().publish}</h1>
-                <p class="page__intro">{words.intro}</p>
+            <header class="page__head talk__head">
+                <div>
+                    <h1 class="page__title">{form.locale.catalogue().publish}</h1>
+                    <p class="page__intro">{words.intro}</p>
+                </div>
                 <TalkSections here={Route::Publish(None)} />
             </header>
-            <form class="card form" {onsubmit} novalidate=true autocomplete="off">
-                <Fields />
-                <div class="form__more">
-                    <PropertyFields />
-                    <Placeholders />
-                    <Repeat />
-                    <Saved />
+            <div class="talk">
+                <div class="talk__pane">
+                    <form class="card form form--long" {onsubmit} novalidate=true autocomplete="off">
+                        <Fields />
+                        <div class="form__more">
+                            <PropertyFields />
+                            <Placeholders />
+                            <Repeat />
+                            <Saved />
+                        </div>
+                        <div class="form__end">
+                            <button type="submit" class="button button--primary" data-testid="publish-send">
+                                <Icon symbol={Symbol::Publish} />{words.send}
+                            </button>
+                            <Result />
+                        </div>
+                    </form>
                 </div>
-                <div class="form__end">
-                    <button type="submit" class="button button--primary" data-testid="publish-send">
-                        <Icon symbol={Symbol::Publish} />{words.send}
-                    </button>
-                    <Result />
+                <div class="talk__pane talk__log">
+                    <Sent />
+                    if is_wide && listens {
+                        <StreamView />
+                    }
                 </div>
-            </form>
-            <Sent />
+            </div>
         </>
     }
 }

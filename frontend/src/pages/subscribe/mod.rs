@@ -13,7 +13,7 @@ use self::commands::SubscribeCommands;
 use self::filters::FilterList;
 use self::follow::use_follow;
 use self::form::FilterForm;
-use self::stream::StreamView;
+pub(super) use self::stream::StreamView;
 use super::talk_sections::TalkSections;
 use crate::hooks::use_watch;
 use crate::route::Route;
@@ -27,17 +27,25 @@ pub fn SubscribePage() -> Html {
     use_watch((), |hub, ()| Subscriber::of(hub).filters().changes());
     html! {
         <>
-            <header class="page__head">
-                <h1 class="page__title">{words.title}</h1>
-                <p class="page__intro">{words.intro}</p>
+            <header class="page__head talk__head">
+                <div>
+                    <h1 class="page__title">{words.title}</h1>
+                    <p class="page__intro">{words.intro}</p>
+                </div>
                 <TalkSections here={Route::Subscribe} />
             </header>
-            <section class="card" aria-label={words.filters}>
-                <FilterForm />
-                <FilterList />
-                <SubscribeCommands />
-            </section>
-            <StreamView />
+            <div class="talk">
+                <div class="talk__pane">
+                    <section class="card talk__filters" aria-label={words.filters}>
+                        <FilterForm />
+                        <FilterList />
+                        <SubscribeCommands />
+                    </section>
+                </div>
+                <div class="talk__pane talk__log">
+                    <StreamView />
+                </div>
+            </div>
         </>
     }
 }

@@ -22,7 +22,7 @@ const VALUE_CHARS: usize = 160;
 
 /// The stream with its controls.
 #[component]
-pub(super) fn StreamView() -> Html {
+pub(in crate::pages) fn StreamView() -> Html {
     let follow = use_follow();
     let words = follow.words;
     let chosen = use_state_eq(|| None::<u64>);
