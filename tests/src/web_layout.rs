@@ -63,7 +63,7 @@ fn long_values_stay_inside_their_tiles() {
 pub async fn assert_fits(page: &Page, what: &str) {
     const STICKING_OUT: &str = "(() => { const width = document.documentElement.clientWidth; \
         const named = it => `${it.tagName}.${it.className} «${it.innerText}»`; \
-        const tiles = [...document.querySelectorAll('[data-testid=tile], [data-testid=tile-value], button, nav a')]; \
+        const tiles = [...document.querySelectorAll('[data-testid=tile], [data-testid=tile-value], button, nav a, .segmented__item')]; \
         const tight = tiles.filter(it => it.scrollWidth > it.clientWidth + 1).map(named); \
         const isWide = document.documentElement.scrollWidth > width; \
         const all = isWide ? [...document.querySelectorAll('*')] : []; \

@@ -254,3 +254,35 @@ fn what_became_of_a_message_is_told() {
         page.wait_for_text("[data-testid=publish-result]", "no connection").await;
     });
 }
+
+#[test]
+fn the_button_and_its_result_stay_in_sight_and_what_comes_stands_beside_the_form() {
+    const IN_SIGHT: &str = "['publish-send', 'publish-result'].every((name) => { \
+        const place = document.querySelector(`[data-testid=${name}]`).getBoundingClientRect(); \
+        const there = document.elementFromPoint(place.left + 2, place.top + place.height / 2); \
+        return there?.closest('.form__end') !== null && place.bottom <= innerHeight; })";
+    let hearth = Hearth::start();
+    browse("en", nothing, async |page| {
+        open(page, &hearth, "subscribe").await;
+        page.fill("[data-testid=subscribe-filter]", "echo/#").await;
+        page.click("[data-testid=subscribe-add]").await;
+        page.wait_for_element("[data-testid=filter][data-state=granted]").await;
+        page.click("[data-testid=section-publish]").await;
+        for (screen, is_beside) in [(Screen::Desktop, true), (Screen::Phone, false)] {
+            page.show_on(screen, Scheme::Light).await;
+            page.fill("[data-testid=publish-topic]", "echo/a").await;
+            page.fill("[data-testid=publish-payload]", "hello").await;
+            page.evaluate("document.querySelectorAll('details').forEach(it => { it.open = true; })").await;
+            page.evaluate("document.querySelector('[data-testid=publish-topic]').scrollIntoView() ?? true")
+                .await;
+            page.wait_for("the button and its result in sight", IN_SIGHT).await;
+            send(page, "sent").await;
+            page.wait_for_element("[data-testid=sent-item][data-echoed=true]").await;
+            let beside = "document.querySelector('[data-testid=stream-row]') !== null";
+            page.wait_for("the stream beside it, or not", &format!("({beside}) === {is_beside}")).await;
+            assert_fits(page, "publish").await;
+        }
+        page.show_on(Screen::Desktop, Scheme::Dark).await;
+        page.screenshot("publish-beside-desktop-dark").await;
+    });
+}
