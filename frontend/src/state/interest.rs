@@ -125,13 +125,36 @@ impl Interest {
     }
 
     fn wanted(&self) -> BTreeSet<String> {
-        // Wildcards at the beginning of a filter match no topic with `$`, so that these are never part of everything. With a
-        // filter beside one that has it, a broker may send a message twice [MQTT-3.3.4-2].
-        let has_all = self.is_whole && self.is_everything("#");
-        let claimed = self.claims.keys().filter(|filter| !has_all || filter.starts_with('$'));
         let everything = self.everything.iter().filter(|_| self.is_whole);
+        // With a filter beside one that has it, a broker may send a message twice [MQTT-3.3.4-2], and sends what it keeps again.
+        let given = everything.clone().filter(|filter| !self.refused.contains_key(*filter));
+        let claimed = self.claims.keys().filter(|claimed| {
+            self.is_everything(claimed) || !given.clone().any(|filter| covers(filter, claimed))
+        });
         claimed.chain(everything).cloned().collect()
     }
+}
+
+/// Whether a filter matches every topic that another one matches.
+fn covers(filter: &str, other: &str) -> bool {
+    // Wildcards at the beginning of a filter match no topic with `$` [MQTT-4.7.2-1].
+    if filter.starts_with(['#', '+']) && other.starts_with('$') {
+        return false;
+    }
+    let mut others = other.split('/');
+    for level in filter.split('/') {
+        let is_covered = match (level, others.next()) {
+            // It stands for the level before it too (4.7.1.2).
+            ("#", _) => return true,
+            ("+", Some(other)) => other != "#",
+            (level, Some(other)) => level == other,
+            (_, None) => false,
+        };
+        if !is_covered {
+            return false;
+        }
+    }
+    others.next().is_none()
 }
 
 #[cfg(test)]
@@ -171,6 +194,44 @@ mod tests {
         assert_eq!(interest.poll_changes(), changes(&["#"], &["home/lamp"]));
         interest.set_whole(false);
         assert_eq!(interest.poll_changes(), changes(&["home/lamp"], &["#"]));
+    }
+
+    #[test]
+    fn what_one_of_several_filters_brings_already_is_not_asked_for_beside_it() {
+        let mut interest = Interest::new(vec!["plant/#".to_owned(), "+/lamp".to_owned()]);
+        interest.set_whole(true);
+        for filter in ["plant", "plant/press/+", "home/lamp", "home/lamp/state", "$hearth/tree", "plant/#"] {
+            interest.claim(filter);
+        }
+        assert_eq!(
+            interest.poll_changes(),
+            changes(&["$hearth/tree", "+/lamp", "home/lamp/state", "plant/#"], &[])
+        );
+        interest.handle_answer("plant/#", ReasonCode::NotAuthorized);
+        assert_eq!(interest.poll_changes(), changes(&["plant", "plant/press/+"], &[]));
+    }
+
+    #[test]
+    fn a_filter_covers_another_where_it_matches_all_of_its_topics() {
+        for (filter, other, expected) in [
+            ("#", "a/b", true),
+            ("#", "$SYS/a", false),
+            ("+/a", "$SYS/a", false),
+            ("$SYS/#", "$SYS/a", true),
+            ("a/#", "a", true),
+            ("a/#", "a/+/c/#", true),
+            ("a/#", "ab/c", false),
+            ("a/+", "a/b", true),
+            ("a/+", "a/+", true),
+            ("a/+", "a/#", false),
+            ("a/+", "a", false),
+            ("a/+", "a/b/c", false),
+            ("a/+/#", "a", false),
+            ("a/b", "a/b", true),
+            ("a/b", "a/+", false),
+        ] {
+            assert_eq!(covers(filter, other), expected, "{filter} and {other}");
+        }
     }
 
     #[test]
