@@ -60,6 +60,7 @@ mod web_page;
 mod web_palette;
 mod web_payload;
 mod web_publish;
+mod web_reconnected;
 mod web_remote_tree;
 mod web_retained;
 mod web_shared_filter;

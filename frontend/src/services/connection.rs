@@ -14,6 +14,7 @@ use hearth_protocol::{QoS, ReasonCode, Text, Time, TopicFilter, TopicName};
 use super::terms::Terms;
 use crate::state::link::Link;
 use crate::state::outcome::Answer;
+use crate::state::seen::Copies;
 use crate::state::subscriptions::{Ask, Change, Owner, Subscriptions, TREE_ID};
 
 /// How long opening a socket may take: a host that swallows packets would hold the page for minutes.
@@ -170,6 +171,16 @@ impl Connection {
     /// tree has the same filter.
     pub fn is_local(&self, id: u32) -> bool {
         self.wants.subscriptions.borrow().is_local(id)
+    }
+
+    /// How to know messages that the broker only repeats for the subscribe page's filters with these identifiers.
+    pub fn copies(&self, ids: &[u32]) -> Copies {
+        // Before version 5 nothing but what the broker had kept has the flag.
+        let is_v5 = self.driver.with_client(|client, _| client.options().version.is_v5());
+        if !is_v5 {
+            return Copies::Marked;
+        }
+        self.wants.subscriptions.borrow().copies(ids, self.has_identifiers())
     }
 
     /// Subscribes for an owner; the answer comes as [`ConnectionEvent::Answered`]. Where the broker has identifiers, each message

@@ -449,7 +449,7 @@ impl Inner {
             Recorded::New(_) | Recorded::NewKind(_) => {
                 self.panel.borrow_mut().follow(&self.topics.borrow(), recorded);
             }
-            Recorded::Value(_) | Recorded::Dropped => {}
+            Recorded::Value(_) | Recorded::Again(_) | Recorded::Dropped => {}
         }
         if let Recorded::Value(id) | Recorded::NewKind(id) = recorded
             && self.commands.borrow().contains_key(&id)

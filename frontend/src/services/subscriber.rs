@@ -13,6 +13,7 @@ use super::part::Part;
 use crate::state::filters::{AddError, Filters, State, on_wire};
 use crate::state::link::Link;
 use crate::state::outcome::Answer;
+use crate::state::seen::Seen;
 use crate::state::stream::{Counts, Stream};
 use crate::state::subscriptions::Owner;
 use hearth_protocol::Query;
@@ -41,6 +42,7 @@ pub struct Told {
 pub struct Subscriber {
     filters: RefCell<Filters>,
     stream: RefCell<Stream>,
+    seen: RefCell<Seen>,
     /// What is typed to search the stream.
     search: RefCell<String>,
     /// Changes that a person made, or that a search brought: they are shown at once.
@@ -55,6 +57,7 @@ impl Subscriber {
         hub.part(|| Self {
             filters: RefCell::default(),
             stream: RefCell::default(),
+            seen: RefCell::default(),
             search: RefCell::default(),
             edits: Cell::default(),
             told: Cell::default(),
@@ -127,6 +130,7 @@ impl Subscriber {
     pub fn remove(&self, hub: &Hub, id: u32) {
         let removed = self.filters.borrow_mut().remove(id);
         if let Some(filter) = removed {
+            self.seen.borrow_mut().forget(filter.mark);
             hub.connection().unsubscribe(Owner::Stream(id), on_wire(&filter.subscription));
         }
         hub.touch();
@@ -167,9 +171,15 @@ impl Subscriber {
 
 impl Part for Subscriber {
     fn on_message(&self, hub: &Hub, message: &Publish, at_ms: f64, _is_trees: bool) {
-        let is_numbered = hub.connection().has_identifiers();
-        let marks = self.filters.borrow_mut().count(message, is_numbered);
-        if !marks.is_empty() {
+        let mut filters = self.filters.borrow_mut();
+        let marks = filters.marks(message, hub.connection().has_identifiers());
+        if marks.is_empty() {
+            return;
+        }
+        let copies =
+            || hub.connection().copies(&filters.marked(marks).map(|filter| filter.id).collect::<Vec<_>>());
+        if !self.seen.borrow_mut().is_repeated(message, marks, copies) {
+            filters.count(marks);
             self.stream.borrow_mut().push(message, marks, at_ms);
         }
     }

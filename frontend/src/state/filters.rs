@@ -25,8 +25,24 @@ impl Marks {
         (0..FILTERS_MAX as u8).filter(move |mark| self.0 & (1 << mark) != 0)
     }
 
-    const fn with(self, mark: u8) -> Self {
+    /// With one more.
+    pub const fn with(self, mark: u8) -> Self {
         Self(self.0 | 1 << mark)
+    }
+
+    /// Without one.
+    pub const fn without(self, mark: u8) -> Self {
+        Self(self.0 & !(1 << mark))
+    }
+
+    /// All of both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of the others are among these.
+    pub const fn contain(self, others: Self) -> bool {
+        others.0 & !self.0 == 0
     }
 }
 
@@ -151,22 +167,27 @@ impl Filters {
         }
     }
 
-    /// Which filters brought a message, which is counted for each. Where the broker knows no identifiers, that is told by the
-    /// topic; then a message may come more than once for filters that overlap.
-    pub fn count(&mut self, message: &Publish, is_numbered: bool) -> Marks {
+    /// Which filters brought a message. Where the broker knows no identifiers, that is told by the topic; then a message may come
+    /// more than once for filters that overlap.
+    pub fn marks(&self, message: &Publish, is_numbered: bool) -> Marks {
         let ids = message.properties.as_ref().map_or(&[][..], |properties| &properties.subscription_ids);
-        let mut marks = Marks::default();
+        let brought = self.list.iter().filter(|filter| match is_numbered {
+            true => ids.contains(&filter.id),
+            false => filter.subscription.filter.matches(&message.topic),
+        });
+        brought.fold(Marks::default(), |marks, filter| marks.with(filter.mark))
+    }
+
+    /// The filters with these marks.
+    pub fn marked(&self, marks: Marks) -> impl Iterator<Item = &Filter> {
+        self.list.iter().filter(move |filter| marks.contain(Marks::default().with(filter.mark)))
+    }
+
+    /// Counts a message for each of the filters that brought it.
+    pub fn count(&mut self, marks: Marks) {
         for filter in &mut self.list {
-            let brought = match is_numbered {
-                true => ids.contains(&filter.id),
-                false => filter.subscription.filter.matches(&message.topic),
-            };
-            if brought {
-                filter.count += 1;
-                marks = marks.with(filter.mark);
-            }
+            filter.count += u64::from(marks.contain(Marks::default().with(filter.mark)));
         }
-        marks
     }
 
     /// Grows with every change but that of counts.
@@ -215,13 +236,19 @@ mod tests {
         let mut filters = Filters::default();
         let (a, b) = (filters.add(subscription("x/#")).unwrap(), filters.add(subscription("x/y")).unwrap());
         assert!(a > 1 && b > a);
-        assert_eq!(marks(filters.count(&message("x/y", &[1, a, b]), true)), ['A', 'B']);
-        assert_eq!(marks(filters.count(&message("x/y", &[b]), true)), ['B']);
-        assert!(filters.count(&message("x/y", &[1]), true).is_empty(), "it came for the tree");
-        assert!(filters.count(&message("x/y", &[]), true).is_empty());
+        let mut brought = |topic: &str, ids: &[u32], is_numbered| {
+            let brought = filters.marks(&message(topic, ids), is_numbered);
+            filters.count(brought);
+            assert!(filters.marked(brought).map(|filter| filter.mark).eq(brought.iter()));
+            marks(brought)
+        };
+        assert_eq!(brought("x/y", &[1, a, b], true), ['A', 'B']);
+        assert_eq!(brought("x/y", &[b], true), ['B']);
+        assert_eq!(brought("x/y", &[1], true), [' '; 0], "it came for the tree");
+        assert_eq!(brought("x/y", &[], true), [' '; 0]);
+        assert_eq!(brought("x/z", &[], false), ['A']);
         let counts: Vec<u64> = filters.iter().map(|filter| filter.count).collect();
-        assert_eq!(counts, [1, 2]);
-        assert_eq!(marks(filters.count(&message("x/z", &[]), false)), ['A']);
+        assert_eq!(counts, [2, 2]);
     }
 
     #[test]

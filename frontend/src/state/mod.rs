@@ -34,6 +34,7 @@ pub mod remote_tree;
 pub mod repeat;
 pub mod retained;
 pub mod saved;
+pub mod seen;
 pub mod sendings;
 pub mod series;
 pub mod settings;

@@ -111,7 +111,7 @@ impl Panel {
                 }
             }
             Recorded::NewKind(id) => self.place(topics, id),
-            Recorded::Value(_) | Recorded::Dropped => {}
+            Recorded::Value(_) | Recorded::Again(_) | Recorded::Dropped => {}
         }
     }
 

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hearth_protocol::TopicFilter;
 use hearth_protocol::packet::{RetainHandling, Subscription};
 
+use super::seen::Copies;
+
 /// The identifier of the subscriptions that fill the list and the tree of topics, once they have one.
 pub const TREE_ID: u32 = 1;
 
@@ -57,6 +59,9 @@ pub struct Subscriptions {
     shared: BTreeMap<TopicFilter, BTreeSet<u32>>,
     /// Let go of while there was no connection: the session may still have them.
     unsaid: BTreeSet<TopicFilter>,
+    /// By identifier of the subscribe page's: how often what the broker keeps was asked for under it, beyond the first time.
+    repeats: BTreeMap<u32, u32>,
+    is_resumed: bool,
 }
 
 impl Subscriptions {
@@ -79,11 +84,47 @@ impl Subscriptions {
         {
             self.shared.entry(filter).or_default().insert(id);
         }
+        self.count_repeat(owner, &ask);
         ask
+    }
+
+    fn count_repeat(&mut self, owner: Owner, ask: &Ask) {
+        let Some(id) = ask.id else { return };
+        if owner == Owner::Stream(id) && !self.repeats.contains_key(&id) {
+            self.repeats.insert(id, 0);
+            return;
+        }
+        let brings_kept = match ask.subscription.retain_handling {
+            RetainHandling::Send => true,
+            RetainHandling::SendIfNew => !self.is_resumed,
+            RetainHandling::DoNotSend => false,
+        };
+        *self.repeats.entry(id).or_default() += u32::from(brings_kept);
+    }
+
+    /// How to know messages that the broker only repeats for the subscribe page's filters with these identifiers. `is_exact`: each
+    /// message tells which subscriptions brought it.
+    pub fn copies(&self, ids: &[u32], is_exact: bool) -> Copies {
+        let is_marked = |id| {
+            let is_its = |owners: &&Vec<(Owner, Subscription)>| {
+                owners.iter().any(|(owner, _)| *owner == Owner::Stream(id))
+            };
+            self.owners
+                .values()
+                .find(is_its)
+                .is_some_and(|owners| owners.iter().any(|(_, own)| own.retain_as_published))
+        };
+        if is_exact && !ids.iter().any(|id| is_marked(*id)) {
+            return Copies::Marked;
+        }
+        Copies::Due(ids.iter().filter_map(|id| self.repeats.get(id)).sum())
     }
 
     /// One does not want a filter any more; nothing is to be said where it never did.
     pub fn leave(&mut self, owner: Owner, filter: &TopicFilter) -> Change {
+        if let Owner::Stream(id) = owner {
+            self.repeats.remove(&id);
+        }
         let Some(owners) = self.owners.get_mut(filter) else { return Change::None };
         let before = ask(filter, owners, RetainHandling::DoNotSend);
         let count = owners.len();
@@ -109,6 +150,7 @@ impl Subscriptions {
 
     /// A connection stands, and its owners ask for their filters anew. What to end of a session that goes on is told.
     pub fn handle_connected(&mut self, is_resumed: bool) -> Vec<TopicFilter> {
+        self.is_resumed = is_resumed;
         let unsaid = std::mem::take(&mut self.unsaid);
         let unwanted =
             unsaid.into_iter().filter(|filter| is_resumed && !self.owners.contains_key(filter)).collect();
@@ -270,6 +312,36 @@ mod tests {
         };
         assert_eq!(left(true), [filter("a")]);
         assert_eq!(left(false), []);
+    }
+
+    #[test]
+    fn what_is_asked_for_again_is_counted_for_the_filter_that_it_comes_by() {
+        for (handling, resumed, again) in [
+            (RetainHandling::Send, true, 1),
+            (RetainHandling::Send, false, 1),
+            (RetainHandling::SendIfNew, true, 0),
+            (RetainHandling::SendIfNew, false, 1),
+            (RetainHandling::DoNotSend, false, 0),
+        ] {
+            let wanted = Subscription { retain_handling: handling, ..tree("a") };
+            let mut subscriptions = Subscriptions::default();
+            subscriptions.want(Owner::Stream(2), wanted.clone());
+            subscriptions.want(Owner::Stream(3), subscription("b"));
+            assert_eq!(subscriptions.copies(&[2, 3], true), Copies::Due(0));
+            subscriptions.handle_connected(resumed);
+            subscriptions.want(Owner::Stream(2), wanted);
+            subscriptions.want(Owner::Stream(3), subscription("b"));
+            assert_eq!(subscriptions.copies(&[2], true), Copies::Due(again), "{handling:?} {resumed}");
+        }
+        let mut subscriptions = Subscriptions::default();
+        subscriptions.want(Owner::Stream(2), subscription("a"));
+        assert_eq!(subscriptions.copies(&[2], true), Copies::Marked);
+        assert_eq!(subscriptions.copies(&[2], false), Copies::Due(0), "another one may have brought it");
+        // The tree wants the same, as it was kept.
+        subscriptions.want(Owner::Tree, tree("a"));
+        assert_eq!(subscriptions.copies(&[2], true), Copies::Due(1));
+        subscriptions.leave(Owner::Stream(2), &filter("a"));
+        assert_eq!(subscriptions.copies(&[2], true), Copies::Marked);
     }
 
     #[test]

@@ -155,6 +155,8 @@ pub enum Recorded {
     NewKind(TopicId),
     /// Only the value.
     Value(TopicId),
+    /// Nothing but that the value is still true: the broker told again what it keeps, since it was asked to.
+    Again(TopicId),
     /// Nothing: there are [`TOPICS_MAX`] topics.
     Dropped,
 }
@@ -196,11 +198,19 @@ impl Topics {
 
     /// Takes a message in.
     pub fn record(&mut self, message: &Publish, at_ms: f64) -> Recorded {
-        self.messages += 1;
-        self.rate.count(at_ms);
         let name = message.topic.as_str();
         let hash = self.hasher.hash_one(name);
         let found = self.index.find(hash, |&index| *self.arena[index as usize].name == *name).copied();
+        if let Some(index) = found
+            && self.is_again(index, message)
+        {
+            let topic = &mut self.arena[index as usize];
+            // Before version 5 what is published comes without its retain flag.
+            (topic.epoch, topic.retain) = (self.epoch, true);
+            return Recorded::Again(TopicId(index));
+        }
+        self.messages += 1;
+        self.rate.count(at_ms);
         let number = payload::number(&message.payload);
         let kind = Kind::of(&message.payload, number);
         let (index, recorded) = match found {
@@ -220,6 +230,16 @@ impl Topics {
         };
         self.update(index, message, number, at_ms);
         recorded
+    }
+
+    /// Whether a message only tells what the topic had already on an earlier connection. One that is published as the very same
+    /// before the broker has told what it keeps stands for that, which then counts in its place.
+    fn is_again(&self, index: u32, message: &Publish) -> bool {
+        let topic = &self.arena[index as usize];
+        message.retain && topic.epoch != self.epoch && topic.payload == *message.payload && {
+            let (before, now) = (topic.properties.as_deref(), message.properties.as_deref());
+            said(before).eq(&said(now))
+        }
     }
 
     fn insert(&mut self, name: &str, hash: u64, kind: Kind) -> u32 {
@@ -348,6 +368,17 @@ impl Topics {
     }
 }
 
+/// What the publisher of a message says beside its payload. The expiry counts down while the broker keeps the message.
+fn said(properties: Option<&PublishProperties>) -> PublishProperties {
+    let own = |properties: &PublishProperties| PublishProperties {
+        message_expiry: None,
+        topic_alias: None,
+        subscription_ids: Vec::new(),
+        ..properties.clone()
+    };
+    properties.map_or(PublishProperties::EMPTY, own)
+}
+
 /// The same properties in memory of their own: as received they keep the whole receive buffer alive.
 pub(super) fn detached(properties: &PublishProperties) -> PublishProperties {
     let text = hearth_protocol::Text::detached;
@@ -439,6 +470,31 @@ pub(crate) mod tests {
         assert!(!topics.is_live(id));
         topics.record(&message("a", b"1", true), 1.0);
         assert!(topics.is_live(id));
+    }
+
+    #[test]
+    fn what_the_broker_keeps_counts_once_though_every_connection_brings_it() {
+        let mut topics = Topics::default();
+        topics.begin_epoch();
+        topics.record(&message("a", b"1", true), 0.0);
+        topics.record(&message("b", b"1", false), 0.0);
+        let (id, other) = (topics.find("a").unwrap(), topics.find("b").unwrap());
+        assert_eq!(topics.record(&message("a", b"1", true), 1.0), Recorded::Value(id), "published once more");
+        topics.distrust();
+        topics.begin_epoch();
+        let mut kept = message("a", b"1", true);
+        kept.properties =
+            Some(Box::new(PublishProperties { message_expiry: Some(9), ..PublishProperties::EMPTY }));
+        assert_eq!(topics.record(&kept, 2.0), Recorded::Again(id));
+        assert!(topics.is_live(id));
+        let topic = topics.topic(id);
+        assert_eq!((topic.count(), topic.at_ms(), topic.history().len(), topics.messages()), (2, 1.0, 2, 3));
+        assert_eq!(topics.record(&kept, 3.0), Recorded::Value(id), "what comes now was published now");
+        assert_eq!(topics.record(&message("b", b"1", false), 3.0), Recorded::Value(other));
+        // What has changed meanwhile fills the gap.
+        topics.begin_epoch();
+        assert_eq!(topics.record(&message("a", b"2", true), 4.0), Recorded::Value(id));
+        assert_eq!(topics.topic(id).count(), 4);
     }
 
     #[test]
