@@ -2,6 +2,7 @@
 //! browser has nothing better to do.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
@@ -13,7 +14,8 @@ use crate::pages::{
 };
 use crate::route::Route;
 use crate::services::connections::Connections;
-use crate::services::profiles;
+use crate::services::{days, profiles};
+use crate::state::course::Past;
 
 /// What the part offers.
 #[derive(Clone, Copy)]
@@ -23,9 +25,11 @@ struct Part {
     palette: fn(Callback<()>) -> Html,
     /// Opens the connections that are to be open whenever the page is.
     connect_at_start: fn(&UseReducerHandle<Connections>),
+    /// Asks for the last day of a topic.
+    day_of: fn(Rc<str>, Callback<Rc<Past>>),
 }
 
-const PART: Part = Part { page, palette, connect_at_start: profiles::connect_at_start };
+const PART: Part = Part { page, palette, connect_at_start: profiles::connect_at_start, day_of: days::ask };
 
 /// The code did not come: the server is away, or is a newer one that no longer has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +103,15 @@ pub fn connect_at_start(connections: UseReducerHandle<Connections>) {
     spawn_local(async move {
         if let Ok(part) = load().await {
             (part.connect_at_start)(&connections);
+        }
+    });
+}
+
+/// Fetches the part, and asks for the last day of a topic. Where either does not come there is none, and nothing is told.
+pub fn day_of(topic: Rc<str>, on_past: Callback<Rc<Past>>) {
+    spawn_local(async move {
+        if let Ok(part) = load().await {
+            (part.day_of)(topic, on_past);
         }
     });
 }

@@ -307,3 +307,22 @@ fn a_broker_without_a_past_says_so_and_the_chart_follows_what_comes() {
         page.wait_for_text("[data-testid=chart-highest]", "8").await;
     });
 }
+
+#[test]
+fn a_tile_of_the_home_shows_how_the_day_went_before_the_page_was_opened() {
+    let hearth = Hearth::start();
+    for value in ["20", "35", "21"] {
+        publish(hearth.mqtt(), V311, &["-t", "home/kitchen/temperature", "-m", value, "-r", "-q", "1"]);
+    }
+    wait_for_values(&hearth, "home/kitchen/temperature", 3);
+    browse("en", nothing, async |page| {
+        open(page, &hearth, "home").await;
+        page.wait_for_element("[data-testid=tile]").await;
+        // One retained value is all that the page has heard itself.
+        let line = "document.querySelector('[data-testid=tile] .spark__line')?.getAttribute('d') ?? ''";
+        let highest = page
+            .wait_for("a course of three values", &format!("({line}).split(' ').length >= 4 && ({line})"))
+            .await;
+        assert!(highest.as_str().unwrap().contains(" 3.0L100.0 "), "up to the 35, then down: {highest}");
+    });
+}

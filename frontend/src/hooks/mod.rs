@@ -1,6 +1,7 @@
 //! How components follow what changes.
 
 mod use_app;
+mod use_day;
 mod use_follow;
 mod use_link;
 mod use_media;
@@ -11,6 +12,7 @@ mod use_topic;
 mod use_watch;
 
 pub use use_app::{App, use_app, use_hub, use_locale};
+pub use use_day::use_day;
 pub use use_follow::use_follow;
 pub use use_link::{use_link, use_link_of, use_trouble};
 pub use use_media::use_media;

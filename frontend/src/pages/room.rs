@@ -6,18 +6,19 @@ use yew::prelude::*;
 
 use crate::catalogue::Catalogue;
 use crate::components::Symbol;
-use crate::hooks::{use_hub, use_locale, use_topic, use_watch};
+use crate::hooks::{use_day, use_hub, use_locale, use_topic, use_watch};
 use crate::route::Route;
 use crate::services::locale::Locale;
 use crate::state::command::Command;
+use crate::state::course;
 use crate::state::measure::Measure;
 use crate::state::panel::{Room, Widget, WidgetKind, readable};
 use crate::state::payload;
 use crate::state::spark::Spark;
 use crate::widgets::{CatalogueRef, Lamp, LampLook, RoomCard, Tile};
 
-/// Points of a sparkline: more cannot be told apart at its size.
-const SPARK_POINTS: usize = 40;
+/// Points that were heard behind the past which the broker told: ten minutes of one a second, after which it is asked again.
+const HEARD_POINTS: usize = 600;
 
 /// Props of [`LiveRoom`].
 #[derive(Clone, PartialEq, Properties)]
@@ -102,12 +103,15 @@ fn LiveTile(props: &WidgetProps) -> Html {
     let hub = use_hub();
     let locale = use_locale();
     let mark = use_topic(Rc::clone(&widget.topic));
+    let past = use_day(Rc::clone(&widget.topic));
     let text = locale.catalogue();
     let topics = hub.topics();
     let topic = topics.topic(widget.id);
     let live = mark.is_some_and(|mark| mark.live);
     let stale_note = (!live).then(|| AttrValue::from(text.last_known));
-    let spark = topic.series().and_then(|series| Spark::of(&series.tail(SPARK_POINTS)));
+    let spark = topic
+        .series()
+        .and_then(|series| Spark::of(&course::join(past.as_deref(), &series.tail(HEARD_POINTS))));
     let name = widget.topic.to_string();
     let (symbol, label, unit, tint, value, route) = match widget.kind {
         WidgetKind::Sensor(measure) => (

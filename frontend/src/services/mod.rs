@@ -4,6 +4,7 @@ pub use hearth_client::clock;
 
 pub mod connection;
 pub mod connections;
+pub mod days;
 pub mod document;
 pub mod download;
 pub mod file;

@@ -12,6 +12,9 @@ pub const HEIGHT: f64 = 32.0;
 
 const MARGIN: f64 = 3.0;
 
+/// Slices of time, of each of which the lowest and the highest point are drawn: more cannot be told apart at this size.
+const SLICES: f64 = 50.0;
+
 /// A line and the area under it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spark {
@@ -22,7 +25,7 @@ pub struct Spark {
 }
 
 impl Spark {
-    /// The sparkline of points in the order of time; `None` below two points, which show no course.
+    /// The sparkline of points in the order of time, however many; `None` below two points, which show no course.
     pub fn of(points: &[Point]) -> Option<Self> {
         let (first, last) = (points.first()?, points.last()?);
         let span = last.at_ms - first.at_ms;
@@ -34,8 +37,8 @@ impl Spark {
         // A line that hardly moves must not look like a mountain range.
         let height = (high - low).max(high.abs() * 0.01).max(1e-9);
         let middle = f64::midpoint(low, high);
-        let mut line = String::with_capacity(points.len() * 12);
-        for (index, point) in points.iter().enumerate() {
+        let mut line = String::new();
+        for (index, point) in extremes(points, span).iter().enumerate() {
             let x = (point.at_ms - first.at_ms) / span * WIDTH;
             let y = HEIGHT / 2.0 - (point.value - middle) / height * (HEIGHT / 2.0 - MARGIN) * 2.0;
             // Writing to a String cannot fail.
@@ -44,6 +47,27 @@ impl Spark {
         let area = format!("{line}L{WIDTH} {HEIGHT}L0 {HEIGHT}Z");
         Some(Self { line, area })
     }
+}
+
+/// The first and the last point, and of each slice of time between them the lowest and the highest in their order.
+fn extremes(points: &[Point], span: f64) -> Vec<Point> {
+    let mut drawn = Vec::new();
+    let Some(((&first, inner), &last)) = points.split_first().zip(points.last()) else { return drawn };
+    let slice_of = |point: &Point| ((point.at_ms - first.at_ms) / span * SLICES).floor();
+    drawn.push(first);
+    for slice in inner[..inner.len().saturating_sub(1)].chunk_by(|a, b| slice_of(a) == slice_of(b)) {
+        let by_value = |a: &&Point, b: &&Point| a.value.total_cmp(&b.value);
+        let Some((&low, &high)) = slice.iter().min_by(by_value).zip(slice.iter().max_by(by_value)) else {
+            continue;
+        };
+        let (earlier, later) = if low.at_ms <= high.at_ms { (low, high) } else { (high, low) };
+        drawn.push(earlier);
+        if later != earlier {
+            drawn.push(later);
+        }
+    }
+    drawn.push(last);
+    drawn
 }
 
 #[cfg(test)]
@@ -71,5 +95,15 @@ mod tests {
     fn one_point_has_no_course() {
         assert_eq!(Spark::of(&points(&[1.0])), None);
         assert_eq!(Spark::of(&[]), None);
+    }
+
+    #[test]
+    fn a_day_of_seconds_is_few_points_and_keeps_its_spike() {
+        let mut values = vec![20.0; 86_400];
+        values[40_000] = 90.0;
+        let spark = Spark::of(&points(&values)).unwrap();
+        assert!(spark.line.matches('L').count() <= 2 * 51, "{}", spark.line);
+        assert!(spark.line.contains("L46.3 3.0"), "{}", spark.line);
+        assert!(spark.line.starts_with("M0.0 29.0") && spark.line.ends_with("L100.0 29.0"), "{}", spark.line);
     }
 }

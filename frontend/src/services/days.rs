@@ -1,0 +1,53 @@
+//! The last day of topics, asked of the broker that served the page for one after the other: a home of many tiles is not to
+//! keep its questions busy.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use wasm_bindgen_futures::spawn_local;
+use yew::Callback;
+
+use super::clock;
+use super::past::{self, NoPast, Question};
+use crate::state::course::Past;
+
+const DAY_MS: f64 = 24.0 * 3_600_000.0;
+
+/// Two for each piece that a sparkline can show.
+const POINTS: u32 = 96;
+
+/// What one asks for, and whom to tell.
+type Wish = (Rc<str>, Callback<Rc<Past>>);
+
+thread_local! {
+    static WAITING: RefCell<VecDeque<Wish>> = RefCell::default();
+    static IS_ASKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Asks for the last day of a topic whose payload is a number. Where the broker has none of it, nothing is told.
+pub fn ask(topic: Rc<str>, on_past: Callback<Rc<Past>>) {
+    WAITING.with_borrow_mut(|waiting| waiting.push_back((topic, on_past)));
+    if !IS_ASKING.replace(true) {
+        spawn_local(ask_all());
+    }
+}
+
+async fn ask_all() {
+    while let Some((topic, on_past)) = WAITING.with_borrow_mut(VecDeque::pop_front) {
+        let question = Question {
+            topic: topic.to_string(),
+            field: String::new(),
+            from_ms: clock::wall_ms() - DAY_MS,
+            to_ms: None,
+            points: POINTS,
+            is_known: false,
+        };
+        match past::ask(question).await {
+            Ok(answer) => on_past.emit(Rc::new(answer.past)),
+            // The tile goes on with what it hears, and asks again later.
+            Err(NoPast::Absent | NoPast::Refused | NoPast::Unreachable) => {}
+        }
+    }
+    IS_ASKING.set(false);
+}
