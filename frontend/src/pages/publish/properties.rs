@@ -48,6 +48,7 @@ pub(super) fn Properties() -> Html {
                 <Toggle label={words.is_utf8} hint={words.is_utf8_hint} on={typed.is_utf8} testid="publish-utf8"
                     on_change={form.on(|draft: &mut Draft, is_on| draft.properties.is_utf8 = is_on)} />
                 {user_properties(&form, &draft)}
+                <p class="field__hint">{words.alias_hint}</p>
             </div>
         </details>
     }
