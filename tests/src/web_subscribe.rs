@@ -65,6 +65,14 @@ fn messages_are_marked_by_the_filters_that_brought_them() {
             page.screenshot(name).await;
         }
         page.show_on(Screen::Desktop, Scheme::Light).await;
+        let show = r##"[data-testid=filter][data-filter="#"] [data-testid=filter-show]"##;
+        let is_shown = format!("!!document.querySelector('{}')?.offsetParent", row("else"));
+        page.click(show).await;
+        page.wait_for("nothing that only a hidden filter brought", &format!("!({is_shown})")).await;
+        page.wait_for_text(&row("home/bath"), "one").await;
+        page.wait_for_text(r##"[data-testid=filter][data-filter="#"]"##, "hidden").await;
+        page.click(show).await;
+        page.wait_for("it again", &is_shown).await;
         page.click(r#"[data-testid=filter][data-filter="home/#"] [data-testid=filter-remove]"#).await;
         publish(hearth.mqtt(), V311, &["-t", "home/kitchen", "-m", "again", "-q", "1"]);
         wait_for_delivered(page, 4).await;

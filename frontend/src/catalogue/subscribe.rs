@@ -37,6 +37,8 @@ pub struct SubscribeWords {
     pub state_refused: &'static str,
     pub brought: &'static str,
     pub own_too: &'static str,
+    pub show_of: &'static str,
+    pub hidden: &'static str,
     pub unsubscribe: &'static str,
 
     // The stream
@@ -105,6 +107,8 @@ static ENGLISH: SubscribeWords = SubscribeWords {
     state_refused: "refused: {reason}",
     brought: "{count} delivered",
     own_too: "own messages come too, since the topics have the same filter",
+    show_of: "Show messages of {filter}",
+    hidden: "hidden",
     unsubscribe: "Unsubscribe from {filter}",
 
     messages: "Messages",
@@ -170,6 +174,8 @@ static GERMAN: SubscribeWords = SubscribeWords {
     state_refused: "abgelehnt: {reason}",
     brought: "{count} zugestellt",
     own_too: "eigene Nachrichten kommen auch, denn die Topics haben denselben Filter",
+    show_of: "Nachrichten von {filter} zeigen",
+    hidden: "ausgeblendet",
     unsubscribe: "{filter} abbestellen",
 
     messages: "Nachrichten",

@@ -131,6 +131,9 @@ impl Subscriber {
         let removed = self.filters.borrow_mut().remove(id);
         if let Some(filter) = removed {
             self.seen.borrow_mut().forget(filter.mark);
+            // The next filter with this mark is another one.
+            self.stream.borrow_mut().set_hidden(filter.mark, false);
+            self.edits.set(self.edits.get() + 1);
             hub.connection().unsubscribe(Owner::Stream(id), on_wire(&filter.subscription));
         }
         hub.touch();

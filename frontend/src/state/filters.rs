@@ -15,6 +15,11 @@ const ID_FIRST: u32 = 2;
 pub struct Marks(u8);
 
 impl Marks {
+    /// One mark alone.
+    pub const fn of(mark: u8) -> Self {
+        Self(1 << mark)
+    }
+
     /// Whether there is none.
     pub const fn is_empty(self) -> bool {
         self.0 == 0

@@ -77,11 +77,30 @@ pub struct Stream {
     rate: Rate,
     /// While paused: the number of the first entry that is not shown.
     paused_at: Option<u64>,
-    query: Query,
-    /// The numbers of the entries that answer the query, unless that is empty.
+    choice: Choice,
+    /// The numbers of the entries that are chosen, unless all are.
     found: VecDeque<u64>,
     /// The entries from this number on were searched.
     searched_from: u64,
+}
+
+/// What a person wants to see of it.
+#[derive(Clone, Debug, Default)]
+struct Choice {
+    query: Query,
+    /// Filters of which nothing is shown, unless another one brought it too.
+    hidden: Marks,
+}
+
+impl Choice {
+    fn is_all(&self) -> bool {
+        self.query.is_empty() && self.hidden.is_empty()
+    }
+
+    fn takes(&self, entry: &Entry) -> bool {
+        let is_hidden = !entry.marks.is_empty() && self.hidden.contain(entry.marks);
+        !is_hidden && self.query.matches(entry.topic.as_str(), &entry.payload)
+    }
 }
 
 impl Stream {
@@ -111,7 +130,7 @@ impl Stream {
             properties: message.properties.as_deref().map(|properties| Box::new(detached(properties))),
         };
         self.bytes += bytes;
-        if !self.query.is_empty() && self.query.matches(entry.topic.as_str(), &entry.payload) {
+        if !self.choice.is_all() && self.choice.takes(&entry) {
             self.found.push_back(entry.number);
         }
         self.entries.push_back(entry);
@@ -149,21 +168,39 @@ impl Stream {
 
     /// Forgets the messages and begins to count anew.
     pub fn clear(&mut self) {
-        let (query, paused) = (std::mem::take(&mut self.query), self.is_paused());
+        let (choice, paused) = (std::mem::take(&mut self.choice), self.is_paused());
         // Numbers go on, so that none is another message than before.
         let first = self.first + self.entries.len() as u64;
-        *self = Self { query, first, paused_at: paused.then_some(first), ..Self::default() };
+        *self = Self { choice, first, paused_at: paused.then_some(first), ..Self::default() };
     }
 
     /// Shows only what answers a query, as far as [`Self::search_on`] has looked.
     pub fn set_query(&mut self, query: Query) {
+        self.choice.query = query;
+        self.choose_anew();
+    }
+
+    /// Shows what the filter with this mark brings, or hides it where no other one brought it.
+    pub fn set_hidden(&mut self, mark: u8, is_hidden: bool) {
+        let hidden = self.choice.hidden;
+        self.choice.hidden = if is_hidden { hidden.with(mark) } else { hidden.without(mark) };
+        if self.choice.hidden != hidden {
+            self.choose_anew();
+        }
+    }
+
+    /// Whether what the filter with this mark brings is hidden.
+    pub const fn is_hidden(&self, mark: u8) -> bool {
+        self.choice.hidden.contain(Marks::of(mark))
+    }
+
+    fn choose_anew(&mut self) {
         self.found.clear();
-        self.searched_from = if query.is_empty() { 0 } else { self.first + self.entries.len() as u64 };
-        self.query = query;
+        self.searched_from = if self.choice.is_all() { 0 } else { self.first + self.entries.len() as u64 };
         self.search_on();
     }
 
-    /// Searches some more of what came before the query, the newest first.
+    /// Searches some more of what came before the choice, the newest first.
     pub fn search_on(&mut self) {
         let mut cost = 0;
         while self.is_searching() && cost < SEARCHED_BYTES_MAX {
@@ -171,13 +208,13 @@ impl Stream {
             let place = usize::try_from(self.searched_from - self.first).unwrap_or(usize::MAX);
             let Some(entry) = self.entries.get(place) else { continue };
             cost += entry.topic.as_str().len() + entry.payload.len().min(PAYLOAD_COST_MAX) + ENTRY_COST;
-            if self.query.matches(entry.topic.as_str(), &entry.payload) {
+            if self.choice.takes(entry) {
                 self.found.push_front(entry.number);
             }
         }
     }
 
-    /// Whether some of what came before the query was not searched yet.
+    /// Whether some of what came before the choice was not searched yet.
     pub const fn is_searching(&self) -> bool {
         self.searched_from > self.first
     }
@@ -185,7 +222,7 @@ impl Stream {
     /// How many are shown.
     pub fn len(&self) -> usize {
         let end = self.paused_at.unwrap_or(u64::MAX);
-        if self.query.is_empty() {
+        if self.choice.is_all() {
             let shown = end.saturating_sub(self.first).min(self.entries.len() as u64);
             return usize::try_from(shown).unwrap_or(usize::MAX);
         }
@@ -200,7 +237,7 @@ impl Stream {
     /// The shown entry with this index, the newest first.
     pub fn shown(&self, index: usize) -> Option<&Entry> {
         let place = self.len().checked_sub(index + 1)?;
-        match self.query.is_empty() {
+        match self.choice.is_all() {
             true => self.entries.get(place),
             false => self.find(*self.found.get(place)?),
         }
@@ -308,6 +345,29 @@ mod tests {
         assert_eq!(stream.len(), 0, "those that answered are gone");
         stream.set_query(Query::default());
         assert_eq!(stream.len(), MESSAGES_MAX);
+    }
+
+    #[test]
+    fn what_only_hidden_filters_brought_is_not_shown() {
+        let mut stream = Stream::default();
+        let come = |stream: &mut Stream, topic: &str, marks: &[u8]| {
+            let topic = TopicName::try_from(topic).unwrap();
+            let marks = marks.iter().fold(Marks::default(), |marks, mark| marks.with(*mark));
+            stream.push(&message(topic, b"", QoS::AtMostOnce, false), marks, 0.0);
+        };
+        come(&mut stream, "a", &[0]);
+        come(&mut stream, "both", &[0, 1]);
+        stream.set_hidden(0, true);
+        assert!(stream.is_hidden(0) && !stream.is_hidden(1));
+        come(&mut stream, "a/later", &[0]);
+        come(&mut stream, "b", &[1]);
+        assert_eq!(shown(&stream), ["b", "both"]);
+        stream.set_query(Query::parse("both"));
+        assert_eq!(shown(&stream), ["both"]);
+        stream.set_query(Query::default());
+        stream.set_hidden(0, false);
+        assert_eq!(shown(&stream), ["b", "a/later", "both", "a"]);
+        assert_eq!(stream.counts().delivered, 4);
     }
 
     #[test]

@@ -18,7 +18,9 @@ pub(super) fn FilterList() -> Html {
         let subscriber = Subscriber::of(hub);
         let filters = subscriber.filters();
         let local = filters.iter().filter(|filter| hub.connection().is_local(filter.id)).count();
-        (filters.changes(), subscriber.told(hub).revision, local)
+        let hidden: Vec<bool> =
+            filters.iter().map(|filter| subscriber.stream().is_hidden(filter.mark)).collect();
+        (filters.changes(), subscriber.told(hub).revision, local, hidden)
     });
     let filters = follow.subscriber.filters();
     html! {
@@ -45,11 +47,23 @@ fn item(follow: &Follow, filter: &Filter) -> Html {
     };
     let count = fill(words.brought, &[("count", &follow.locale.count(filter.count))]);
     let own_too = follow.hub.connection().is_local(filter.id).then(|| words.own_too.to_owned());
-    let facts = [Some(state), Some(count), own_too].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    let is_hidden = follow.subscriber.stream().is_hidden(filter.mark);
+    let toggle = {
+        let (follow, mark) = (follow.clone(), filter.mark);
+        Callback::from(move |_: MouseEvent| {
+            follow.subscriber.change(&follow.hub, |stream| stream.set_hidden(mark, !is_hidden));
+        })
+    };
+    let hidden = is_hidden.then(|| words.hidden.to_owned());
+    let facts =
+        [Some(state), Some(count), own_too, hidden].into_iter().flatten().collect::<Vec<_>>().join(" · ");
     html! {
         <li class="filters__item" key={filter.id} data-testid="filter" data-filter={name.clone()}
             data-state={filter.state.as_str()} data-count={filter.count.to_string()}>
-            <span class="mark" data-mark={filter.mark.to_string()}>{letter(filter.mark)}</span>
+            <button type="button" class="filters__show" onclick={toggle} aria-pressed={(!is_hidden).to_string()}
+                aria-label={fill(words.show_of, &[("filter", &name)])} data-testid="filter-show">
+                <span class="mark" data-mark={filter.mark.to_string()}>{letter(filter.mark)}</span>
+            </button>
             <span class="filters__name">{&name}</span>
             <span class="filters__facts">{facts}</span>
             <button type="button" class="button button--quiet" onclick={remove} data-testid="filter-remove"
