@@ -11,11 +11,12 @@ use yew::Callback;
 use super::clock;
 use super::past::{self, NoPast, Question};
 use crate::state::course::Past;
+use crate::state::spark;
 
 const DAY_MS: f64 = 24.0 * 3_600_000.0;
 
-/// Two for each piece that a sparkline can show.
-const POINTS: u32 = 96;
+/// Four, the first, lowest, highest and last one, for each of the pieces of time that a sparkline tells apart.
+const POINTS: u32 = 4 * spark::SLICES;
 
 /// What one asks for, and whom to tell.
 type Wish = (Rc<str>, Callback<Rc<Past>>);
@@ -35,19 +36,26 @@ pub fn ask(topic: Rc<str>, on_past: Callback<Rc<Past>>) {
 
 async fn ask_all() {
     while let Some((topic, on_past)) = WAITING.with_borrow_mut(VecDeque::pop_front) {
-        let question = Question {
-            topic: topic.to_string(),
-            field: String::new(),
-            from_ms: clock::wall_ms() - DAY_MS,
-            to_ms: None,
-            points: POINTS,
-            is_known: false,
-        };
-        match past::ask(question).await {
-            Ok(answer) => on_past.emit(Rc::new(answer.past)),
+        match day_of(&topic).await {
+            Ok(past) => on_past.emit(Rc::new(past)),
             // The tile goes on with what it hears, and asks again later.
             Err(NoPast::Absent | NoPast::Refused | NoPast::Unreachable) => {}
         }
     }
     IS_ASKING.set(false);
+}
+
+async fn day_of(topic: &str) -> Result<Past, NoPast> {
+    let series = past::series_of(topic).await?;
+    let series = series.iter().find(|series| series.field.is_empty()).ok_or(NoPast::Absent)?;
+    let question = Question {
+        topic: topic.to_owned(),
+        field: String::new(),
+        // The points are those of equal pieces of time, which must not lie where there is nothing yet.
+        from_ms: (clock::wall_ms() - DAY_MS).max(series.first as f64),
+        to_ms: None,
+        points: POINTS,
+        is_known: true,
+    };
+    Ok(past::ask(question).await?.past)
 }

@@ -13,7 +13,7 @@ pub const HEIGHT: f64 = 32.0;
 const MARGIN: f64 = 3.0;
 
 /// Slices of time, of each of which the lowest and the highest point are drawn: more cannot be told apart at this size.
-const SLICES: f64 = 50.0;
+pub const SLICES: u32 = 50;
 
 /// A line and the area under it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Spark {
 fn extremes(points: &[Point], span: f64) -> Vec<Point> {
     let mut drawn = Vec::new();
     let Some(((&first, inner), &last)) = points.split_first().zip(points.last()) else { return drawn };
-    let slice_of = |point: &Point| ((point.at_ms - first.at_ms) / span * SLICES).floor();
+    let slice_of = |point: &Point| ((point.at_ms - first.at_ms) / span * f64::from(SLICES)).floor();
     drawn.push(first);
     for slice in inner[..inner.len().saturating_sub(1)].chunk_by(|a, b| slice_of(a) == slice_of(b)) {
         let by_value = |a: &&Point, b: &&Point| a.value.total_cmp(&b.value);
