@@ -30,6 +30,7 @@ mod session;
 mod sessions;
 mod shard;
 mod shared;
+mod sparkplug;
 mod stats;
 mod system;
 mod tally;

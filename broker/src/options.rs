@@ -8,6 +8,9 @@ pub struct Options {
     /// Whether a payload that is not the UTF-8 text its payload format indicator says is refused with 0x99.
     /// Off: it costs a look at every byte.
     pub check_payload_format: bool,
+    /// Whether birth certificates of Sparkplug are kept as retained messages below `$sparkplug/certificates`, which is the
+    /// broker's own then.
+    pub sparkplug_certificates: bool,
     /// What stands before the client id in the response information that a client may ask for (MQTT 5.0,
     /// 3.2.2.3.15): `responses` makes it `responses/CLIENT`. Empty: there is none.
     pub response_topic: Text,
@@ -32,6 +35,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             check_payload_format: false,
+            sparkplug_certificates: true,
             response_topic: Text::try_from("responses").unwrap_or_default(),
             redirect: None,
             tree: false,

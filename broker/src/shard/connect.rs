@@ -19,6 +19,7 @@ use crate::ids::ConnectionId;
 use crate::limits::{Limit, LimitSet};
 use crate::message::detached_will;
 use crate::session::{LastWill, Session};
+use crate::sparkplug;
 use crate::system::is_reserved;
 
 /// A client on its way in.
@@ -164,6 +165,10 @@ impl Shard {
         }
         if is_reserved(&will.topic) {
             let detail = "will topic: $SYS and $hearth are the broker's own";
+            return Err(Objection::rule(ReasonCode::TopicNameInvalid, detail));
+        }
+        if self.shared.options.sparkplug_certificates && sparkplug::is_kept(&will.topic) {
+            let detail = "will topic: $sparkplug/certificates is where the broker keeps birth certificates";
             return Err(Objection::rule(ReasonCode::TopicNameInvalid, detail));
         }
         let is_text = will.properties.payload_format == Some(PayloadFormat::Utf8);

@@ -21,6 +21,7 @@ use crate::ids::ConnectionId;
 use crate::limits::Limit;
 use crate::message::Message;
 use crate::refusal::Refusal;
+use crate::sparkplug;
 use crate::system::is_reserved;
 
 impl Shard {
@@ -124,7 +125,11 @@ impl Shard {
             self.count_drop_of(session, DropReason::Denied);
             return Err(Refusal::new(ReasonCode::NotAuthorized, "access rules refuse to publish here"));
         }
-        let outgoing = Outgoing::of_packet(publish, publisher.serial, now);
+        let serial = publisher.serial;
+        if self.shared.options.sparkplug_certificates {
+            self.keep_certificate(now, serial, publish)?;
+        }
+        let outgoing = Outgoing::of_packet(publish, serial, now);
         if publish.retain
             && let Err(limit) = self.retain(now, &outgoing.message(&self.account))
         {
@@ -138,6 +143,27 @@ impl Shard {
             self.tell_limit(session, limit);
             Refusal::limit(ReasonCode::QuotaExceeded, limit)
         })
+    }
+
+    /// Keeps a birth certificate of Sparkplug where those look for it who come later; nobody else publishes there.
+    fn keep_certificate(&mut self, now: Time, publisher: u64, publish: &Publish) -> Result<(), Refusal> {
+        if sparkplug::is_kept(&publish.topic) {
+            let detail = "$sparkplug/certificates is where the broker keeps birth certificates";
+            return Err(Refusal::new(ReasonCode::NotAuthorized, detail));
+        }
+        let kept = sparkplug::certificate(&publish.topic);
+        // A name that is too long for others is too long for this one.
+        let kept = kept.filter(|kept| self.shared.limits.exceeded_by_topic(kept.as_str()).is_none());
+        if let Some(kept) = kept {
+            let message = Message { retain: true, ..Message::detached(kept, publish, publisher, now) };
+            let message = Arc::new(message.charged(&self.account));
+            self.retain_own(now, &message);
+            // Who takes this one is nothing that the publisher of the other is told.
+            let hold = self.hold.take();
+            let _told_to_nobody = self.route(now, Outgoing::of_message(&message), &Way::Plain);
+            self.hold = hold;
+        }
+        Ok(())
     }
 
     /// What the properties of a message must keep beside the rules of the standard.
@@ -182,16 +208,20 @@ impl Shard {
 
     /// A message of the broker itself, or for a client that is gone.
     pub(super) fn publish_message(&mut self, now: Time, message: &Arc<Message>, way: &Way) {
-        if message.retain
-            && let Err(limit) = self.retain(now, message)
-        {
-            self.stats.limited[limit.as_index()] += 1;
-            if self.own_limits_told.insert(limit) {
-                self.event(Event::Limited { client_id: Text::EMPTY, address: None, limit: limit.name() });
-            }
+        if message.retain {
+            self.retain_own(now, message);
         }
         // Nobody is there to be told that every subscriber is full; each has counted it.
         let _told_to_nobody = self.route(now, Outgoing::of_message(message), way);
+    }
+
+    /// Retains a message whose publisher is not to be told when there is no room.
+    fn retain_own(&mut self, now: Time, message: &Arc<Message>) {
+        let Err(limit) = self.retain(now, message) else { return };
+        self.stats.limited[limit.as_index()] += 1;
+        if self.own_limits_told.insert(limit) {
+            self.event(Event::Limited { client_id: Text::EMPTY, address: None, limit: limit.name() });
+        }
     }
 
     /// Puts a message into the retained store, before anybody is looked up: see `interest`.

@@ -86,6 +86,8 @@ pub struct Config {
     pub limits: Limits,
     /// Whether payloads are held against their payload format indicator.
     pub check_payload_format: bool,
+    /// Whether birth certificates of Sparkplug are kept.
+    pub sparkplug_certificates: bool,
     /// What response information begins with; empty: there is none.
     pub response_topic: String,
     /// The server reference for clients that are sent elsewhere; empty: none is.
@@ -127,6 +129,7 @@ impl Config {
             proxy_listeners: Kind::ALL.to_vec(),
             limits: limits(machine),
             check_payload_format: false,
+            sparkplug_certificates: true,
             response_topic: "responses".to_owned(),
             redirect_to: String::new(),
             redirect_all: false,
@@ -203,6 +206,7 @@ impl Config {
         });
         Options {
             check_payload_format: self.check_payload_format,
+            sparkplug_certificates: self.sparkplug_certificates,
             response_topic: text(&self.response_topic),
             redirect,
             tree: self.tree.enabled,

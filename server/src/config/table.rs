@@ -208,6 +208,16 @@ pub static SETTINGS: &[Setting] = &[
         field: Field::Switch(|config| &mut config.check_payload_format),
     },
     Setting {
+        key: "messages.sparkplug_certificates",
+        flag: None,
+        meaning: "Keeps the last birth certificate of each edge node and device of Sparkplug B as a retained message below \
+                  `$sparkplug/certificates`, where only the broker publishes then: \
+                  `$sparkplug/certificates/spBv1.0/GROUP/NBIRTH/NODE`.",
+        reason: "Births are not retained, and whoever comes later cannot read what follows them: metrics have numbers for names.",
+        default_words: None,
+        field: Field::Switch(|config| &mut config.sparkplug_certificates),
+    },
+    Setting {
         key: "messages.response_topic",
         flag: None,
         meaning: "What stands before `/CLIENT` in the response information that a client of version 5 may ask for; empty: \

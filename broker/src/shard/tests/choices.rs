@@ -79,6 +79,51 @@ fn response_information_comes_to_who_asks_for_it_and_names_the_client() {
 }
 
 #[test]
+fn birth_certificates_are_kept_for_those_who_come_later_where_that_is_chosen() {
+    const NODE: &str = "spBv1.0/plant/NBIRTH/edge";
+    const DEVICE: &str = "spBv1.0/plant/DBIRTH/edge/press";
+    for (is_kept, shards) in [(true, 1), (true, 2), (false, 2)] {
+        let choices = Options { sparkplug_certificates: is_kept, ..Options::default() };
+        let mut broker = Broker::with_options(shards, Limits::default(), choices);
+        let (edge, early) = (broker.client(super::options("edge")), broker.client(super::options("early")));
+        broker.subscribe(early, filter("$sparkplug/certificates/#", QoS::AtMostOnce));
+        broker.subscribe(early, filter("spBv1.0/#", QoS::AtMostOnce));
+        for (topic, payload, qos) in [
+            (NODE, "old", QoS::AtMostOnce),
+            (DEVICE, "press", QoS::AtLeastOnce),
+            ("spBv1.0/plant/NDATA/edge", "data", QoS::AtMostOnce),
+            (NODE, "new", QoS::ExactlyOnce),
+        ] {
+            let reason = broker.publish(edge, message(topic, payload, qos));
+            assert_eq!(reason.unwrap_or_default(), ReasonCode::Success);
+        }
+        let names = |messages: Vec<Publish>| -> Vec<(String, Bytes, bool)> {
+            let it = |it: Publish| {
+                (
+                    it.topic.as_str().trim_start_matches("$sparkplug/certificates/").to_owned(),
+                    it.payload,
+                    it.retain,
+                )
+            };
+            messages.into_iter().filter(|it| it.topic.as_str().starts_with('$')).map(it).collect()
+        };
+        let own =
+            |topic: &str, payload: &'static str, retain| (topic.to_owned(), Bytes::from(payload), retain);
+        let heard = broker.messages(early);
+        assert_eq!(heard.iter().filter(|it| !it.topic.as_str().starts_with('$')).count(), 4);
+        let live = [own(NODE, "old", false), own(DEVICE, "press", false), own(NODE, "new", false)];
+        assert_eq!(names(heard), if is_kept { live.to_vec() } else { vec![] });
+        let late = broker.client(super::options("late"));
+        broker.subscribe(late, filter("$sparkplug/certificates/#", QoS::AtMostOnce));
+        let kept = [own(DEVICE, "press", true), own(NODE, "new", true)];
+        assert_eq!(names(broker.messages(late)), if is_kept { kept.to_vec() } else { vec![] });
+        let forged = "$sparkplug/certificates/spBv1.0/plant/NBIRTH/edge";
+        let reason = broker.publish(edge, retained(forged, "forged")).unwrap();
+        assert_eq!(reason == ReasonCode::NotAuthorized, is_kept);
+    }
+}
+
+#[test]
 fn a_payload_that_is_not_the_text_it_says_is_refused_where_that_is_checked() {
     for is_checked in [false, true] {
         let options = Options { check_payload_format: is_checked, ..Options::default() };
