@@ -64,6 +64,7 @@ mod web_reconnected;
 mod web_remote_tree;
 mod web_retained;
 mod web_shared_filter;
+mod web_sparkplug;
 mod web_subscribe;
 mod web_topic;
 mod web_tree;

@@ -86,7 +86,7 @@ fn sparkplug_metrics_have_their_names_once_their_birth_was_heard() {
         let data = b"\x12\x06\x10\x07\x50\xff\xff\x03";
         publish_bytes(&hearth, "spBv1.0/plant/DDATA/edge/press", data);
         page.wait_for_text("[data-path=\"/metrics/alias 7\"]", "65535").await;
-        page.wait_for_text("[data-testid=detail-unborn]", "Rebirth").await;
+        page.wait_for_text("[data-testid=detail-unborn]", "rebirth").await;
         publish_bytes(&hearth, "spBv1.0/plant/NBIRTH/edge", b"\x12\x08\x0a\x02Up\x10\x01\x70\x01");
         // Offset, alias 7, an Int16.
         let birth = b"\x12\x0e\x0a\x06Offset\x10\x07\x20\x02\x50\x00";

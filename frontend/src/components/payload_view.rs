@@ -32,6 +32,9 @@ pub struct PayloadViewProps {
     pub content_type: Option<AttrValue>,
     /// What Sparkplug's birth certificates say.
     pub births: Rc<Births>,
+    /// Whether to say that metrics have no names.
+    #[prop_or(true)]
+    pub tells_unborn: bool,
     /// Whether it is up to date.
     pub live: bool,
     /// The person's language.
@@ -60,7 +63,9 @@ pub fn PayloadView(props: &PayloadViewProps) -> Html {
     });
     let stale = (!props.live).to_string();
     let tree = shown.tree(&props.payload, &props.births);
-    let is_unborn = shown == View::Sparkplug && sparkplug::has_unknown_alias(&props.payload, &props.births);
+    let is_unborn = props.tells_unborn
+        && shown == View::Sparkplug
+        && sparkplug::has_unknown_alias(&props.payload, &props.births);
     html! {
         <>
             if offered.len() > 1 {

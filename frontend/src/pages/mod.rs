@@ -32,6 +32,7 @@ mod talk_sections;
 mod topic;
 mod topic_facts;
 mod topic_history;
+mod topic_rebirth;
 mod topic_rows;
 mod topics;
 mod unheard;

@@ -8,6 +8,7 @@ use super::chart_fields::use_fields;
 use super::pin_button::PinButton;
 use super::topic_facts::FactsCard;
 use super::topic_history::HistoryCard;
+use super::topic_rebirth::Rebirth;
 use crate::catalogue::topic::words;
 use crate::catalogue::{explore, fill};
 use crate::components::{Empty, Icon, PayloadView, Symbol};
@@ -21,7 +22,7 @@ use crate::state::payload::{self, Form};
 use crate::state::spark::Spark;
 use crate::state::topics::{Kind, Topic};
 use crate::state::view::{self, Told};
-use crate::state::{births, export};
+use crate::state::{births, export, sparkplug};
 use crate::widgets::SparkLine;
 
 /// Characters of a past message.
@@ -95,6 +96,8 @@ fn PayloadCard(props: &TopicPageProps) -> Html {
     let topics = hub.topics();
     let topic = topics.topic(mark.id);
     let told = Told { topic: topic.name(), content_type: topic.content_type(), births: &births };
+    let is_unborn = sparkplug::is_data(topic.name())
+        && (births.is_empty() || sparkplug::has_unknown_alias(topic.payload(), &births));
     html! {
         <section class="card" aria-labelledby="payload-title">
             <div class="card__head">
@@ -107,7 +110,10 @@ fn PayloadCard(props: &TopicPageProps) -> Html {
             </div>
             <PayloadView topic={props.topic.clone()} payload={Rc::<[u8]>::from(topic.payload())}
                 content_type={topic.content_type().map(|told| AttrValue::from(told.to_owned()))}
-                births={births.clone()} live={mark.live} locale={locale.clone()} />
+                births={births.clone()} tells_unborn=false live={mark.live} locale={locale.clone()} />
+            if is_unborn {
+                <Rebirth topic={props.topic.clone()} />
+            }
             {changes(&locale, topic, told)}
             {course(topic)}
             {fields(&locale, topic, told)}

@@ -1,16 +1,27 @@
 //! Sparkplug B payloads: metrics with name, type and value (Eclipse Sparkplug 3.0.0, section 6.4).
 
 use hashbrown::HashMap;
-use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use prost::encoding::{
+    DecodeContext, WireType, decode_key, decode_varint, encode_key, encode_varint, skip_field,
+};
 
 use super::tree::{DEPTH_MAX, Node, TREE_BYTES_MAX};
 
 /// The first level of the topics that carry such payloads.
 const NAMESPACE: &str = "spBv1.0/";
 
+/// Before the topic of a birth certificate where a broker keeps it for those who come later
+/// (tck-id-conformance-mqtt-aware-nbirth-mqtt-topic).
+pub const CERTIFICATES: &str = "$sparkplug/certificates/";
+
+/// A topic without the place where a certificate is kept.
+fn own_name(topic: &str) -> &str {
+    topic.strip_prefix(CERTIFICATES).unwrap_or(topic)
+}
+
 /// Whether a topic's payloads are Sparkplug B. The host's STATE messages are JSON.
 pub fn is_topic(topic: &str) -> bool {
-    topic.strip_prefix(NAMESPACE).is_some_and(|rest| !rest.starts_with("STATE/"))
+    own_name(topic).strip_prefix(NAMESPACE).is_some_and(|rest| !rest.starts_with("STATE/"))
 }
 
 /// Who speaks on a topic: an edge node, or a device behind one.
@@ -27,7 +38,7 @@ pub struct Sender<'a> {
 impl<'a> Sender<'a> {
     /// The sender that a topic names (`spBv1.0/group/type/node/device`).
     pub fn of(topic: &'a str) -> Option<Self> {
-        let mut levels = topic.strip_prefix(NAMESPACE)?.splitn(4, '/');
+        let mut levels = own_name(topic).strip_prefix(NAMESPACE)?.splitn(4, '/');
         let (group, _kind, node) = (levels.next()?, levels.next()?, levels.next()?);
         Some(Self { group, node, device: levels.next() })
     }
@@ -35,6 +46,11 @@ impl<'a> Sender<'a> {
     /// The topic of the edge node's birth certificate.
     pub fn node_birth(&self) -> String {
         format!("{NAMESPACE}{}/NBIRTH/{}", self.group, self.node)
+    }
+
+    /// The topic of commands to the edge node.
+    pub fn node_command(&self) -> String {
+        format!("{NAMESPACE}{}/NCMD/{}", self.group, self.node)
     }
 
     /// What the topics of the birth certificates of its devices begin with.
@@ -85,6 +101,45 @@ impl Births {
     pub fn is_empty(&self) -> bool {
         self.by_alias.is_empty() && self.types.is_empty()
     }
+}
+
+/// Whether what comes on a topic leaves names and types to birth certificates.
+pub fn is_data(topic: &str) -> bool {
+    let kind = topic.strip_prefix(NAMESPACE).and_then(|rest| rest.split('/').nth(1));
+    matches!(kind, Some("NDATA" | "DDATA"))
+}
+
+/// When a message was made, in milliseconds since 1970 by the clock of its sender.
+pub fn timestamp(payload: &[u8]) -> Option<u64> {
+    Fields(payload).flatten().find_map(|(tag, field)| match (tag, field) {
+        (1, Field::Varint(at)) => Some(at),
+        (_, Field::Varint(_) | Field::Fixed32(_) | Field::Fixed64(_) | Field::Bytes(_)) => None,
+    })
+}
+
+/// The command that makes an edge node publish its births anew (tck-id-operational-behavior-data-commands-rebirth-name), at a time
+/// in milliseconds since 1970.
+pub fn rebirth(now_ms: u64) -> Vec<u8> {
+    const NAME: &str = "Node Control/Rebirth";
+    const BOOLEAN: u64 = 11;
+    let varint = |tag: u32, value: u64, to: &mut Vec<u8>| {
+        encode_key(tag, WireType::Varint, to);
+        encode_varint(value, to);
+    };
+    let bytes = |tag: u32, value: &[u8], to: &mut Vec<u8>| {
+        encode_key(tag, WireType::LengthDelimited, to);
+        encode_varint(value.len() as u64, to);
+        to.extend_from_slice(value);
+    };
+    let mut metric = Vec::new();
+    bytes(1, NAME.as_bytes(), &mut metric);
+    varint(3, now_ms, &mut metric);
+    varint(4, BOOLEAN, &mut metric);
+    varint(14, 1, &mut metric);
+    let mut payload = Vec::new();
+    varint(1, now_ms, &mut payload);
+    bytes(2, &metric, &mut payload);
+    payload
 }
 
 /// The payload as a tree: its metrics by name, or by alias where no birth certificate gave the name.
@@ -335,6 +390,18 @@ mod tests {
     fn leaves_after(births: &Births, payload: &[u8]) -> String {
         let leaves = read(payload, births).expect("a payload").leaves();
         leaves.iter().map(|(path, leaf)| format!("{path}={leaf}")).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_rebirth_is_asked_for_in_the_words_of_the_standard() {
+        let sender = Sender::of("spBv1.0/plant/DDATA/edge/press").unwrap();
+        assert_eq!(sender.node_command(), "spBv1.0/plant/NCMD/edge");
+        let command = rebirth(1_700_000_000_000);
+        assert_eq!(leaves(&command), "/timestamp=1700000000000 /metrics/Node Control~1Rebirth=true");
+        assert_eq!(timestamp(&command), Some(1_700_000_000_000));
+        assert_eq!(timestamp(b""), None);
+        let is_data = |kind: &str| super::is_data(&format!("spBv1.0/plant/{kind}/edge"));
+        assert!(is_data("NDATA") && is_data("DDATA") && !is_data("NBIRTH") && !is_data("NCMD"));
     }
 
     #[test]
