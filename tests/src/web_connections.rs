@@ -29,11 +29,13 @@ pub fn in_state(name: &str, state: &str) -> String {
     card(name, &format!("[data-testid=connection-state][data-state={state}]"))
 }
 
-async fn open_section(page: &Page, section: &str) {
+/// Opens a part of the form.
+pub async fn open_section(page: &Page, section: &str) {
     page.click(&format!("[data-testid=section-{section}]:not([open]) > summary")).await;
 }
 
-async fn choose(page: &Page, testid: &str, on: bool) {
+/// Sets a switch of the form.
+pub async fn choose(page: &Page, testid: &str, on: bool) {
     let is_on = format!("document.querySelector('[data-testid={testid}]').checked");
     page.wait_for_element(&format!("[data-testid={testid}]")).await;
     if page.evaluate(&is_on).await != on {

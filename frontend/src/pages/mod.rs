@@ -9,6 +9,7 @@ mod chart_line;
 mod chart_panel;
 mod chart_stage;
 mod chart_tools;
+mod command_lines;
 mod connection_files;
 mod connection_form;
 mod connection_row;

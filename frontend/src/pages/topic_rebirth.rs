@@ -34,7 +34,7 @@ pub(super) fn Rebirth(props: &RebirthProps) -> Html {
         Some(false) => words.rebirth_failed,
     };
     html! {
-        <div data-testid="rebirth">
+        <div class="form" data-testid="rebirth">
             <p class="card__note" data-testid="detail-unborn">{words.rebirth_text}</p>
             <div class="actions">
                 <button type="button" class="button" {onclick} data-testid="rebirth-ask">{words.rebirth}</button>

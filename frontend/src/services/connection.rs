@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hearth_client::connection::{Connection as Driver, Event, Settings};
-use hearth_protocol::connection::client::{ClientEvent, PublishError, RequestError, Token};
+use hearth_protocol::connection::client::{ClientEvent, ClientOptions, PublishError, RequestError, Token};
 use hearth_protocol::packet::{
     Disconnect, Publish, RetainHandling, SubscribeProperties, Subscription, UnsubscribeProperties,
 };
@@ -108,6 +108,11 @@ impl Connection {
     /// The client id of this page.
     pub fn client_id(&self) -> Text {
         self.driver.with_client(|client, _| client.options().client_id.clone())
+    }
+
+    /// What it says in CONNECT.
+    pub fn options(&self) -> ClientOptions {
+        self.driver.with_client(|client, _| client.options().clone())
     }
 
     /// The clock of the connection.

@@ -1,5 +1,6 @@
 //! The form that publishes, what became of its messages, and beside them, where there is room, what comes for the person's filters.
 
+mod command;
 mod fields;
 mod form;
 mod outcome;
@@ -12,6 +13,7 @@ mod sent;
 
 use yew::prelude::*;
 
+use self::command::PublishCommand;
 use self::fields::Fields;
 use self::form::use_form;
 use self::outcome::Result;
@@ -75,6 +77,7 @@ pub fn PublishPage(props: &PublishPageProps) -> Html {
                             <Placeholders />
                             <Repeat />
                             <Saved />
+                            <PublishCommand />
                         </div>
                         <div class="form__end">
                             <button type="submit" class="button button--primary" data-testid="publish-send">

@@ -4,13 +4,12 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
-use super::commands::CommandLine;
 use super::follow::{Follow, use_follow};
 use crate::components::{Icon, PayloadView, Symbol};
+use crate::pages::command_lines::publish_line;
 use crate::pages::topic_facts::properties;
 use crate::route::Route;
 use crate::state::births;
-use crate::state::command_line::{self, NotSayable};
 use crate::state::sparkplug::Births;
 use crate::state::stream::Entry;
 use hearth_protocol::packet::{Publish, PublishProperties};
@@ -70,9 +69,6 @@ pub(super) fn Detail(props: &DetailProps) -> Html {
 /// The command line that publishes it again.
 fn again(follow: &Follow, entry: &Entry) -> Html {
     let words = follow.words;
-    let Some(server) = follow.server() else {
-        return html! { <p class="card__note">{words.commands_none}</p> };
-    };
     let properties = entry.properties.as_ref().map(|properties| {
         // These belong to the delivery.
         Box::new(PublishProperties {
@@ -90,9 +86,5 @@ fn again(follow: &Follow, entry: &Entry) -> Html {
         payload: entry.payload.clone(),
         properties,
     };
-    match command_line::publish(&server, &message) {
-        Ok(line) => html! { <><h4 class="card__subtitle">{words.as_pub}</h4><CommandLine {line} /></> },
-        Err(NotSayable::Payload) => html! { <p class="card__note">{words.pub_payload}</p> },
-        Err(NotSayable::Correlation) => html! { <p class="card__note">{words.pub_correlation}</p> },
-    }
+    html! { <><h4 class="card__subtitle">{words.as_pub}</h4>{publish_line(&follow.hub, words, &message)}</> }
 }
