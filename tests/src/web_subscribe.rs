@@ -89,6 +89,35 @@ fn messages_are_marked_by_the_filters_that_brought_them() {
 }
 
 #[test]
+fn what_the_broker_had_kept_is_told_from_what_is_published_now() {
+    let hearth = Hearth::start();
+    publish(hearth.mqtt(), V311, &["-t", "kept/old", "-m", "1", "-r", "-q", "1"]);
+    browse("en", nothing, async |page| {
+        open(page, &hearth, "topics").await;
+        page.wait_for_element(r#"[data-testid=topic-row][data-topic="kept/old"]"#).await;
+        let age = |topic: &str| {
+            format!(r#"document.querySelector('[data-topic="{topic}"] [data-testid=topic-age]').innerText"#)
+        };
+        // Nobody knows since when.
+        assert_eq!(page.evaluate(&age("kept/old")).await, "");
+        page.click("[data-testid=nav-publish]").await;
+        page.click("[data-testid=section-subscribe]").await;
+        subscribe(page, "kept/#").await;
+        page.wait_for_text(&row("kept/old"), "retained").await;
+        publish(hearth.mqtt(), V311, &["-t", "kept/new", "-m", "1", "-r", "-q", "1"]);
+        publish(hearth.mqtt(), V311, &["-t", "kept/old", "-m", "2", "-r", "-q", "1"]);
+        page.wait_for_text(&row("kept/new"), "QoS 0").await;
+        page.wait_for_text(&row("kept/old"), "2").await;
+        let marked = format!(
+            "[...document.querySelectorAll('{ROW}')].filter(it => it.innerText.includes('retained')).length"
+        );
+        assert_eq!(page.evaluate(&marked).await, 1);
+        page.click("[data-testid=nav-topics]").await;
+        page.wait_for("an age", &age("kept/old")).await;
+    });
+}
+
+#[test]
 fn the_options_of_a_filter_are_what_the_broker_is_asked_for() {
     let hearth = Hearth::start();
     publish(hearth.mqtt(), V311, &["-t", "kept/one", "-m", "old", "-r", "-q", "1"]);

@@ -165,7 +165,7 @@ impl TopicRows {
         if topic.payload().is_empty() {
             row.value.push_str(text.empty_payload);
         }
-        row.age = age(text, now_ms - topic.at_ms());
+        row.age = if topic.is_kept() { String::new() } else { age(text, now_ms - topic.at_ms()) };
         row.retained = topic.retain();
         row.stale = !topics.is_live(id);
         // What does not come any more has no rate; the column says so in words.

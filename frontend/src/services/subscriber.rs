@@ -10,7 +10,7 @@ use hearth_protocol::packet::{Publish, Subscription};
 use super::clock;
 use super::hub::Hub;
 use super::part::Part;
-use crate::state::filters::{AddError, Filters, State, on_wire};
+use crate::state::filters::{AddError, Filter, Filters, State, on_wire};
 use crate::state::link::Link;
 use crate::state::outcome::Answer;
 use crate::state::seen::Seen;
@@ -172,6 +172,18 @@ impl Subscriber {
     }
 }
 
+/// Whether the message came for several subscriptions in one copy, which no message does that the broker had kept: that one is sent
+/// for the new subscription alone.
+fn is_of_several(message: &Publish) -> bool {
+    message.properties.as_ref().is_some_and(|properties| properties.subscription_ids.len() > 1)
+}
+
+/// Whether a message that is published now comes to this filter without its retain flag [MQTT-3.3.1-12]. In a copy that is the
+/// tree's too it is set, as the tree asked for it.
+fn clears_retain(filter: &Filter) -> bool {
+    !filter.subscription.retain_as_published
+}
+
 impl Part for Subscriber {
     fn on_message(&self, hub: &Hub, message: &Publish, at_ms: f64, _is_trees: bool) {
         let mut filters = self.filters.borrow_mut();
@@ -183,7 +195,9 @@ impl Part for Subscriber {
             || hub.connection().copies(&filters.marked(marks).map(|filter| filter.id).collect::<Vec<_>>());
         if !self.seen.borrow_mut().is_repeated(message, marks, copies) {
             filters.count(marks);
-            self.stream.borrow_mut().push(message, marks, at_ms);
+            let retain =
+                message.retain && !(is_of_several(message) && filters.marked(marks).all(clears_retain));
+            self.stream.borrow_mut().push(message, marks, retain, at_ms);
         }
     }
 

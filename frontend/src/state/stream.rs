@@ -105,8 +105,8 @@ impl Choice {
 
 impl Stream {
     /// Takes a message in. A paused stream keeps what it shows: without room for more it drops the new ones instead of the
-    /// oldest.
-    pub fn push(&mut self, message: &Publish, marks: Marks, at_ms: f64) {
+    /// oldest. `retain` is the retain flag as it is for these filters.
+    pub fn push(&mut self, message: &Publish, marks: Marks, retain: bool, at_ms: f64) {
         self.delivered += 1;
         self.rate.count(at_ms);
         let bytes = message.topic.as_str().len() + message.payload.len();
@@ -126,7 +126,7 @@ impl Stream {
             topic: message.topic.detached(),
             payload: Bytes::copy_from_slice(&message.payload),
             qos: message.qos,
-            retain: message.retain,
+            retain,
             properties: message.properties.as_deref().map(|properties| Box::new(detached(properties))),
         };
         self.bytes += bytes;
@@ -270,7 +270,7 @@ mod tests {
 
     fn push(stream: &mut Stream, topic: &str, payload: &[u8]) {
         let topic = TopicName::try_from(topic).unwrap();
-        stream.push(&message(topic, payload, QoS::AtMostOnce, false), Marks::default(), 0.0);
+        stream.push(&message(topic, payload, QoS::AtMostOnce, false), Marks::default(), false, 0.0);
     }
 
     fn shown(stream: &Stream) -> Vec<&str> {
@@ -353,7 +353,7 @@ mod tests {
         let come = |stream: &mut Stream, topic: &str, marks: &[u8]| {
             let topic = TopicName::try_from(topic).unwrap();
             let marks = marks.iter().fold(Marks::default(), |marks, mark| marks.with(*mark));
-            stream.push(&message(topic, b"", QoS::AtMostOnce, false), marks, 0.0);
+            stream.push(&message(topic, b"", QoS::AtMostOnce, false), marks, false, 0.0);
         };
         come(&mut stream, "a", &[0]);
         come(&mut stream, "both", &[0, 1]);

@@ -67,6 +67,7 @@ pub struct Topic {
     name: Box<str>,
     payload: Vec<u8>,
     kind: Kind,
+    is_kept: bool,
     retain: bool,
     dup: bool,
     qos: QoS,
@@ -113,6 +114,11 @@ impl Topic {
     /// When the last message came, in milliseconds since 1970.
     pub const fn at_ms(&self) -> f64 {
         self.at_ms
+    }
+
+    /// Whether the broker kept the last message from before: nobody knows since when.
+    pub const fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// Messages since the page was opened.
@@ -249,6 +255,7 @@ impl Topics {
             name: name.into(),
             payload: Vec::new(),
             kind,
+            is_kept: false,
             retain: false,
             dup: false,
             qos: QoS::AtMostOnce,
@@ -274,6 +281,8 @@ impl Topics {
         if topic.payload.capacity() > 4096 && topic.payload.capacity() > topic.payload.len() * 4 {
             topic.payload.shrink_to_fit();
         }
+        // The first of a connection with the retain flag is what was kept, as brokers tell that first.
+        topic.is_kept = message.retain && (topic.count == 0 || topic.epoch != self.epoch);
         topic.retain = message.retain;
         topic.dup = message.dup;
         topic.qos = message.qos;
@@ -423,6 +432,22 @@ pub(crate) mod tests {
 
     fn names(topics: &Topics) -> Vec<&str> {
         topics.sorted().iter().map(|&id| topics.topic(id).name()).collect()
+    }
+
+    #[test]
+    fn what_was_kept_is_what_a_connection_tells_first_with_the_flag() {
+        let mut topics = Topics::default();
+        let is_kept = |topics: &mut Topics, payload: &[u8], retain: bool| {
+            topics.record(&message("a", payload, retain), 1.0);
+            topics.topic(topics.find("a").unwrap()).is_kept()
+        };
+        assert!(is_kept(&mut topics, b"1", true));
+        assert!(!is_kept(&mut topics, b"2", true), "published while the page listened");
+        topics.begin_epoch();
+        assert!(!is_kept(&mut topics, b"2", true), "known since before, with its time");
+        topics.begin_epoch();
+        assert!(is_kept(&mut topics, b"3", true), "it came while nobody listened");
+        assert!(!is_kept(&mut topics, b"4", false));
     }
 
     #[test]
