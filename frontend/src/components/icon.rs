@@ -13,6 +13,7 @@ pub enum Symbol {
     Publish,
     Chart,
     About,
+    Brokers,
     Bulb,
     Thermometer,
     Drop,
@@ -57,6 +58,7 @@ impl Symbol {
             Self::Publish => "M4.2 11.6 20 4.4l-5.2 15.4-3.6-6.6zM11.2 13.2 20 4.4",
             Self::Chart => "M4 4.5v14c0 .6.4 1 1 1h15M7.5 15l3.6-4.6 3.2 2.8 5-6.4",
             Self::About => "M12 3.8a8.2 8.2 0 1 0 0 16.4 8.2 8.2 0 0 0 0-16.4zM12 11.2v4.8M12 8v.1",
+            Self::Brokers => "M4.5 5h15v5.5h-15zM4.5 13.5h15V19h-15zM8 7.75h.01M8 16.25h.01",
             Self::Bulb => {
                 "M9.6 18.2h4.8M10.4 20.8h3.2M12 3.4a6 6 0 0 0-3.7 10.7c.8.7 1.3 1.4 1.3 2.4v1.7h4.8v-1.7c0-1 .5-1.7 \
                  1.3-2.4A6 6 0 0 0 12 3.4z"

@@ -115,6 +115,8 @@ fn nav_items(text: &'static Catalogue, current: &Route) -> impl Iterator<Item = 
         (Route::Topics, Symbol::Topics, text.topics, "nav-topics"),
         (Route::Publish(None), Symbol::Publish, text.publish, "nav-publish"),
         (Route::Chart(None, String::new()), Symbol::Chart, text.chart, "nav-chart"),
+        // On a phone there is room for five: the state of the connection leads there.
+        (Route::Connections, Symbol::Brokers, text.connections, "nav-brokers"),
         (Route::About, Symbol::About, text.about, "nav-about"),
     ];
     // A page belongs to the one that it was reached from.
@@ -134,8 +136,9 @@ fn nav_items(text: &'static Catalogue, current: &Route) -> impl Iterator<Item = 
     });
     items.into_iter().map(move |(route, symbol, label, testid)| {
         let here = std::mem::discriminant(&route) == current;
+        let only_wide = (route == Route::Connections).then_some("nav__item--wide");
         html! {
-            <a class="nav__item" href={route.href()} data-testid={testid} key={testid}
+            <a class={classes!("nav__item", only_wide)} href={route.href()} data-testid={testid} key={testid}
                 aria-current={here.then_some("page")}>
                 <span class="nav__symbol"><Icon {symbol} /></span>
                 <span class="nav__label">{label}</span>
