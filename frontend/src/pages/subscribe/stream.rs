@@ -64,9 +64,9 @@ pub(in crate::pages) fn StreamView() -> Html {
             <Figures />
             if is_empty {
                 if has_filters {
-                    <Empty symbol={Symbol::Search} title={words.waits_title} text={words.waits_text} />
+                    <Empty symbol={Symbol::Topics} title={words.waits_title} text={words.waits_text} />
                 } else {
-                    <Empty symbol={Symbol::Search} title={words.none_title} text={words.none_text} />
+                    <Empty symbol={Symbol::Topics} title={words.none_title} text={words.none_text} />
                 }
             } else {
                 <StreamList rows={(*rows).clone()} repaint={follow.hub.frames().clone()} name={words.messages} />
