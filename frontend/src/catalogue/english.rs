@@ -65,6 +65,7 @@ pub(super) static ENGLISH: Catalogue = Catalogue {
     failed_refused: "Refused: {reason}",
     failed_offline: "Connection lost · tap to retry",
     last_known: "last known",
+    alone: "More",
     device_offline: "Device offline",
     widgets_left_out: "{count} more are under Topics.",
     home_empty_title: "Nothing here yet",

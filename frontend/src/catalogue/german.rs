@@ -65,6 +65,7 @@ pub(super) static GERMAN: Catalogue = Catalogue {
     failed_refused: "Abgelehnt: {reason}",
     failed_offline: "Verbindung verloren · erneut tippen",
     last_known: "zuletzt bekannt",
+    alone: "Weiteres",
     device_offline: "Gerät offline",
     widgets_left_out: "{count} weitere stehen unter Topics.",
     home_empty_title: "Noch nichts da",

@@ -82,6 +82,7 @@ pub struct Catalogue {
     pub failed_refused: &'static str,
     pub failed_offline: &'static str,
     pub last_known: &'static str,
+    pub alone: &'static str,
     pub device_offline: &'static str,
     pub widgets_left_out: &'static str,
     pub home_empty_title: &'static str,

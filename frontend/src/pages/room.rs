@@ -15,6 +15,7 @@ use crate::state::measure::Measure;
 use crate::state::panel::{Room, Widget, WidgetKind, readable};
 use crate::state::payload;
 use crate::state::spark::Spark;
+use crate::state::topics::Topics;
 use crate::widgets::{CatalogueRef, Lamp, LampLook, RoomCard, Tile};
 
 /// Points that were heard behind the past which the broker told: ten minutes of one a second, after which it is asked again.
@@ -40,23 +41,20 @@ pub(super) fn LiveRoom(props: &LiveRoomProps) -> Html {
         })
     });
     let online: Rc<str> = format!("{}/online", room.prefix).into();
-    let away = use_watch(online, |hub, online| {
-        let topics = hub.topics();
-        topics
-            .find(online)
-            .is_some_and(|id| payload::switch(topics.topic(id).payload()).is_some_and(|(on, _)| !on))
-    });
+    let away = use_watch(online, |hub, online| is_off(&hub.topics(), online));
+    let is_alone = room.title().is_none();
     let (lamps, tiles): (Vec<&Widget>, Vec<&Widget>) =
         room.widgets.iter().partition(|widget| widget.kind == WidgetKind::Lamp);
     html! {
-        <RoomCard prefix={room.prefix.to_string()} title={room.title()} {lit}
+        <RoomCard prefix={room.prefix.to_string()} {lit}
+            title={room.title().unwrap_or_else(|| locale.catalogue().alone.to_owned())}
             subtitle={room.ambiguous.then(|| AttrValue::from(room.prefix.to_string()))}
             note={away.then(|| AttrValue::from(locale.catalogue().device_offline))}
             lamps={html! {
                 <>{for lamps.iter().map(|widget| html! { <LiveLamp key={widget.topic.to_string()} widget={(*widget).clone()} /> })}</>
             }}
             tiles={html! {
-                <>{for tiles.iter().map(|widget| html! { <LiveTile key={widget.topic.to_string()} widget={(*widget).clone()} /> })}</>
+                <>{for tiles.iter().map(|widget| html! { <LiveTile key={widget.topic.to_string()} widget={(*widget).clone()} {is_alone} /> })}</>
             }}
             tile_count={tiles.len()} />
     }
@@ -74,9 +72,7 @@ fn LiveLamp(props: &WidgetProps) -> Html {
     let locale = use_locale();
     let look = use_watch(widget.clone(), |hub, widget| {
         let topics = hub.topics();
-        let online = topics.find(&format!("{}/online", widget.topic));
-        let away =
-            online.is_some_and(|id| payload::switch(topics.topic(id).payload()).is_some_and(|(on, _)| !on));
+        let away = is_off(&topics, &format!("{}/online", widget.topic));
         LampLook {
             on: payload::switch(topics.topic(widget.id).payload()).map(|(on, _)| on),
             command: hub.command(widget.id),
@@ -97,8 +93,15 @@ fn LiveLamp(props: &WidgetProps) -> Html {
     }
 }
 
+#[derive(Clone, PartialEq, Properties)]
+struct TileProps {
+    widget: Widget,
+    /// Whether it stands among others that it has nothing to do with.
+    is_alone: bool,
+}
+
 #[component]
-fn LiveTile(props: &WidgetProps) -> Html {
+fn LiveTile(props: &TileProps) -> Html {
     let widget = &props.widget;
     let hub = use_hub();
     let locale = use_locale();
@@ -108,18 +111,23 @@ fn LiveTile(props: &WidgetProps) -> Html {
     let topics = hub.topics();
     let topic = topics.topic(widget.id);
     let live = mark.is_some_and(|mark| mark.live);
-    let stale_note = (!live).then(|| AttrValue::from(text.last_known));
+    let away = use_watch(format!("{}/online", widget.prefix()), |hub, online| is_off(&hub.topics(), online));
+    let stale_note = match (live, away && props.is_alone) {
+        (false, _) => Some(AttrValue::from(text.last_known)),
+        (true, true) => Some(AttrValue::from(text.device_offline)),
+        (true, false) => None,
+    };
+    let least = match widget.kind {
+        WidgetKind::Sensor(Some(measure)) => measure.least_span(),
+        WidgetKind::Sensor(None) | WidgetKind::Contact | WidgetKind::Lamp => 0.0,
+    };
     let spark = topic
         .series()
-        .and_then(|series| Spark::of(&course::join(past.as_deref(), &series.tail(HEARD_POINTS))));
+        .and_then(|series| Spark::of(&course::join(past.as_deref(), &series.tail(HEARD_POINTS)), least));
     let name = widget.topic.to_string();
-    let (symbol, label, unit, tint, value, route) = match widget.kind {
+    let (symbol, unit, tint, value, route) = match widget.kind {
         WidgetKind::Sensor(measure) => (
             Symbol::of_measure(measure),
-            measure.map_or_else(
-                || readable(widget.level()),
-                |measure| measure_name(text, measure, widget.level()),
-            ),
             measure.map_or("", Measure::unit),
             tint(measure),
             reading(&locale, topic.payload()),
@@ -129,7 +137,6 @@ fn LiveTile(props: &WidgetProps) -> Html {
             let open = topic.payload().eq_ignore_ascii_case(b"open");
             (
                 Symbol::Door,
-                readable(widget.level()),
                 "",
                 if open { "open" } else { "closed" },
                 if open { text.open } else { text.closed }.to_owned(),
@@ -138,8 +145,26 @@ fn LiveTile(props: &WidgetProps) -> Html {
         }
     };
     html! {
-        <Tile topic={name} href={route.href()} {symbol} {label} {value} {unit} {stale_note} {spark} {tint} />
+        <Tile topic={name} href={route.href()} {symbol} label={label(text, widget, props.is_alone)} {value} {unit} {stale_note} {spark} {tint} />
     }
+}
+
+/// Whether a topic says no.
+fn is_off(topics: &Topics, topic: &str) -> bool {
+    topics
+        .find(topic)
+        .is_some_and(|id| payload::switch(topics.topic(id).payload()).is_some_and(|(on, _)| !on))
+}
+
+/// What a tile is called. Among others that it has nothing to do with it is called by what it belongs to; a measure that is known
+/// tells the rest by its unit.
+fn label(text: &Catalogue, widget: &Widget, is_alone: bool) -> String {
+    let name = match widget.kind {
+        WidgetKind::Sensor(Some(_)) if is_alone => return widget.of(),
+        WidgetKind::Sensor(Some(measure)) => measure_name(text, measure, widget.level()),
+        WidgetKind::Sensor(None) | WidgetKind::Contact | WidgetKind::Lamp => readable(widget.level()),
+    };
+    if is_alone { format!("{} · {name}", widget.of()) } else { name }
 }
 
 /// A number in the person's language, with as many decimals as were sent.

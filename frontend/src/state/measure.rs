@@ -81,6 +81,20 @@ impl Measure {
         }
     }
 
+    /// A course that moves less than this stays a calm line, in its unit: what a home does of itself is no event.
+    pub const fn least_span(self) -> f64 {
+        match self {
+            Self::Temperature => 2.0,
+            Self::Humidity | Self::Battery => 10.0,
+            Self::CarbonDioxide => 200.0,
+            Self::Power => 100.0,
+            Self::Pressure => 10.0,
+            Self::Illuminance => 50.0,
+            Self::Voltage => 5.0,
+            Self::Speed | Self::Energy | Self::Current => 1.0,
+        }
+    }
+
     /// Where it stands among the values of a room.
     pub const fn rank(self) -> u8 {
         match self {

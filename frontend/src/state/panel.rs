@@ -52,12 +52,22 @@ impl Widget {
     pub fn level(&self) -> &str {
         self.topic.rsplit('/').next().unwrap_or(&self.topic)
     }
+
+    /// All levels before the last.
+    pub fn prefix(&self) -> &str {
+        self.topic.rsplit_once('/').map_or("", |(prefix, _)| prefix)
+    }
+
+    /// The level before the last, made readable: what it belongs to.
+    pub fn of(&self) -> String {
+        readable(self.prefix().rsplit('/').next().unwrap_or_default())
+    }
 }
 
-/// What shares all levels but the last.
+/// What shares all levels but the last; or what stands alone there, of several such.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// The shared levels.
+    /// The shared levels; empty where these are several that stand alone.
     pub prefix: Rc<str>,
     /// Lamps first, then by meaning, then by name.
     pub widgets: Vec<Widget>,
@@ -66,9 +76,9 @@ pub struct Room {
 }
 
 impl Room {
-    /// The title: the last level, made readable.
-    pub fn title(&self) -> String {
-        readable(self.prefix.rsplit('/').next().unwrap_or(&self.prefix))
+    /// The title: the last level, made readable; `None` of those that stand alone.
+    pub fn title(&self) -> Option<String> {
+        (!self.prefix.is_empty()).then(|| readable(self.prefix.rsplit('/').next().unwrap_or(&self.prefix)))
     }
 
     fn has_lamp(&self) -> bool {
@@ -125,7 +135,8 @@ impl Panel {
         self.left_out
     }
 
-    /// The rooms: those with something to switch first, then by name.
+    /// The rooms: those with something to switch first, then by name, and last in one what stands alone and cannot be switched,
+    /// where there are several of these: a card for each would be mostly frame.
     pub fn rooms(&self) -> Vec<Room> {
         let last = |prefix: &str| prefix.rsplit('/').next().unwrap_or_default().to_owned();
         let mut counts = BTreeMap::<String, usize>::new();
@@ -142,6 +153,13 @@ impl Panel {
             })
             .collect();
         rooms.sort_by_key(|room| !room.has_lamp());
+        let stands_alone = |room: &Room| room.widgets.len() == 1 && !room.has_lamp();
+        if rooms.iter().filter(|room| stands_alone(room)).count() > 1 {
+            let (alone, mut others): (Vec<Room>, Vec<Room>) = rooms.into_iter().partition(stands_alone);
+            let widgets = alone.into_iter().flat_map(|room| room.widgets).collect();
+            others.push(Room { prefix: "".into(), widgets, ambiguous: false });
+            return others;
+        }
         rooms
     }
 
@@ -290,6 +308,7 @@ mod tests {
     fn rooms_are_found_with_what_is_in_them() {
         let (panel, topics) = panel_of(&[
             ("home/meter/power", "431"),
+            ("home/meter/energy", "1234.5"),
             ("home/kitchen/humidity", "48"),
             ("home/kitchen/temperature", "21.4"),
             ("home/kitchen/lamp", "on"),
@@ -302,8 +321,12 @@ mod tests {
         ]);
         let rooms = panel.rooms();
         let prefixes: Vec<&str> = rooms.iter().map(|room| &*room.prefix).collect();
-        assert_eq!(prefixes, ["home/kitchen", "car", "home/door", "home/meter"]);
-        assert_eq!(rooms[0].title(), "Kitchen");
+        assert_eq!(prefixes, ["home/kitchen", "home/meter", ""]);
+        assert_eq!(rooms[0].title().as_deref(), Some("Kitchen"));
+        let alone: Vec<(String, &str)> =
+            rooms[2].widgets.iter().map(|widget| (widget.of(), widget.level())).collect();
+        assert_eq!(alone, [("Car".to_owned(), "speed"), ("Door".to_owned(), "front")]);
+        assert_eq!(rooms[2].title(), None);
         let kitchen: Vec<&str> = rooms[0].widgets.iter().map(Widget::level).collect();
         assert_eq!(kitchen, ["lamp", "temperature", "humidity"]);
         let summary = Summary::of(&rooms, &topics);
@@ -340,7 +363,7 @@ mod tests {
             let recorded = topics.record(&message(&format!("r{number}/temperature"), b"1", true), 0.0);
             panel.follow(&topics, recorded);
         }
-        assert_eq!(panel.rooms().len(), WIDGETS_MAX);
+        assert_eq!(panel.rooms().iter().map(|room| room.widgets.len()).sum::<usize>(), WIDGETS_MAX);
         assert_eq!(panel.left_out(), 1);
     }
 

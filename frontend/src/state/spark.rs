@@ -25,8 +25,9 @@ pub struct Spark {
 }
 
 impl Spark {
-    /// The sparkline of points in the order of time, however many; `None` below two points, which show no course.
-    pub fn of(points: &[Point]) -> Option<Self> {
+    /// The sparkline of points in the order of time, however many; `None` below two points, which show no course. The picture is as
+    /// high as `least_span`, or as the points span where that is more.
+    pub fn of(points: &[Point], least_span: f64) -> Option<Self> {
         let (first, last) = (points.first()?, points.last()?);
         let span = last.at_ms - first.at_ms;
         if points.len() < 2 || span <= 0.0 {
@@ -35,7 +36,7 @@ impl Spark {
         let low = points.iter().map(|point| point.value).fold(f64::INFINITY, f64::min);
         let high = points.iter().map(|point| point.value).fold(f64::NEG_INFINITY, f64::max);
         // A line that hardly moves must not look like a mountain range.
-        let height = (high - low).max(high.abs() * 0.01).max(1e-9);
+        let height = (high - low).max(least_span).max(high.abs() * 0.01).max(1e-9);
         let middle = f64::midpoint(low, high);
         let mut line = String::new();
         for (index, point) in extremes(points, span).iter().enumerate() {
@@ -80,28 +81,34 @@ mod tests {
 
     #[test]
     fn the_line_spans_the_picture_from_low_to_high() {
-        let spark = Spark::of(&points(&[10.0, 20.0, 15.0])).unwrap();
+        let spark = Spark::of(&points(&[10.0, 20.0, 15.0]), 0.0).unwrap();
         assert_eq!(spark.line, "M0.0 29.0L50.0 3.0L100.0 16.0");
         assert_eq!(spark.area, "M0.0 29.0L50.0 3.0L100.0 16.0L100 32L0 32Z");
     }
 
     #[test]
     fn a_steady_number_is_a_level_line() {
-        let spark = Spark::of(&points(&[21.5, 21.5])).unwrap();
+        let spark = Spark::of(&points(&[21.5, 21.5]), 0.0).unwrap();
         assert_eq!(spark.line, "M0.0 16.0L100.0 16.0");
     }
 
     #[test]
+    fn what_moves_less_than_the_least_span_does_not_fill_the_picture() {
+        let spark = Spark::of(&points(&[20.0, 20.2]), 2.0).unwrap();
+        assert_eq!(spark.line, "M0.0 17.3L100.0 14.7");
+    }
+
+    #[test]
     fn one_point_has_no_course() {
-        assert_eq!(Spark::of(&points(&[1.0])), None);
-        assert_eq!(Spark::of(&[]), None);
+        assert_eq!(Spark::of(&points(&[1.0]), 0.0), None);
+        assert_eq!(Spark::of(&[], 0.0), None);
     }
 
     #[test]
     fn a_day_of_seconds_is_few_points_and_keeps_its_spike() {
         let mut values = vec![20.0; 86_400];
         values[40_000] = 90.0;
-        let spark = Spark::of(&points(&values)).unwrap();
+        let spark = Spark::of(&points(&values), 0.0).unwrap();
         assert!(spark.line.matches('L').count() <= 2 * 51, "{}", spark.line);
         assert!(spark.line.contains("L46.3 3.0"), "{}", spark.line);
         assert!(spark.line.starts_with("M0.0 29.0") && spark.line.ends_with("L100.0 29.0"), "{}", spark.line);
