@@ -48,6 +48,7 @@ mod tree;
 mod unix_socket;
 mod users;
 mod web_accessibility;
+mod web_address;
 mod web_app;
 mod web_benchmark;
 mod web_chart;

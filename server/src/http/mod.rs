@@ -14,6 +14,7 @@ mod metrics;
 mod readyz;
 mod security;
 mod status;
+mod unknown_path;
 mod web_app;
 
 use axum::routing::{MethodRouter, get};

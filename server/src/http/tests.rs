@@ -46,6 +46,15 @@ static SAMPLE: &[File] = &[
         brotli: None,
         gzip: None,
     },
+    File {
+        path: "tokens-0123.css",
+        content_type: "text/css; charset=utf-8",
+        tag: "dd44",
+        is_hashed: true,
+        identity: b":root {}",
+        brotli: None,
+        gzip: None,
+    },
 ];
 
 #[derive(Clone)]
@@ -207,6 +216,55 @@ async fn an_unknown_path_is_a_small_page_that_leads_home_below_any_proxy() {
     }
     for path in ["/icons/../index.html", "/%69ndex.html", "/index.html/", "/%2e%2e/etc/passwd", "/%00"] {
         assert_eq!(fetch(path, &[]).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+const BROWSER: &[(&str, &str)] = &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+
+#[tokio::test]
+async fn a_browser_that_asks_for_an_unknown_path_sees_a_page_in_the_looks_of_the_app() {
+    for (path, home) in
+        [("/missing", "./"), ("/a/b/c", "../../"), ("/about/nothing", "../"), ("/topic", "./")]
+    {
+        let answer = fetch(path, BROWSER).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!((answer.header("vary"), answer.header("cache-control")), ("accept", "no-cache"), "{path}");
+        for part in [
+            format!("<link rel=\"stylesheet\" href=\"{home}tokens-0123.css\">"),
+            format!("<a class=\"button button--primary\" href=\"{home}\">"),
+            "<h1>There is no such page</h1>".to_owned(),
+        ] {
+            assert!(answer.text().contains(&part), "{path}: {part} in {}", answer.text());
+        }
+        assert!(!answer.text().contains("style="), "{}", answer.text());
+    }
+    let longest = fetch(&"/a".repeat(1000), BROWSER).await;
+    assert!(longest.status == StatusCode::NOT_FOUND && longest.body.len() < 2000, "{}", longest.body.len());
+    // Nothing of what was asked for comes back.
+    let answer = fetch("/%3Cscript%3Ealert(1)%3C/script%3E", BROWSER).await;
+    assert!(!answer.text().contains("script"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_path_that_is_a_page_of_the_app_leads_a_browser_to_it() {
+    for (path, address) in [
+        ("/topics", "./#/topics"),
+        ("/about/", "../#/about/"),
+        ("/publish", "./#/publish"),
+        ("/subscribe", "./#/subscribe"),
+        ("/retained", "./#/retained"),
+        ("/connections", "./#/connections"),
+        ("/topics/home/door", "../../#/topics/home/door"),
+        ("/chart/car/speed?last=3600", "../../#/chart/car/speed?last=3600"),
+        ("/chart/a%2Fb%23c", "../#/chart/a%2Fb%23c"),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            let answer = ask(sample(), method, path, BROWSER).await;
+            assert_eq!((answer.status, answer.header("location")), (StatusCode::FOUND, address), "{path}");
+            assert_eq!((answer.header("vary"), answer.header("cache-control")), ("accept", "no-cache"));
+        }
+        let answer = fetch(path, &[("accept", "*/*")]).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path} for a program");
     }
 }
 

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::accept_encoding::{Coding, choose};
+use super::unknown_path::{self, plain_page};
 use crate::assets::{FILES, File};
 
 const INDEX: &str = "index.html";
@@ -17,7 +18,7 @@ const INDEX: &str = "index.html";
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// Asked for each time, answered by 304 when nothing changed.
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+pub(super) const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// The web app of this build, if it has one.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +49,7 @@ impl WebApp {
         let response = match self.files.binary_search_by(|file| file.path.cmp(name)) {
             Ok(index) => send(&self.files[index], request.headers()),
             Err(_) if name == INDEX => no_web_app(),
-            Err(_) => not_found(path),
+            Err(_) => unknown_path::answer(self.files, request.uri(), request.headers()),
         };
         if request.method() == Method::HEAD { without_body(response) } else { response }
     }
@@ -106,28 +107,8 @@ fn without_body(response: Response) -> Response {
     Response::from_parts(parts, Body::empty())
 }
 
-fn not_found(path: &str) -> Response {
-    // Relative, since a proxy may have put all of this below some path.
-    let depth = path.matches('/').count().saturating_sub(1);
-    let home = if depth == 0 { "./".to_owned() } else { "../".repeat(depth.min(32)) };
-    let words = format!("<p>Nothing is here. <a href=\"{home}\">Go to Hearth's first page.</a></p>");
-    page(StatusCode::NOT_FOUND, "Not found", &words)
-}
-
 fn no_web_app() -> Response {
     let words = "<p>This build of Hearth has no web app inside; the broker runs all the same. \
                  <code>cargo xtask build</code> builds it with its web app, <code>cargo xtask run</code> starts that.</p>";
-    page(StatusCode::SERVICE_UNAVAILABLE, "No web app", words)
-}
-
-fn page(status: StatusCode, title: &str, words: &str) -> Response {
-    let html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>Hearth: {title}</title>\n<h1>{title}</h1>\n{words}\n</html>\n"
-    );
-    let length = HeaderValue::from(html.len());
-    let content_type = HeaderValue::from_static("text/html; charset=utf-8");
-    let headers = [(CONTENT_TYPE, content_type), (CACHE_CONTROL, ASK_AGAIN), (CONTENT_LENGTH, length)];
-    (status, headers, html).into_response()
+    plain_page(StatusCode::SERVICE_UNAVAILABLE, "No web app", words)
 }
