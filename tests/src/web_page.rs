@@ -8,6 +8,7 @@ use crate::hearth::Hearth;
 use crate::mosquitto::{Subscriber, V5, V311, publish};
 use crate::reverse_proxy::ReverseProxy;
 use crate::users::UsersFile;
+use crate::web_accessibility::{findings, load_axe};
 use crate::wire::{Wire, connect, message};
 
 const ONLINE: &str = r#"[data-testid=connection][data-state=online]"#;
@@ -61,6 +62,34 @@ fn a_tap_on_the_lamp_reaches_mosquitto_sub_and_the_lamps_echo_confirms_it() {
         page.wait_for_element(&in_state("failed")).await;
         page.wait_for_text("[data-testid=lamp-state]", "No answer").await;
         page.screenshot("lamp-failed-phone-light").await;
+    });
+}
+
+#[test]
+fn a_door_that_stands_open_has_its_own_symbol_and_stands_out() {
+    let hearth = Hearth::start();
+    publish(hearth.mqtt(), V311, &["-t", "home/door/front", "-m", "closed", "-r", "-q", "1"]);
+    browse("en", nothing, async |page| {
+        open(page, &hearth, "home").await;
+        page.wait_for_text("[data-testid=tile-value]", "Closed").await;
+        let look = "(it => [it.querySelector('path').getAttribute('d'), getComputedStyle(it).backgroundColor])\
+            (document.querySelector('[data-testid=tile]'))";
+        let shut = page.evaluate(look).await;
+        publish(hearth.mqtt(), V311, &["-t", "home/door/front", "-m", "open", "-r", "-q", "1"]);
+        page.wait_for_text("[data-testid=tile-value]", "Open").await;
+        let ajar = page.evaluate(look).await;
+        assert!(shut[0] != ajar[0] && shut[1] != ajar[1], "{shut} and {ajar}");
+        for (screen, scheme, name) in [
+            (Screen::Desktop, Scheme::Light, "door-open-desktop-light"),
+            (Screen::Phone, Scheme::Dark, "door-open-phone-dark"),
+        ] {
+            page.show_on(screen, scheme).await;
+            page.next_frame().await;
+            page.screenshot(name).await;
+        }
+        load_axe(page).await;
+        let found = findings(page).await;
+        assert!(found.is_empty(), "axe found at the open door:\n{}", found.join("\n"));
     });
 }
 

@@ -136,7 +136,7 @@ fn LiveTile(props: &TileProps) -> Html {
         WidgetKind::Contact | WidgetKind::Lamp => {
             let open = topic.payload().eq_ignore_ascii_case(b"open");
             (
-                Symbol::Door,
+                if open { Symbol::DoorOpen } else { Symbol::Door },
                 "",
                 if open { "open" } else { "closed" },
                 if open { text.open } else { text.closed }.to_owned(),
