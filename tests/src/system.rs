@@ -69,6 +69,7 @@ mod web_shared_filter;
 mod web_sparkplug;
 mod web_subscribe;
 mod web_topic;
+mod web_touch;
 mod web_tree;
 mod websocket;
 mod wire;
