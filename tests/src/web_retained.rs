@@ -76,6 +76,8 @@ fn one_and_a_few_marked_ones_are_cleared() {
     browse("en", nothing, async |page| {
         open(page, &hearth, "retained").await;
         wait_for_count(page, 4).await;
+        // The page was not there when it came: the age is the broker's.
+        page.wait_for_text(&item("a"), "1 byte · ").await;
         page.click(&format!("{} [data-testid=retained-clear-one]", item("b"))).await;
         page.wait_for_text("[data-testid=confirm]", "Clear this retained message?").await;
         page.click("[data-testid=confirm-clear]").await;

@@ -1,5 +1,6 @@
 //! The retained messages: which there are, how large, and a way to clear them that can be undone.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use web_sys::HtmlInputElement;
@@ -11,10 +12,11 @@ use super::retained_item::{Item, VALUE_CHARS, facts, marked};
 use super::retained_remote::RemoteRetained;
 use crate::catalogue::fill;
 use crate::components::{Empty, Icon, Symbol};
-use crate::hooks::{use_hub, use_locale, use_watch};
+use crate::hooks::{use_hub, use_locale, use_search, use_watch};
 use crate::route::Route;
 use crate::services::clock;
 use crate::state::payload;
+use crate::state::remote_search::{Among, first};
 use hearth_protocol::Query;
 
 /// Rows shown before a person asks for more.
@@ -55,6 +57,12 @@ fn HeardRetained() -> Html {
     let asked = use_state_eq(Vec::<String>::new);
     use_watch((), |hub, ()| hub.retained().changes());
     let query = Query::parse(&typed);
+    // When a message came that was there before the page, the broker knows alone.
+    let rows = u32::try_from(*shown).unwrap_or(u32::MAX);
+    let (search, _) =
+        use_search(if hub.is_own() { first(Among::Retained, rows, typed.trim()) } else { Vec::new() });
+    let ages: HashMap<&str, f64> =
+        search.rows().filter_map(|row| Some((row.topic.as_deref()?, row.node.at? as f64))).collect();
     let (retained, topics) = (hub.retained(), hub.topics());
     let found = retained.find(topics.sorted().iter().map(|&id| topics.topic(id).name()), &query);
     let bytes: usize = found.iter().map(|(_, bytes)| bytes).sum();
@@ -111,7 +119,7 @@ fn HeardRetained() -> Html {
             } else {
                 <ul class="card retained" aria-label={text.retained_page}>
                     {for found.iter().take(*shown).map(|&(topic, bytes)| html! {
-                        <HeardItem key={topic} topic={topic.to_owned()} {bytes} is_marked={chosen.iter().any(|other| other == topic)}
+                        <HeardItem key={topic} topic={topic.to_owned()} {bytes} at_ms={ages.get(topic).copied()} is_marked={chosen.iter().any(|other| other == topic)}
                             on_mark={on_mark.clone()} on_clear={ask(vec![topic.to_owned()])} />
                     })}
                 </ul>
@@ -140,6 +148,8 @@ fn HeardRetained() -> Html {
 struct HeardItemProps {
     topic: String,
     bytes: usize,
+    /// When the broker got it, where that is told.
+    at_ms: Option<f64>,
     is_marked: bool,
     on_mark: Callback<(String, bool)>,
     on_clear: Callback<MouseEvent>,
@@ -155,8 +165,11 @@ fn HeardItem(props: &HeardItemProps) -> Html {
     let Some(kept) = retained.get(&props.topic) else { return Html::default() };
     let mut value = String::new();
     payload::preview(&kept.payload, VALUE_CHARS, &mut value);
+    let topics = hub.topics();
+    let was_there = topics.find(&props.topic).is_none_or(|id| topics.topic(id).is_kept());
+    let at_ms = props.at_ms.or((!was_there).then_some(kept.at_ms));
     html! {
-        <Item topic={props.topic.clone()} {value} facts={facts(&locale, props.bytes as u64, Some(kept.at_ms))}
+        <Item topic={props.topic.clone()} {value} facts={facts(&locale, props.bytes as u64, at_ms)}
             is_marked={props.is_marked} on_mark={props.on_mark.clone()} on_clear={props.on_clear.clone()} />
     }
 }
