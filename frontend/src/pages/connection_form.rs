@@ -120,10 +120,12 @@ pub(super) fn ConnectionForm(props: &ConnectionFormProps) -> Html {
             if !form.faults.is_empty() {
                 <div class="notice" role="alert" data-testid="connection-faults"><p class="notice__text">{words.faults}</p></div>
             }
-            <form class="form connection-form" {onsubmit} novalidate=true autocomplete="off">
-                {basics(&pen)}
-                {more(&pen)}
-                <div class="actions">
+            <form class="form form--long connection-form" {onsubmit} novalidate=true autocomplete="off">
+                <div class="connection-form__parts">
+                    <div class="form">{broker(&pen)}</div>
+                    <div class="form">{login(&pen)}{more(&pen)}</div>
+                </div>
+                <div class="form__end form__end--bare">
                     <button type="submit" class="button button--primary" data-testid="connection-save-connect">
                         {words.save_and_connect}</button>
                     <button type="button" class="button" onclick={Callback::from(move |_| save())} data-testid="connection-save">
@@ -135,8 +137,8 @@ pub(super) fn ConnectionForm(props: &ConnectionFormProps) -> Html {
     }
 }
 
-/// Where to, as whom, and what is asked for.
-fn basics(pen: &Pen) -> Html {
+/// Where to.
+fn broker(pen: &Pen) -> Html {
     let words = pen.words;
     let versions = Speaks::ALL.map(|version| Choice {
         value: version.as_str(),
@@ -147,7 +149,6 @@ fn basics(pen: &Pen) -> Html {
         Edit::Version(Speaks::ALL.into_iter().find(|version| version.as_str() == word).unwrap_or_default())
     });
     html! {
-        <>
             <section class="card form" aria-labelledby="form-basics">
                 <h2 class="card__title" id="form-basics">{words.basics}</h2>
                 {pen.line(Field::Name)}
@@ -158,6 +159,14 @@ fn basics(pen: &Pen) -> Html {
                     chosen={pen.form.draft.version().as_str()} on_choose={on_version} />
                 {pen.toggle(Switch::ConnectAtStart, words.at_start, words.at_start_hint, "at-start")}
             </section>
+    }
+}
+
+/// As whom, and what is asked for.
+fn login(pen: &Pen) -> Html {
+    let words = pen.words;
+    html! {
+        <>
             <section class="card form" aria-labelledby="form-login">
                 <h2 class="card__title" id="form-login">{words.login}</h2>
                 <div class="form__pair">{pen.line(Field::UserName)}{pen.field(Field::Password, "password")}</div>

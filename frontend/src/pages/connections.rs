@@ -219,7 +219,7 @@ fn List(props: &ListProps) -> Html {
                 <ProfileRow key={profile.id} profile={profile.clone()} on_order={props.on_order.clone()} />
             })}
             if profiles.is_empty() {
-                <Empty symbol={Symbol::Topics} title={words.none_title} text={words.none_text} />
+                <Empty symbol={Symbol::Brokers} title={words.none_title} text={words.none_text} />
             }
         </>
     }
