@@ -130,7 +130,7 @@ fn series(topic: String, query: &str) -> Vec<(String, String)> {
 }
 
 /// Percent-encodes what an address cannot carry; the slashes of a topic stay readable.
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     use std::fmt::Write as _;
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -145,7 +145,7 @@ fn encode(text: &str) -> String {
 }
 
 /// Undoes [`encode`]; what is no percent code stays as it is.
-fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -84,6 +84,40 @@ fn the_tree_answers_the_filter_and_the_wanted_order() {
 }
 
 #[test]
+fn a_link_leads_to_what_is_looked_at_and_the_way_back_does_too() {
+    let hearth = Hearth::start();
+    browse("en", nothing, async |page| {
+        house(page, &hearth).await;
+        let is_address = |hash: &str| format!("location.hash === {hash:?}");
+        page.wait_for("the tree's address", &is_address("#/topics?as=tree&by=name")).await;
+        page.fill("[data-testid=topic-filter]", "a b/#").await;
+        page.wait_for("the filter's address", &is_address("#/topics?find=a%20b/%23&as=tree&by=name")).await;
+        // Followed while the page is shown, and when it is loaded.
+        for reload in [false, true] {
+            page.evaluate("(location.hash = '#/topics?find=lamp&as=tree&by=traffic')").await;
+            if reload {
+                page.reload().await;
+            }
+            wait_for_rows(page, "home >kitchen >>lamp >bath >>lamp").await;
+            let shown = "document.querySelector('[data-testid=topic-filter]').value + ' ' + \
+                document.querySelector('[data-testid=topic-order]').value";
+            page.wait_for("filter and order", &format!("({shown}) === 'lamp traffic'")).await;
+        }
+        // Where the topic takes the place of the list, the list is as it was.
+        page.show_on(Screen::Phone, Scheme::Light).await;
+        page.click(r#"[data-topic="home/bath/lamp"]"#).await;
+        page.wait_for_text("[data-testid=detail-topic]", "home/bath/lamp").await;
+        assert_eq!(page.evaluate("location.hash").await, "#/topics/home/bath/lamp");
+        page.evaluate("history.back()").await;
+        wait_for_rows(page, "home >kitchen >>lamp >bath >>lamp").await;
+        page.fill("[data-testid=topic-filter]", "").await;
+        page.press("\u{E00C}").await;
+        page.click("label:has([data-testid=topic-shape-list])").await;
+        page.wait_for("the plain address", &is_address("#/topics")).await;
+    });
+}
+
+#[test]
 fn the_keyboard_opens_and_closes_branches() {
     let hearth = Hearth::start();
     browse("en", nothing, async |page| {

@@ -20,5 +20,5 @@ pub fn use_route() -> Route {
 
 /// The route of this moment.
 pub(super) fn current() -> Route {
-    Route::parse(&document::window().location().hash().unwrap_or_default())
+    Route::parse(&document::hash())
 }

@@ -12,11 +12,12 @@ use super::unheard::Unheard;
 use crate::catalogue::explore::words;
 use crate::catalogue::fill;
 use crate::components::{Choice, Empty, Icon, Segmented, Symbol};
-use crate::hooks::{FILTER_ID, use_hub, use_locale, use_watch};
+use crate::hooks::{FILTER_ID, use_hub, use_locale, use_outlook, use_outlook_links, use_watch};
 use crate::route::Route;
 use crate::services::hub::Hub;
-use crate::services::{clock, preferences};
+use crate::services::{clock, document, preferences};
 use crate::state::extent::{Scope, Whole};
+use crate::state::outlook::Outlook;
 use crate::state::settings::Shape;
 use crate::state::topic_tree::Order;
 use crate::widgets::{RowSource, RowWords, Rows, TopicList};
@@ -43,13 +44,34 @@ pub(super) fn TopicsPage(props: &TopicsPageProps) -> Html {
     let hub = use_hub();
     let locale = use_locale();
     let text = locale.catalogue();
-    let query = use_state_eq(String::new);
-    let layout = use_state_eq(preferences::topics);
+    let first = use_outlook();
+    let query = use_state_eq(|| first.query.clone());
+    let layout = use_state_eq(|| first.layout.unwrap_or_else(preferences::topics));
     let (shape, order) = *layout;
     let is_in_parts = use_is_in_parts();
     // A list of what was heard of a large broker is not what one comes for.
-    let parts_shape = use_state_eq(|| Shape::Tree);
+    let parts_shape = use_state_eq(|| first.layout.map_or(Shape::Tree, |(shape, _)| shape));
     let shape = if is_in_parts { *parts_shape } else { shape };
+    use_outlook_links({
+        let (query, layout, parts_shape) = (query.setter(), layout.setter(), parts_shape.setter());
+        move |outlook| {
+            query.set(outlook.query);
+            if let Some(chosen) = outlook.layout {
+                layout.set(chosen);
+                parts_shape.set(chosen.0);
+            }
+        }
+    });
+    use_effect_with(
+        (props.chosen.clone(), (*query).clone(), shape, order),
+        |(chosen, query, shape, order)| {
+            // A topic has an address of its own.
+            if chosen.is_none() {
+                let outlook = Outlook { query: query.clone(), layout: Some((*shape, *order)) };
+                document::readdress(&outlook.address());
+            }
+        },
+    );
     let wanted = Wanted { query: (*query).clone(), shape, order, is_in_parts };
     let rows = {
         let deps = (hub.clone(), locale.clone());

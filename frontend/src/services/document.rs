@@ -34,6 +34,11 @@ pub fn href() -> String {
     window().location().href().unwrap_or_default()
 }
 
+/// What of the address stands behind the `#`, with it.
+pub fn hash() -> String {
+    window().location().hash().unwrap_or_default()
+}
+
 /// The language that the browser prefers.
 pub fn language() -> String {
     window().navigator().language().unwrap_or_default()

@@ -23,6 +23,7 @@ pub mod listing;
 pub mod measure;
 pub mod message_pack;
 pub mod outcome;
+pub mod outlook;
 pub mod palette;
 pub mod panel;
 pub mod payload;
