@@ -11,12 +11,16 @@ use crate::catalogue::{Catalogue, fill};
 use crate::services::document;
 use crate::services::locale::Locale;
 use crate::state::json;
+use crate::state::json_parts::{Part, parts};
 use crate::state::payload::{Form, hex_dump};
 use crate::state::sparkplug::{self, Births};
 use crate::state::view::{self, Told, View};
 
 /// Bytes shown before a person asks for all: more would make each update of the page slow.
 const SHOWN_BYTES: usize = 64 * 1024;
+
+/// JSON up to this length is coloured: each part is an element of its own, and a message may come twenty times a second.
+const COLOURED_BYTES: usize = 8 * 1024;
 
 /// A payload this short is a value: it is set large.
 const SHORT_BYTES: usize = 24;
@@ -119,7 +123,9 @@ fn Characters(props: &CharactersProps) -> Html {
         <>
             <pre class={classes!("payload", format!("payload--{format}"), short.then_some("payload--short"))}
                 tabindex="0" data-testid="detail-payload" data-format={format}
-                data-stale={props.stale.clone()}>{body.into_owned()}</pre>
+                data-stale={props.stale.clone()}>
+                {if format == "json" && body.len() <= COLOURED_BYTES { coloured(&body) } else { body.into_owned().into() }}
+            </pre>
             if cut {
                 <p class="payload__cut">
                     {fill(text.payload_cut, &[
@@ -131,6 +137,17 @@ fn Characters(props: &CharactersProps) -> Html {
             }
         </>
     }
+}
+
+/// JSON in the colours of its parts.
+fn coloured(json: &str) -> Html {
+    let part = |(part, range): (Part, std::ops::Range<usize>)| match part {
+        Part::Between => html! { {json[range].to_owned()} },
+        Part::Name | Part::Text | Part::Number | Part::Word => {
+            html! { <span class={format!("json-{}", part.as_str())}>{json[range].to_owned()}</span> }
+        }
+    };
+    parts(json).into_iter().map(part).collect()
 }
 
 fn label(text: &'static Catalogue, view: View) -> &'static str {

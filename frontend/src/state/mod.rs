@@ -19,6 +19,7 @@ pub mod history;
 pub mod interest;
 pub mod janitor;
 pub mod json;
+pub mod json_parts;
 pub mod listing;
 pub mod measure;
 pub mod message_pack;
