@@ -71,6 +71,12 @@ fn a_link_to_a_topic_shows_its_row_in_the_list_and_in_the_tree() {
                 return row && row.top >= list.top - 1 && row.bottom <= list.bottom + 1; }})()"
         );
         page.wait_for("the row on the screen", &is_seen).await;
+        // Others that come before it do not push it away.
+        for number in 0..40 {
+            publish(hearth.mqtt(), V311, &["-t", &format!("cellar/{number:03}"), "-m", "1"]);
+        }
+        page.wait_for_element("[data-testid=topic-count][data-total=\"242\"]").await;
+        page.wait_for("the row on the screen still", &is_seen).await;
         page.click("label:has([data-testid=topic-shape-tree])").await;
         page.click("[data-testid=tree-close-all]").await;
         page.wait_for("closed branches", &format!("!document.querySelector('{ROW}')")).await;

@@ -24,6 +24,9 @@ pub(super) trait RowKeeper: 'static {
     /// The row that is to be seen now that there are others than before, if one is.
     fn poll_sought(&self) -> Option<usize>;
 
+    /// A person does something, with the list or elsewhere.
+    fn on_act(&self) {}
+
     /// Draws the rows of a window; `row_height` in CSS pixels.
     fn paint(&self, window: &Window, row_height: f64);
 
@@ -53,7 +56,7 @@ struct Area<K> {
 pub(super) struct ScrollArea {
     measure: Box<dyn Fn()>,
     _frames: Subscription,
-    _listeners: [EventListener; 3],
+    _listeners: [EventListener; 6],
     resized: ResizeObserver,
     _on_resize: Closure<dyn FnMut()>,
 }
@@ -80,11 +83,13 @@ impl ScrollArea {
             height: Cell::new(0.0),
             count: Cell::new(usize::MAX),
         });
-        let [framed, scrolled, resized, keyed, clicked, measured] = std::array::from_fn(|_| Rc::clone(&area));
+        let [framed, scrolled, resized, keyed, clicked, touched, turned, pressed, measured] =
+            std::array::from_fn(|_| Rc::clone(&area));
         let on_resize = Closure::<dyn FnMut()>::new(move || resized.measure());
         let observer = ResizeObserver::new(on_resize.as_ref().unchecked_ref()).ok()?;
         observer.observe(&scroller);
         let options = EventListenerOptions::enable_prevent_default;
+        let (window, early) = (web_sys::window()?, EventListenerOptions::run_in_capture_phase());
         let listeners = [
             EventListener::new(&scroller, "scroll", move |_| scrolled.on_scroll()),
             EventListener::new_with_options(&scroller, "click", options(), move |event| {
@@ -95,6 +100,10 @@ impl ScrollArea {
                     keyed.on_key(event);
                 }
             }),
+            // Anywhere, and before it has its effect.
+            EventListener::new_with_options(&window, "pointerdown", early, move |_| touched.keeper.on_act()),
+            EventListener::new_with_options(&window, "wheel", early, move |_| turned.keeper.on_act()),
+            EventListener::new_with_options(&window, "keydown", early, move |_| pressed.keeper.on_act()),
         ];
         area.measure();
         let frames = repaint.subscribe(move || framed.on_frame());

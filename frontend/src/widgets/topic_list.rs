@@ -42,12 +42,15 @@ pub struct TopicListProps {
     pub chosen: Option<AttrValue>,
 }
 
+/// Milliseconds after which a row that was there stays where it is: by then a broker has told what it keeps.
+const SOUGHT_MS: f64 = 10_000.0;
+
 /// The list.
 #[component]
 pub fn TopicList(props: &TopicListProps) -> Html {
     let scroller = use_node_ref();
     let list = use_node_ref();
-    let (area, sought) = (use_mut_ref(|| None::<ScrollArea>), use_mut_ref(|| None::<AttrValue>));
+    let (area, sought) = (use_mut_ref(|| None::<ScrollArea>), use_mut_ref(|| None::<Sought>));
     {
         let (scroller, list) = (scroller.clone(), list.clone());
         let (area, sought) = (Rc::clone(&area), Rc::clone(&sought));
@@ -71,7 +74,7 @@ pub fn TopicList(props: &TopicListProps) -> Html {
         });
     }
     use_effect_with(props.chosen.clone(), move |chosen| {
-        sought.replace(chosen.clone());
+        sought.replace(chosen.clone().map(|topic| Sought { topic, until_ms: None }));
         if let Some(area) = &*area.borrow() {
             area.measure();
         }
@@ -83,11 +86,18 @@ pub fn TopicList(props: &TopicListProps) -> Html {
     }
 }
 
+/// A topic whose row is to be seen.
+struct Sought {
+    topic: AttrValue,
+    /// From when its row is there: until then it is, in milliseconds since 1970.
+    until_ms: Option<f64>,
+}
+
 struct TopicKeeper {
     rows: Rows,
     pool: RefCell<RowPool>,
-    // Scrolled to when its row is there.
-    sought: Rc<RefCell<Option<AttrValue>>>,
+    // Scrolled to when its row is there, and again when others come before it; until a person does something.
+    sought: Rc<RefCell<Option<Sought>>>,
 }
 
 impl RowKeeper for TopicKeeper {
@@ -99,11 +109,20 @@ impl RowKeeper for TopicKeeper {
         true
     }
 
-    /// Once it is there; then nothing is sought any more.
     fn poll_sought(&self) -> Option<usize> {
-        let index = self.sought.borrow().as_deref().and_then(|topic| self.rows.0.find(topic))?;
-        self.sought.take();
+        let now_ms = js_sys::Date::now();
+        let mut sought = self.sought.borrow_mut();
+        if sought.as_ref()?.until_ms.is_some_and(|until_ms| now_ms > until_ms) {
+            *sought = None;
+        }
+        let row = sought.as_mut()?;
+        let index = self.rows.0.find(&row.topic)?;
+        row.until_ms.get_or_insert(now_ms + SOUGHT_MS);
         Some(index)
+    }
+
+    fn on_act(&self) {
+        self.sought.take();
     }
 
     fn paint(&self, window: &Window, row_height: f64) {
