@@ -52,6 +52,7 @@ mod web_address;
 mod web_app;
 mod web_benchmark;
 mod web_chart;
+mod web_chart_begin;
 mod web_chart_reading;
 mod web_command_lines;
 mod web_connections;

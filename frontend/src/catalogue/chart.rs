@@ -42,7 +42,10 @@ pub struct ChartWords {
     pub add_full: &'static str,
     pub remove: &'static str,
     pub open: &'static str,
+    pub and_other: &'static str,
+    pub and_others: &'static str,
     pub read_hint: &'static str,
+    pub read_hint_finger: &'static str,
     pub read_nothing: &'static str,
 }
 
@@ -85,7 +88,10 @@ static ENGLISH: ChartWords = ChartWords {
     add_full: "A chart has at most {count} series: remove one first.",
     remove: "Remove {name}",
     open: "Open in the chart page",
+    and_other: "{name} and {other}",
+    and_others: "{name} and {count} more",
     read_hint: "Point at the chart, or press Shift and an arrow, to read its values.",
+    read_hint_finger: "Touch the chart to read its values.",
     read_nothing: "no value here",
 };
 
@@ -128,7 +134,10 @@ static GERMAN: ChartWords = ChartWords {
     add_full: "Ein Diagramm hat höchstens {count} Reihen: Entferne zuerst eine.",
     remove: "{name} entfernen",
     open: "Auf der Diagrammseite öffnen",
+    and_other: "{name} und {other}",
+    and_others: "{name} und {count} weitere",
     read_hint: "Zeige auf das Diagramm oder drücke Umschalt und einen Pfeil, um Werte abzulesen.",
+    read_hint_finger: "Berühre das Diagramm, um Werte abzulesen.",
     read_nothing: "hier kein Wert",
 };
 

@@ -1,11 +1,13 @@
 //! The chart of one number or several, past and present.
 
+use hearth_api::HistorySeries;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::chart_fields::{CatalogueRef, FieldChooser, chosen, use_fields};
+use super::chart_fields::{CatalogueRef, FieldChooser, chosen, use_fields, use_fields_and_past};
 use super::chart_line::SeriesKey;
 use super::chart_panel::ChartPanel;
+use super::chart_title::title;
 use super::parts_notice::{PartsNotice, use_is_in_parts};
 use super::unheard::Unheard;
 use crate::catalogue::chart::words;
@@ -13,9 +15,9 @@ use crate::catalogue::fill;
 use crate::components::Symbol;
 use crate::hooks::{use_hub, use_locale, use_watch};
 use crate::route::Route;
-use crate::services::hub::Hub;
 use crate::services::{clock, document};
-use crate::state::measure::Measure;
+use crate::state::chart_range::range_of_past;
+use crate::state::first_series::{first_series, numeric_topics};
 use crate::state::viewport::Viewport;
 use crate::widgets::LINES_MAX;
 
@@ -35,14 +37,20 @@ pub struct ChartPageProps {
 pub fn ChartPage(props: &ChartPageProps) -> Html {
     let locale = use_locale();
     let text = locale.catalogue();
-    let first = use_watch((), |hub, ()| numeric_topics(hub, 1).pop());
+    let kept = use_mut_ref(|| None::<String>);
+    let wanted = props.series.is_empty().then(|| kept.borrow().clone());
+    let first = use_watch(wanted, |hub, kept| first_series(&hub.topics(), kept.as_ref()?.as_deref()));
+    if props.series.is_empty() {
+        kept.borrow_mut().clone_from(&first);
+    }
     let is_in_parts = use_is_in_parts();
     let series = match first {
         Some(topic) if props.series.is_empty() => vec![(topic, String::new())],
         Some(_) | None => props.series.clone(),
     };
     let topic = series.first().map(|(topic, _)| AttrValue::from(topic.clone())).unwrap_or_default();
-    let fields = use_fields(&topic);
+    let (fields, past) = use_fields_and_past(&topic);
+    let range = use_range(&topic, series.first().map(|(_, field)| chosen(&fields, field)), past);
     if series.is_empty() {
         if is_in_parts {
             return html! { <PartsNotice is_alone=true /> };
@@ -79,35 +87,39 @@ pub fn ChartPage(props: &ChartPageProps) -> Html {
     };
     html! {
         <>
-            <h1 class="visually-hidden">{text.chart}</h1>
             <div class="chart-controls">
+                <h1 class="chart__title" data-testid="chart-title">{title(&locale, &keys)}</h1>
                 <TopicChooser id="chart-topic" label={text.chart_choose} topic={topic.clone()} on_choose={on_topic} />
                 <FieldChooser id="chart-field" fields={fields.clone()} chosen={keys[0].field.clone()}
                     text={CatalogueRef(text)} on_choose={on_field} />
             </div>
             <section class="card chart" aria-label={topic}>
-                <ChartPanel keys={keys.clone()} range="5m" is_addressed=true {on_remove} />
+                <ChartPanel keys={keys.clone()} {range} is_addressed=true {on_remove} />
             </section>
             <AddSeries series={keys.into_iter().map(|key| (key.topic, key.field)).collect::<Vec<_>>()} />
         </>
     }
 }
 
+/// The range to begin with, once it is known how far back the past of the first series reaches. It stays while that goes on.
+#[hook]
+fn use_range(
+    topic: &AttrValue,
+    field: Option<String>,
+    past: Option<Vec<HistorySeries>>,
+) -> Option<&'static str> {
+    let first_ms = past.map(|past| {
+        past.iter().find(|series| Some(&series.field) == field.as_ref()).map(|series| series.first as f64)
+    });
+    let range = use_memo((topic.clone(), field, first_ms), |(_, _, first_ms)| {
+        Some(range_of_past((*first_ms)?.map_or(0.0, |first_ms| clock::wall_ms() - first_ms)))
+    });
+    *range
+}
+
 fn replace_first(series: &[(String, String)], first: (String, String)) {
     let others = series.iter().skip(1).cloned();
     go(&Route::of_series(std::iter::once(first).chain(others).collect()));
-}
-
-/// Topics that have carried numbers, those with a known meaning first.
-fn numeric_topics(hub: &Hub, count_max: usize) -> Vec<String> {
-    let topics = hub.topics();
-    let numeric = |known: bool| {
-        topics.sorted().iter().map(|&id| topics.topic(id)).filter(move |topic| {
-            let level = topic.name().rsplit('/').next().unwrap_or_default();
-            topic.series().is_some() && Measure::of_level(level).is_some() == known
-        })
-    };
-    numeric(true).chain(numeric(false)).take(count_max).map(|topic| topic.name().to_owned()).collect()
 }
 
 #[derive(Clone, PartialEq, Properties)]
@@ -122,7 +134,7 @@ struct TopicChooserProps {
 fn TopicChooser(props: &TopicChooserProps) -> Html {
     let hub = use_hub();
     let known = use_watch((), |hub, ()| hub.topics().sorted().len());
-    let suggested = use_memo(known, move |_| numeric_topics(&hub, SUGGESTED_MAX));
+    let suggested = use_memo(known, move |_| numeric_topics(&hub.topics(), SUGGESTED_MAX));
     // Whatever comes in draws the page again: what is being typed must not be replaced by it.
     let draft = use_state_eq(|| None::<AttrValue>);
     let oninput = {

@@ -1,5 +1,6 @@
 //! The fields of a topic that a chart can be drawn of: those in its payload, and those that the broker keeps.
 
+use hearth_api::HistorySeries;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
@@ -16,6 +17,12 @@ const FIELDS_MAX: usize = 64;
 /// The JSON pointers of a topic's numbers; an empty one is the whole payload.
 #[hook]
 pub(super) fn use_fields(topic: &AttrValue) -> Vec<String> {
+    use_fields_and_past(topic).0
+}
+
+/// As [`use_fields`], and what the broker has kept of the topic; `None` until it has answered.
+#[hook]
+pub(super) fn use_fields_and_past(topic: &AttrValue) -> (Vec<String>, Option<Vec<HistorySeries>>) {
     let hub = use_hub();
     // Payloads are taken apart once for each message, not once a frame.
     let mark = use_watch(topic.clone(), |hub, topic| {
@@ -24,11 +31,11 @@ pub(super) fn use_fields(topic: &AttrValue) -> Vec<String> {
     });
     let heard = use_memo((topic.clone(), mark), move |(topic, _)| heard_fields(&hub, topic));
     // With the topic that it was asked for: an answer may come when another one is shown.
-    let kept = use_state_eq(|| (String::new(), Vec::<String>::new()));
+    let kept = use_state_eq(|| (String::new(), Vec::<HistorySeries>::new()));
     // Asked again when the first number was heard: the broker has it too then.
     // Only the broker that served the page can be asked.
-    let is_online = use_watch((), |hub, ()| hub.is_own() && hub.link().is_online());
-    use_effect_with((topic.clone(), heard.is_empty(), is_online), {
+    let (is_own, is_online) = use_watch((), |hub, ()| (hub.is_own(), hub.link().is_online()));
+    use_effect_with((topic.clone(), heard.is_empty(), is_own && is_online), {
         let kept = kept.setter();
         move |(topic, _, is_online)| {
             let topic = topic.to_string();
@@ -36,18 +43,19 @@ pub(super) fn use_fields(topic: &AttrValue) -> Vec<String> {
                 spawn_local(async move {
                     // Another broker, or one that keeps nothing, has none.
                     let series = past::series_of(&topic).await.unwrap_or_default();
-                    kept.set((topic, series.into_iter().map(|it| it.field).collect()));
+                    kept.set((topic, series));
                 });
             }
         }
     });
+    let past = if is_own { (*kept.0 == **topic).then(|| kept.1.clone()) } else { Some(Vec::new()) };
     let mut fields = (*heard).clone();
-    for field in kept.1.iter().filter(|_| *kept.0 == **topic) {
-        if !fields.contains(field) {
-            fields.push(field.clone());
+    for series in past.iter().flatten() {
+        if !fields.contains(&series.field) {
+            fields.push(series.field.clone());
         }
     }
-    fields
+    (fields, past)
 }
 
 fn heard_fields(hub: &Hub, topic: &str) -> Vec<String> {

@@ -69,7 +69,7 @@ type Drawn = (Vec<Vec<Point>>, Vec<(f64, f64)>);
 /// The series.
 pub(super) struct Line {
     key: SeriesKey,
-    unit: &'static str,
+    measure: Option<Measure>,
     decimals: Cell<usize>,
     field: RefCell<FieldSeries>,
     past: RefCell<Option<Past>>,
@@ -84,10 +84,9 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(key: &SeriesKey) -> Self {
         let path = if key.field.is_empty() { &key.topic } else { &key.field };
-        let measure = Measure::of_level(path.rsplit('/').next().unwrap_or_default());
         Self {
             key: key.clone(),
-            unit: measure.map_or("", Measure::unit),
+            measure: Measure::of_level(path.rsplit('/').next().unwrap_or_default()),
             decimals: Cell::new(0),
             field: RefCell::default(),
             past: RefCell::default(),
@@ -99,8 +98,13 @@ impl Line {
         }
     }
 
-    pub(super) const fn unit(&self) -> &'static str {
-        self.unit
+    pub(super) fn unit(&self) -> &'static str {
+        self.measure.map_or("", Measure::unit)
+    }
+
+    /// What its scale reaches over at least, in its unit.
+    pub(super) fn least_span(&self) -> f64 {
+        self.measure.map_or(0.0, Measure::least_span)
     }
 
     /// Whether the server's answer is there, whatever it is.
@@ -110,7 +114,7 @@ impl Line {
 
     /// What it is called on a picture.
     pub(super) fn caption(&self) -> String {
-        let unit = if self.unit.is_empty() { String::new() } else { format!(" [{}]", self.unit) };
+        let unit = if self.unit().is_empty() { String::new() } else { format!(" [{}]", self.unit()) };
         format!("{} {}{unit}", self.key.topic, self.key.field)
     }
 
@@ -170,7 +174,7 @@ impl Line {
         let past = self.past.borrow();
         LineReadout {
             key: self.key.clone(),
-            unit: self.unit,
+            unit: self.unit(),
             decimals: self.decimals.get(),
             latest: course.last().map(|point| point.value),
             is_live: topics.find(&self.key.topic).is_some_and(|id| topics.is_live(id)),
@@ -198,7 +202,7 @@ impl Line {
         ExportSeries {
             topic: self.key.topic.clone(),
             field: self.key.field.clone(),
-            unit: self.unit.to_owned(),
+            unit: self.unit().to_owned(),
             points: course.iter().filter(|it| (from_ms..=to_ms).contains(&it.at_ms)).copied().collect(),
         }
     }

@@ -11,13 +11,14 @@ use super::chart_canvas::{ChartCanvas, KEYS_ID};
 use super::chart_figures::{Figures, reading};
 use super::chart_line::SeriesKey;
 use super::chart_stage::{Readout, Stage};
-use super::chart_tools::{ChartExport, ChartRanges, ChartSteps, RANGES};
+use super::chart_tools::{ChartExport, ChartRanges, ChartSteps};
 use crate::catalogue::chart::words;
 use crate::catalogue::{Catalogue, fill};
 use crate::components::{Empty, Symbol};
 use crate::hooks::{use_app, use_follow, use_watch};
 use crate::services::locale::Locale;
 use crate::services::{clock, document};
+use crate::state::chart_range::RANGES;
 use crate::state::viewport::Viewport;
 
 /// How long a part of time stands before the address names it, in milliseconds: browsers bear a few changes a second.
@@ -28,8 +29,9 @@ const ADDRESS_MS: u32 = 400;
 pub(super) struct ChartPanelProps {
     /// The series; at least one.
     pub(super) keys: Vec<SeriesKey>,
-    /// The range at first, one of [`RANGES`].
-    pub(super) range: &'static str,
+    /// The range to begin with, one of [`RANGES`]; `None` while it is not known. Another one later is shown to those who still
+    /// see the first.
+    pub(super) range: Option<&'static str>,
     /// Whether the page's address names the part of time.
     #[prop_or_default]
     pub(super) is_addressed: bool,
@@ -44,7 +46,9 @@ pub(super) fn ChartPanel(props: &ChartPanelProps) -> Html {
     let app = use_app();
     let locale = app.locale.clone();
     let text = locale.catalogue();
-    let begin = use_memo((), |()| addressed().filter(|_| props.is_addressed).unwrap_or(live(props.range)));
+    let begin = use_memo((), |()| {
+        addressed().filter(|_| props.is_addressed).unwrap_or(live(props.range.unwrap_or(RANGES[0].0)))
+    });
     let range = use_state_eq(|| word(*begin));
     // What a reset leads back to.
     let chosen = use_state_eq(|| *begin);
@@ -54,7 +58,15 @@ pub(super) fn ChartPanel(props: &ChartPanelProps) -> Html {
     });
     let stage: Rc<Stage> = Rc::clone(&stage);
     let readout = use_readout(&stage);
-    use_address(props.is_addressed, live(props.range), readout.viewport, &stage);
+    let on_begin = {
+        let (range, chosen) = (range.setter(), chosen.setter());
+        Callback::from(move |viewport| {
+            range.set(word(viewport));
+            chosen.set(viewport);
+        })
+    };
+    use_begin(*begin, props.range.map(live), &stage, on_begin);
+    use_address(props.is_addressed, props.range.map(live), readout.viewport, &stage);
     let look = use_watch((), |_, ()| document::look());
     use_effect_with((look, app.theme), {
         let stage = Rc::clone(&stage);
@@ -149,12 +161,13 @@ fn addressed() -> Option<Viewport> {
     Viewport::of_query(href.split_once('#')?.1.split_once('?')?.1, clock::wall_ms())
 }
 
-/// Keeps the address of the page what is shown, but for what is shown without being asked for; and shows what it names.
+/// Keeps the address of the page what is shown, but for what is shown without being asked for; and shows what it names. While
+/// it is not known what that would be, the address stays as it is.
 #[hook]
-fn use_address(is_addressed: bool, usual: Viewport, viewport: Viewport, stage: &Rc<Stage>) {
-    use_effect_with((is_addressed, viewport), move |(is_addressed, viewport)| {
-        let shown = Some(*viewport).filter(|viewport| *viewport != usual);
-        let timer = is_addressed.then(|| {
+fn use_address(is_addressed: bool, usual: Option<Viewport>, viewport: Viewport, stage: &Rc<Stage>) {
+    use_effect_with((is_addressed, usual, viewport), move |(is_addressed, usual, viewport)| {
+        let shown = Some(*viewport).filter(|viewport| Some(*viewport) != *usual);
+        let timer = (*is_addressed && usual.is_some()).then(|| {
             Timeout::new(ADDRESS_MS, move || {
                 let address = document::window().location().hash().unwrap_or_default();
                 document::readdress(&Viewport::addressed(shown, &address));
@@ -172,6 +185,20 @@ fn use_address(is_addressed: bool, usual: Viewport, viewport: Viewport, stage: &
             })
         });
         move || drop(listener)
+    });
+}
+
+/// Goes along when another range is to be begun with, as long as nobody asked for what is shown.
+#[hook]
+fn use_begin(begin: Viewport, range: Option<Viewport>, stage: &Rc<Stage>, on_begin: Callback<Viewport>) {
+    let before = use_mut_ref(|| begin);
+    use_effect_with((range, StageHandle(Rc::clone(stage))), move |(range, StageHandle(stage))| {
+        let Some(range) = *range else { return };
+        let before = before.replace(range);
+        if before != range && stage.viewport() == before && addressed().is_none() {
+            stage.show(range);
+            on_begin.emit(range);
+        }
     });
 }
 
@@ -196,7 +223,12 @@ fn cursor(locale: &Locale, readout: &Readout) -> Html {
     html! {
         <ul class="chart__read card__note" data-testid="chart-cursor" role="list"
             aria-live={if is_told { "polite" } else { "off" }} aria-atomic="true">
-            {for read.unwrap_or_else(|| vec![words.read_hint.to_owned()]).into_iter().map(|line| html! { <li>{line}</li> })}
+            if let Some(read) = read {
+                {for read.into_iter().map(|line| html! { <li>{line}</li> })}
+            } else {
+                <li class="chart__hint">{words.read_hint}</li>
+                <li class="chart__hint chart__hint--finger">{words.read_hint_finger}</li>
+            }
         </ul>
     }
 }

@@ -234,6 +234,7 @@ impl Stage {
             ("data-from", picture.from_ms.round().to_string()),
             ("data-to", picture.to_ms.round().to_string()),
             ("data-live", self.viewport.get().is_live().to_string()),
+            ("data-plot-width", self.plot.get().width.round().to_string()),
             ("data-past", self.lines.iter().all(Line::has_past).to_string()),
         ] {
             // Refused only for names that are no names.
@@ -256,7 +257,13 @@ impl Stage {
             .enumerate()
             .map(|(place, line)| {
                 let (pieces, gaps) = line.drawn(from_ms, to_ms);
-                PictureLine { place, unit: line.unit().to_owned(), pieces, gaps }
+                PictureLine {
+                    place,
+                    unit: line.unit().to_owned(),
+                    least_span: line.least_span(),
+                    pieces,
+                    gaps,
+                }
             })
             .collect();
         let cursor = self.cursor_ms(from_ms, to_ms).map(|at_ms| PictureCursor {

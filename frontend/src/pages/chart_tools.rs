@@ -11,12 +11,9 @@ use crate::catalogue::fill;
 use crate::components::{Choice, Segmented};
 use crate::hooks::use_locale;
 use crate::services::{download, past};
+use crate::state::chart_range::RANGES;
 use crate::state::export;
 use crate::state::viewport::Viewport;
-
-/// The ranges: the word in the page, and milliseconds.
-pub(super) const RANGES: [(&str, f64); 5] =
-    [("5m", 300e3), ("1h", 3_600e3), ("24h", 86_400e3), ("7d", 604_800e3), ("30d", 2_592_000e3)];
 
 /// Props of [`ChartRanges`].
 #[derive(Clone, PartialEq, Properties)]

@@ -8,6 +8,7 @@ mod chart_figures;
 mod chart_line;
 mod chart_panel;
 mod chart_stage;
+mod chart_title;
 mod chart_tools;
 mod command_lines;
 mod connection_files;

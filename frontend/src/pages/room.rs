@@ -180,7 +180,7 @@ fn lamp_name(text: &Catalogue, level: &str) -> String {
 }
 
 /// The measure in the person's language, or the device's own words where it says more (`outdoor_temperature`).
-fn measure_name(text: &Catalogue, measure: Measure, level: &str) -> String {
+pub(super) fn measure_name(text: &Catalogue, measure: Measure, level: &str) -> String {
     if level.contains(['_', '-', ' ']) {
         return readable(level);
     }

@@ -18,7 +18,6 @@ struct Formats {
     clock_seconds: Function,
     date: Function,
     day: Function,
-    day_clock: Function,
     moment: Function,
 }
 
@@ -83,11 +82,6 @@ impl Locale {
         call(&self.formats.day, at_ms)
     }
 
-    /// The day in short and the time of day.
-    pub fn day_clock(&self, at_ms: f64) -> String {
-        call(&self.formats.day_clock, at_ms)
-    }
-
     /// Day and time to the second.
     pub fn moment(&self, at_ms: f64) -> String {
         call(&self.formats.moment, at_ms)
@@ -114,12 +108,6 @@ impl Formats {
             clock_seconds: time(&[("hour", "2-digit"), ("minute", "2-digit"), ("second", "2-digit")]),
             date: time(&[("weekday", "long"), ("day", "numeric"), ("month", "long")]),
             day: time(&[("day", "numeric"), ("month", "short")]),
-            day_clock: time(&[
-                ("day", "numeric"),
-                ("month", "short"),
-                ("hour", "2-digit"),
-                ("minute", "2-digit"),
-            ]),
             moment: time(&[("dateStyle", "medium"), ("timeStyle", "medium")]),
         }
     }

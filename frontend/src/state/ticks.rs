@@ -6,20 +6,43 @@ const TIME_STEPS_S: [u32; 25] = [
     432_000, 604_800, 1_209_600, 2_592_000, 7_776_000, 31_536_000,
 ];
 
-/// Round times between `from_ms` and `to_ms`, at most `count_max`, in the order of time; round on a clock that is
-/// `offset_ms` ahead of UTC.
-pub fn time_ticks(from_ms: f64, to_ms: f64, count_max: usize, offset_ms: f64) -> Vec<f64> {
-    let span_s = (to_ms - from_ms) / 1000.0;
-    let fits = |step: &&u32| span_s / f64::from(**step) <= count_max.max(1) as f64;
-    let last = TIME_STEPS_S[TIME_STEPS_S.len() - 1];
-    let step_ms = f64::from(*TIME_STEPS_S.iter().find(fits).unwrap_or(&last)) * 1000.0;
-    let mut ticks = Vec::new();
-    let mut tick = ((from_ms + offset_ms) / step_ms).ceil() * step_ms - offset_ms;
-    while tick <= to_ms && ticks.len() < count_max.max(1) + 1 {
-        ticks.push(tick);
-        tick += step_ms;
+/// More times than these are no axis, and are not looked at.
+const TICKS_MAX: f64 = 32.0;
+
+/// A minute, in milliseconds.
+pub const MINUTE_MS: f64 = 60_000.0;
+
+/// A day.
+pub const DAY_MS: f64 = 86_400_000.0;
+
+/// Times of an axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimeTicks {
+    /// How far they are apart, in milliseconds.
+    pub step_ms: f64,
+    /// The times, in their order, in milliseconds since 1970.
+    pub at_ms: Vec<f64>,
+}
+
+impl TimeTicks {
+    fn every(step_ms: f64, from_ms: f64, to_ms: f64, offset_ms: f64) -> Self {
+        let first_ms = ((from_ms + offset_ms) / step_ms).ceil() * step_ms - offset_ms;
+        let count = ((to_ms - first_ms) / step_ms).floor().clamp(-1.0, TICKS_MAX) + 1.0;
+        Self { step_ms, at_ms: (0..count as usize).map(|tick| first_ms + tick as f64 * step_ms).collect() }
     }
-    ticks
+}
+
+/// Round times between `from_ms` and `to_ms`, as close together as `fits` lets them be; round on a clock that is
+/// `offset_ms` ahead of UTC. Where none fit, those farthest apart.
+pub fn time_ticks(from_ms: f64, to_ms: f64, offset_ms: f64, fits: impl Fn(&TimeTicks) -> bool) -> TimeTicks {
+    let steps = TIME_STEPS_S.map(|step_s| f64::from(step_s) * 1000.0);
+    let [.., last_ms] = steps;
+    steps
+        .into_iter()
+        .filter(|step_ms| (to_ms - from_ms) / step_ms <= TICKS_MAX)
+        .map(|step_ms| TimeTicks::every(step_ms, from_ms, to_ms, offset_ms))
+        .find(fits)
+        .unwrap_or_else(|| TimeTicks::every(last_ms, from_ms, to_ms, offset_ms))
 }
 
 /// A scale with round ends that holds all values.
@@ -102,22 +125,44 @@ impl Scale {
 mod tests {
     use super::*;
 
+    /// Times of which `px` pixels are to hold labels of 60.
+    fn ticks(from_ms: f64, to_ms: f64, offset_ms: f64, px: f64) -> TimeTicks {
+        time_ticks(from_ms, to_ms, offset_ms, |ticks| ticks.step_ms / (to_ms - from_ms) * px >= 60.0)
+    }
+
     #[test]
     fn times_are_round_on_the_local_clock() {
         // Half past an hour of UTC is a full hour of India.
         let offset_ms = 5.5 * 3_600_000.0;
-        let ticks = time_ticks(0.0, 6.0 * 3_600_000.0, 6, offset_ms);
-        assert_eq!(ticks[0], 1_800_000.0);
-        assert_eq!(ticks[1] - ticks[0], 3_600_000.0);
-        assert_eq!(ticks.len(), 6);
+        let TimeTicks { step_ms, at_ms } = ticks(0.0, 6.0 * 3_600_000.0, offset_ms, 360.0);
+        assert_eq!((step_ms, at_ms[0], at_ms.len()), (3_600_000.0, 1_800_000.0, 6));
     }
 
     #[test]
-    fn a_minute_is_told_by_ten_seconds() {
-        assert_eq!(
-            time_ticks(5_000.0, 65_000.0, 6, 0.0),
-            [10_000.0, 20_000.0, 30_000.0, 40_000.0, 50_000.0, 60_000.0]
-        );
+    fn a_minute_is_told_by_ten_seconds_where_there_is_room() {
+        let wide = ticks(5_000.0, 65_000.0, 0.0, 360.0);
+        assert_eq!(wide.at_ms, [10_000.0, 20_000.0, 30_000.0, 40_000.0, 50_000.0, 60_000.0]);
+        assert_eq!(ticks(5_000.0, 65_000.0, 0.0, 359.0).step_ms, 15_000.0);
+        assert_eq!(ticks(5_000.0, 65_000.0, 0.0, 100.0).at_ms, [60_000.0]);
+    }
+
+    #[test]
+    fn neighbours_stay_apart_in_every_range_and_width() {
+        for span_s in [1.0, 20.0, 300.0, 3_600.0, 5_000.0, 86_400.0, 604_800.0, 2_592_000.0, 315_576_000.0] {
+            for px in [150.0, 290.0, 700.0, 1_100.0] {
+                let (from_ms, to_ms) = (1.7e12, 1.7e12 + span_s * 1000.0);
+                let TimeTicks { step_ms, at_ms } = ticks(from_ms, to_ms, 0.0, px);
+                assert!(step_ms / (to_ms - from_ms) * px >= 60.0 || px < 600.0, "{span_s} s on {px}");
+                assert!(at_ms.iter().all(|at_ms| (from_ms..=to_ms).contains(at_ms)), "{at_ms:?}");
+                assert!(at_ms.windows(2).all(|pair| pair[1] - pair[0] == step_ms), "{at_ms:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_never_fits_is_told_by_the_longest_step() {
+        let none = time_ticks(0.0, 3_600_000.0, 0.0, |_| false);
+        assert_eq!((none.step_ms, none.at_ms), (31_536_000_000.0, vec![0.0]));
     }
 
     #[test]
@@ -144,10 +189,8 @@ mod tests {
 
     #[test]
     fn a_month_is_told_by_weeks() {
-        let day_ms = 86_400_000.0;
-        let ticks = time_ticks(0.0, 30.0 * day_ms, 5, 0.0);
-        assert!((2..=6).contains(&ticks.len()), "{ticks:?}");
-        assert!(ticks.last().is_some_and(|last| *last > 20.0 * day_ms), "{ticks:?}");
+        let ticks = ticks(0.0, 30.0 * DAY_MS, 0.0, 300.0);
+        assert_eq!((ticks.step_ms, ticks.at_ms.len()), (7.0 * DAY_MS, 5));
     }
 
     #[test]

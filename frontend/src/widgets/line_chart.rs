@@ -1,24 +1,21 @@
 //! Lines over time on a canvas, drawn by plotters in the colours of the page.
 
-use std::ops::Range;
-
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::prelude::*;
 use plotters_canvas::CanvasBackend;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{CanvasRenderingContext2d, CssStyleDeclaration, HtmlCanvasElement};
 
+use super::chart_axes::{ABOVE, ABOVE_WITH_UNIT, Axis, BELOW, Pen, Side};
 use crate::services::locale::Locale;
 use crate::state::colour::parse_hex;
 use crate::state::series::{Point, Series};
-use crate::state::ticks::{Scale, time_ticks};
 
-/// How wide a character of a label is, in CSS pixels: digits and separators of a system font at this size.
-const CHAR_WIDTH: f64 = 7.4;
+/// What is free at the right of the lines where no scale stands, in CSS pixels.
+const RIGHT_MARGIN: f64 = 8.0;
 
-/// The size of labels, in CSS pixels.
-const LABEL_SIZE: f64 = 12.5;
+/// The height of a caption, in CSS pixels.
+const CAPTION_HEIGHT: f64 = 20.0;
 
 /// The colours of lines by their place.
 const COLOURS: [&str; 6] =
@@ -38,6 +35,8 @@ pub struct PictureLine {
     pub place: usize,
     /// The symbol of its unit; lines of one unit share a scale.
     pub unit: String,
+    /// Its scale reaches over so much at least, so that the noise of a sensor is no drama; 0: over what its values do.
+    pub least_span: f64,
     /// Points without gaps between them, inside the shown part of time.
     pub pieces: Vec<Vec<Point>>,
     /// Where it has a gap, in milliseconds since 1970.
@@ -77,6 +76,12 @@ pub struct Plot {
     pub left: f64,
     /// The width.
     pub width: f64,
+    /// What is free at its right.
+    pub right: f64,
+    /// The upper end, from the canvas's.
+    pub top: f64,
+    /// The height.
+    pub height: f64,
 }
 
 /// A size in CSS pixels, and how many pixels of the canvas one has.
@@ -113,31 +118,6 @@ pub fn paint(
     sketch.draw(&backend.into_drawing_area()).ok()
 }
 
-/// An axis with its lines where we want them.
-struct Axis {
-    range: Range<f64>,
-    lines: Vec<f64>,
-}
-
-impl Ranged for Axis {
-    type FormatOption = DefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let span = self.range.end - self.range.start;
-        let share = if span > 0.0 { (value - self.range.start) / span } else { 0.5 };
-        limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        if hint.weight().allow_light_points() { Vec::new() } else { self.lines.clone() }
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.range.clone()
-    }
-}
-
 struct Palette {
     lines: [RGBColor; LINES_MAX],
     grid: RGBColor,
@@ -161,27 +141,6 @@ impl Palette {
     }
 }
 
-/// A scale for the lines of some units.
-struct Side {
-    units: Vec<String>,
-    scale: Scale,
-}
-
-impl Side {
-    fn label(&self, locale: &Locale, line: f64) -> String {
-        let number = locale.number(line, self.scale.decimals());
-        match self.units.as_slice() {
-            [unit] if !unit.is_empty() => format!("{number}\u{202f}{unit}"),
-            _ => number,
-        }
-    }
-
-    fn label_width(&self, locale: &Locale) -> f64 {
-        let longest = [self.scale.low, self.scale.high].map(|line| self.label(locale, line).chars().count());
-        longest.into_iter().max().unwrap_or_default() as f64 * CHAR_WIDTH + 12.0
-    }
-}
-
 struct Sketch<'a> {
     picture: &'a Picture,
     size: CanvasSize,
@@ -197,80 +156,73 @@ impl Sketch<'_> {
         (css * self.size.ratio).round() as u32
     }
 
-    /// The scale of the first unit at the left; that of all others at the right.
-    fn sides(&self) -> (Side, Option<Side>) {
-        let lines = &self.picture.lines;
-        let first = lines.first().map(|line| line.unit.clone()).unwrap_or_default();
-        let bounds = |is_left: bool| bounds(lines.iter().filter(|line| (line.unit == first) == is_left));
-        let (low, high) = bounds(true).unwrap_or((0.0, 1.0));
-        let left = Side { scale: Scale::around(low, high, 5), units: vec![first.clone()] };
-        let mut units: Vec<String> = Vec::new();
-        for line in lines.iter().filter(|line| line.unit != first) {
-            if !units.contains(&line.unit) {
-                units.push(line.unit.clone());
-            }
-        }
-        let steps = left.scale.steps();
-        let right = (!units.is_empty()).then(|| {
-            let (low, high) = bounds(false).unwrap_or((0.0, 1.0));
-            Side { scale: Scale::with_steps(low, high, steps), units }
-        });
-        (left, right)
-    }
-
     fn draw(&self, area: &DrawingArea<CanvasBackend, Shift>) -> Result<Plot, DrawError> {
         let picture = self.picture;
         area.fill(&self.palette.ground)?;
-        let (left, right) = self.sides();
-        let longest = time_label(self.locale, picture, picture.to_ms).chars().count() as f64;
-        let columns = ((self.size.width / (longest * CHAR_WIDTH + 28.0)) as usize).clamp(2, 10);
-        let offset_ms = -js_sys::Date::new(&picture.to_ms.into()).get_timezone_offset() * 60_000.0;
-        // A label at the left end would lie on the lowest one of the other axis.
-        let first_ms = picture.from_ms
-            + (picture.to_ms - picture.from_ms) * (longest * CHAR_WIDTH / 2.0 / self.size.width);
-        let mut lines = time_ticks(picture.from_ms, picture.to_ms, columns, offset_ms);
-        lines.retain(|tick| *tick >= first_ms);
-        let time = Axis { range: picture.from_ms..picture.to_ms, lines };
+        let (left, right) = Side::of(&picture.lines);
+        let pen = self.pen();
+        let has_unit = left.unit().or(right.as_ref().and_then(Side::unit)).is_some();
+        let above = if has_unit { ABOVE_WITH_UNIT } else { ABOVE };
+        let right_width = right.as_ref().map_or(RIGHT_MARGIN, |side| pen.side_width(side));
         // All lines are drawn by their share of the height, each by its own scale.
         let value = Axis {
             range: 0.0..1.0,
             lines: left.scale.lines().into_iter().map(|line| left.scale.share(line)).collect(),
         };
-        let right_width =
-            right.as_ref().map_or(longest * CHAR_WIDTH / 2.0, |side| side.label_width(self.locale));
-        let top = 14.0 + picture.captions.len() as f64 * 20.0;
         let mut chart = ChartBuilder::on(area)
-            .margin_top(self.pixels(top))
+            .margin_top(self.pixels(above + picture.captions.len() as f64 * CAPTION_HEIGHT))
             .margin_right(self.pixels(right_width))
-            .x_label_area_size(self.pixels(30.0))
-            .y_label_area_size(self.pixels(left.label_width(self.locale)))
-            .build_cartesian_2d(time, value)?;
+            .margin_bottom(self.pixels(BELOW))
+            .margin_left(self.pixels(pen.side_width(&left)))
+            .build_cartesian_2d(Axis { range: picture.from_ms..picture.to_ms, lines: Vec::new() }, value)?;
         let (across, down) = chart.plotting_area().get_pixel_range();
+        let css = |pixels: i32| f64::from(pixels) / self.size.ratio;
         let plot = Plot {
-            left: f64::from(across.start) / self.size.ratio,
-            width: f64::from(across.end - across.start) / self.size.ratio,
+            left: css(across.start),
+            width: css(across.end - across.start),
+            right: right_width,
+            top: css(down.start),
+            height: css(down.end - down.start),
         };
-        self.draw_gaps(plot, &down);
-        let font = ("system-ui", f64::from(self.pixels(LABEL_SIZE))).into_font().color(&self.palette.label);
-        let unscaled = |share: f64| left.scale.low + share * (left.scale.high - left.scale.low);
+        self.draw_gaps(plot);
         chart
             .configure_mesh()
             .disable_x_mesh()
+            .disable_axes()
             .light_line_style(TRANSPARENT)
             .bold_line_style(self.palette.grid.stroke_width(self.pixels(1.0)))
-            .axis_style(TRANSPARENT)
-            .set_all_tick_mark_size(0)
-            .label_style(font)
-            .x_label_formatter(&|at_ms| time_label(self.locale, picture, *at_ms))
-            .y_label_formatter(&|share| left.label(self.locale, unscaled(*share)))
             .draw()?;
-        for line in &picture.lines {
-            let side = right.as_ref().filter(|_| line.unit != left.units[0]).unwrap_or(&left);
+        self.draw_lines(&mut chart, &left, right.as_ref())?;
+        self.draw_cursor(plot, &left, right.as_ref());
+        let pen = self.pen();
+        pen.label_side(&left, plot, true);
+        if let Some(side) = &right {
+            pen.label_side(side, plot, false);
+        }
+        pen.label_times(picture.from_ms, picture.to_ms, plot);
+        self.draw_captions();
+        self.draw_selection(plot);
+        area.present()?;
+        Ok(plot)
+    }
+
+    fn pen(&self) -> Pen<'_> {
+        Pen::new(&self.context, self.size.ratio, self.locale, &css_colour(self.palette.label, 1.0))
+    }
+
+    fn draw_lines(
+        &self,
+        chart: &mut ChartContext<'_, CanvasBackend, Cartesian2d<Axis, Axis>>,
+        left: &Side,
+        right: Option<&Side>,
+    ) -> Result<(), DrawError> {
+        for line in &self.picture.lines {
+            let side = side_of(line, left, right);
             let colour = self.palette.lines[line.place % LINES_MAX];
             for piece in &line.pieces {
                 let points = Series::thinned(piece, (self.size.width * 2.0) as usize);
                 let course = || points.iter().map(|point| (point.at_ms, side.scale.share(point.value)));
-                if picture.lines.len() == 1 {
+                if self.picture.lines.len() == 1 {
                     chart.draw_series(AreaSeries::new(course(), 0.0, colour.mix(0.12)))?;
                 }
                 self.set_dash(DASHES[line.place % LINES_MAX]);
@@ -282,14 +234,7 @@ impl Sketch<'_> {
                 }
             }
         }
-        self.draw_cursor(plot, &down, &left, right.as_ref());
-        if let Some(side) = &right {
-            self.label_right(side, plot, &down);
-        }
-        self.draw_captions();
-        self.draw_selection(plot, &down);
-        area.present()?;
-        Ok(plot)
+        Ok(())
     }
 
     fn set_dash(&self, dashes: &[f64]) {
@@ -300,37 +245,36 @@ impl Sketch<'_> {
     }
 
     /// Shades the time that a single line knows nothing of.
-    fn draw_gaps(&self, plot: Plot, down: &Range<i32>) {
+    fn draw_gaps(&self, plot: Plot) {
         let [line] = self.picture.lines.as_slice() else { return };
         let share = |at_ms: f64| {
             ((at_ms - self.picture.from_ms) / (self.picture.to_ms - self.picture.from_ms)).clamp(0.0, 1.0)
         };
         self.context.set_fill_style_str(&css_colour(self.palette.grid, 0.45));
         for &(from_ms, to_ms) in &line.gaps {
-            self.fill_share(plot, down, share(from_ms), share(to_ms));
+            self.fill_share(plot, share(from_ms), share(to_ms));
         }
     }
 
-    fn draw_selection(&self, plot: Plot, down: &Range<i32>) {
+    fn draw_selection(&self, plot: Plot) {
         if let Some((one, other)) = self.picture.selection {
             self.context.set_fill_style_str(&css_colour(self.palette.lines[0], 0.18));
-            self.fill_share(plot, down, one.min(other), one.max(other));
+            self.fill_share(plot, one.min(other), one.max(other));
         }
     }
 
     /// A thin line down where values are read, and a dot on each point that is read.
-    fn draw_cursor(&self, plot: Plot, down: &Range<i32>, left: &Side, right: Option<&Side>) {
+    fn draw_cursor(&self, plot: Plot, left: &Side, right: Option<&Side>) {
         let Some(cursor) = &self.picture.cursor else { return };
         let (context, ratio) = (&self.context, self.size.ratio);
         let span_ms = self.picture.to_ms - self.picture.from_ms;
         let across = |at_ms: f64| (plot.left + plot.width * (at_ms - self.picture.from_ms) / span_ms) * ratio;
-        let height = f64::from(down.end - down.start);
+        let (top, height) = (plot.top * ratio, plot.height * ratio);
         context.set_fill_style_str(&css_colour(self.palette.label, 0.6));
-        context.fill_rect(across(cursor.at_ms), f64::from(down.start), ratio, height);
+        context.fill_rect(across(cursor.at_ms), top, ratio, height);
         for (line, point) in self.picture.lines.iter().zip(&cursor.points) {
             let Some(point) = point else { continue };
-            let side = right.filter(|_| line.unit != left.units[0]).unwrap_or(left);
-            let y = f64::from(down.end) - side.scale.share(point.value) * height;
+            let y = top + height * (1.0 - side_of(line, left, right).scale.share(point.value));
             context.set_fill_style_str(&css_colour(self.palette.lines[line.place % LINES_MAX], 1.0));
             context.begin_path();
             // Refused only for a radius below zero.
@@ -339,24 +283,10 @@ impl Sketch<'_> {
         }
     }
 
-    fn fill_share(&self, plot: Plot, down: &Range<i32>, from: f64, to: f64) {
+    fn fill_share(&self, plot: Plot, from: f64, to: f64) {
         let ratio = self.size.ratio;
         let (left, width) = ((plot.left + plot.width * from) * ratio, plot.width * (to - from) * ratio);
-        self.context.fill_rect(left, f64::from(down.start), width, f64::from(down.end - down.start));
-    }
-
-    fn label_right(&self, side: &Side, plot: Plot, down: &Range<i32>) {
-        let context = &self.context;
-        context.set_font(&format!("{}px system-ui", self.pixels(LABEL_SIZE)));
-        context.set_fill_style_str(&css_colour(self.palette.label, 1.0));
-        context.set_text_align("left");
-        context.set_text_baseline("middle");
-        let x = (plot.left + plot.width + 8.0) * self.size.ratio;
-        for line in side.scale.lines() {
-            let y = f64::from(down.end) - side.scale.share(line) * f64::from(down.end - down.start);
-            // Without a context that takes text there are no labels; the numbers stand beside the chart.
-            let _ = context.fill_text(&side.label(self.locale, line), x, y);
-        }
+        self.context.fill_rect(left, plot.top * ratio, width, plot.height * ratio);
     }
 
     fn draw_captions(&self) {
@@ -365,7 +295,7 @@ impl Sketch<'_> {
         context.set_text_align("left");
         context.set_text_baseline("middle");
         for (index, (caption, line)) in self.picture.captions.iter().zip(&self.picture.lines).enumerate() {
-            let y = f64::from(self.pixels(16.0 + index as f64 * 20.0));
+            let y = f64::from(self.pixels(16.0 + index as f64 * CAPTION_HEIGHT));
             let colour = css_colour(self.palette.lines[line.place % LINES_MAX], 1.0);
             context.set_stroke_style_str(&colour);
             context.set_line_width(f64::from(self.pixels(2.0)));
@@ -385,20 +315,6 @@ fn css_colour(colour: RGBColor, opacity: f64) -> String {
     format!("rgba({}, {}, {}, {opacity})", colour.0, colour.1, colour.2)
 }
 
-/// A time on the axis, as exact as the shown part of time needs it.
-fn time_label(locale: &Locale, picture: &Picture, at_ms: f64) -> String {
-    let span_ms = picture.to_ms - picture.from_ms;
-    match span_ms {
-        span if span <= 900e3 => locale.clock_seconds(at_ms),
-        span if span <= 100_000e3 => locale.clock(at_ms),
-        span if span <= 4.0 * 86_400e3 => locale.day_clock(at_ms),
-        _ => locale.day(at_ms),
-    }
-}
-
-fn bounds<'a>(lines: impl Iterator<Item = &'a PictureLine>) -> Option<(f64, f64)> {
-    lines
-        .flat_map(|line| line.pieces.iter().flatten())
-        .map(|point| (point.value, point.value))
-        .reduce(|(low, high), (value, _)| (low.min(value), high.max(value)))
+fn side_of<'a>(line: &PictureLine, left: &'a Side, right: Option<&'a Side>) -> &'a Side {
+    right.filter(|_| !left.has(&line.unit)).unwrap_or(left)
 }

@@ -1,5 +1,6 @@
 //! What stands on the panel and draws by itself; functions of their props, without I/O.
 
+mod chart_axes;
 mod lamp;
 mod line_chart;
 mod room;
