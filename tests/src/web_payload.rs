@@ -141,3 +141,17 @@ fn a_payload_of_ten_megabytes_leaves_the_page_at_work_and_is_there_whole() {
         page.wait_for("the last byte of the payload", end).await;
     });
 }
+
+#[test]
+fn what_is_not_done_with_a_large_payload_is_said() {
+    let hearth = Hearth::start();
+    let list = |bytes: usize| format!("[{}1]", "1,".repeat(bytes / 2));
+    publish_bytes(&hearth, "list", list(20_000).as_bytes(), &[]);
+    browse("en", nothing, async |page| {
+        open_topic(page, &hearth, "list").await;
+        page.wait_for_text("[data-testid=detail-payload], .tree", "1").await;
+        publish_bytes(&hearth, "list", list(1_100_000).as_bytes(), &[]);
+        page.wait_for_text("[data-testid=detail-no-tree]", "1 MiB at most").await;
+        page.wait_for_text("[data-testid=detail-no-changes]", "above 16 KiB").await;
+    });
+}

@@ -14,6 +14,7 @@ use crate::state::json;
 use crate::state::json_parts::{Part, parts};
 use crate::state::payload::{Form, hex_dump};
 use crate::state::sparkplug::{self, Births};
+use crate::state::tree::TREE_BYTES_MAX;
 use crate::state::view::{self, Told, View};
 
 /// Bytes shown before a person asks for all: more would make each update of the page slow.
@@ -70,11 +71,16 @@ pub fn PayloadView(props: &PayloadViewProps) -> Html {
     let is_unborn = props.tells_unborn
         && shown == View::Sparkplug
         && sparkplug::has_unknown_alias(&props.payload, &props.births);
+    let is_beyond_tree = props.payload.len() > TREE_BYTES_MAX && Form::of(&props.payload) == Form::Json;
     html! {
         <>
             if offered.len() > 1 {
                 <Segmented name="payload-view" legend={text.payload_view} choices={choices.collect::<Vec<_>>()}
                     chosen={shown.as_str()} {on_choose} />
+            }
+            if is_beyond_tree {
+                <p class="card__note" data-testid="detail-no-tree">
+                    {fill(words(text.tag).no_tree, &[("mib", &(TREE_BYTES_MAX / (1024 * 1024)).to_string())])}</p>
             }
             if let Some(node) = tree {
                 <TreeView node={Rc::new(node)} chart_topic={props.topic.clone()} locale={props.locale.clone()} />

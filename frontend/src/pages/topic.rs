@@ -17,7 +17,7 @@ use crate::route::Route;
 use crate::services::hub::Hub;
 use crate::services::locale::Locale;
 use crate::services::{document, download};
-use crate::state::history::{Kept, PastMessage};
+use crate::state::history::{Kept, PAYLOAD_BYTES_MAX, PastMessage};
 use crate::state::payload::{self, Form};
 use crate::state::spark::Spark;
 use crate::state::topics::{Kind, Topic};
@@ -263,7 +263,12 @@ pub(super) fn size(locale: &Locale, bytes: usize) -> String {
 fn changes(locale: &Locale, topic: &Topic, told: Told<'_>) -> Html {
     let before = match topic.history().newest_first().nth(1).map(|message| &message.payload) {
         Some(Kept::Whole(before)) => before,
-        Some(Kept::TooLarge(_)) | None => return Html::default(),
+        Some(Kept::TooLarge(_)) => {
+            let kib = (PAYLOAD_BYTES_MAX / 1024).to_string();
+            let note = fill(words(locale.catalogue().tag).no_changes, &[("kib", &kib)]);
+            return html! { <p class="card__note" data-testid="detail-no-changes">{note}</p> };
+        }
+        None => return Html::default(),
     };
     let shown = view::offered(told, topic.payload())[0];
     let changes = view::changes(shown, told.births, before, topic.payload()).unwrap_or_default();
