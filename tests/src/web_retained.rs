@@ -97,5 +97,11 @@ fn one_and_a_few_marked_ones_are_cleared() {
         page.press("\u{E00C}").await;
         page.wait_for("no question", "!document.querySelector('[data-testid=confirm]')").await;
         wait_for_count(page, 1).await;
+        // Each clearing comes back, the last one first.
+        page.click("[data-testid=retained-undo]").await;
+        wait_for_count(page, 3).await;
+        page.click("[data-testid=retained-undo]").await;
+        wait_for_count(page, 4).await;
+        page.wait_for("nothing more to undo", "!document.querySelector('[data-testid=retained-undo]')").await;
     });
 }
