@@ -117,6 +117,13 @@ fn pictures_are_drawn_and_any_payload_can_be_read_as_hex_and_base64() {
         page.wait_for_text(SHOWN, "00 01 fe ff").await;
         choose(page, "base64").await;
         page.wait_for_text(SHOWN, "AAH+/w==").await;
+        // What differs from the message before it, row by row.
+        publish_bytes(&hearth, "raw", b"\0\x01\xfe\xfe", &[]);
+        page.wait_for_text("[data-testid=detail-changes] summary", "1 value differs").await;
+        page.click("[data-testid=detail-changes] summary").await;
+        page.wait_for_text("[data-testid=detail-changes] dt", "00000000").await;
+        page.wait_for_text("[data-testid=detail-changes] del", "00 01 fe ff").await;
+        page.wait_for_text("[data-testid=detail-changes] ins", "00 01 fe fe").await;
     });
 }
 

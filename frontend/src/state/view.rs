@@ -160,8 +160,14 @@ pub struct Change {
     pub after: Option<String>,
 }
 
+/// Bytes of a row of a difference, as of a hex dump.
+const ROW_BYTES: usize = 16;
+
+/// Bytes of payloads that are compared row by row.
+const COMPARED_BYTES_MAX: usize = 64 * 1024;
+
 /// What differs between two payloads: value by value where both can be taken apart in the same way, else the text
-/// of both; `None` where at least one is no text either and they are not the same.
+/// of both, else the bytes; `None` where nobody reads those, as in pictures, and where there are too many.
 pub fn changes(view: View, births: &Births, before: &[u8], after: &[u8]) -> Option<Vec<Change>> {
     if before == after {
         return Some(Vec::new());
@@ -174,8 +180,27 @@ pub fn changes(view: View, births: &Births, before: &[u8], after: &[u8]) -> Opti
         Form::Empty | Form::Json | Form::Text => std::str::from_utf8(payload).ok().map(str::to_owned),
         Form::Hex => None,
     };
-    let (before, after) = text(before).zip(text(after))?;
-    Some(vec![Change { path: String::new(), before: Some(before), after: Some(after) }])
+    match (text(before), text(after)) {
+        (Some(before), Some(after)) => {
+            Some(vec![Change { path: String::new(), before: Some(before), after: Some(after) }])
+        }
+        _ => (view == View::Hex).then(|| compare_bytes(before, after)).flatten(),
+    }
+}
+
+/// The rows of a hex dump that differ, by their offsets.
+fn compare_bytes(before: &[u8], after: &[u8]) -> Option<Vec<Change>> {
+    let length = before.len().max(after.len());
+    let row = |payload: &[u8], at: usize| {
+        let row = payload.get(at..).filter(|rest| !rest.is_empty())?;
+        let row = &row[..row.len().min(ROW_BYTES)];
+        Some(row.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "))
+    };
+    let change = |at: usize| {
+        let (before, after) = (row(before, at), row(after, at));
+        (before != after).then(|| Change { path: format!("{at:08x}"), before, after })
+    };
+    (length <= COMPARED_BYTES_MAX).then(|| (0..length).step_by(ROW_BYTES).filter_map(change).collect())
 }
 
 /// Leaves by path; those that are gone stand behind the others.
@@ -279,6 +304,22 @@ mod tests {
             Some(vec![change("", Some("on"), Some("off"))])
         );
         assert_eq!(changes(View::Hex, &none, b"\x00\x01", b"\x00\x01"), Some(Vec::new()));
-        assert_eq!(changes(View::Hex, &none, b"\x00\x01", b"\x00\x02"), None);
+        assert_eq!(
+            changes(View::Hex, &none, b"\x00\x01", b"\x00\x02"),
+            Some(vec![change("00000000", Some("00 01"), Some("00 02"))])
+        );
+        let (mut long, short) = (vec![0xff; 40], vec![0xff; 32]);
+        long[17] = 0;
+        let row =
+            |at: usize| long[at..(at + 16).min(40)].iter().map(|it| format!("{it:02x} ")).collect::<String>();
+        assert_eq!(
+            changes(View::Hex, &none, &short, &long),
+            Some(vec![
+                change("00000010", Some(&"ff ".repeat(16).trim_end()), Some(row(16).trim_end())),
+                change("00000020", None, Some(row(32).trim_end())),
+            ])
+        );
+        assert_eq!(changes(View::Image, &none, &short, &long), None);
+        assert_eq!(changes(View::Hex, &none, &[0xff; COMPARED_BYTES_MAX + 1], &long), None);
     }
 }
