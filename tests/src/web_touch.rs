@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::browser::{Page, Scheme, Screen, browse, nothing};
 use crate::hearth::Hearth;
+use crate::mosquitto::{V311, publish};
 use crate::web_connections::go;
 use crate::web_layout::assert_fits;
 use crate::web_page::open;
@@ -77,6 +78,20 @@ fn a_finger_has_44_pixels_for_every_control_of_every_page() {
             show(page, &hearth, route).await;
             small.push((route, page.evaluate(SMALL).await));
         }
+        // Values inside a payload, and what differs from the one before.
+        for payload in
+            [r#"{"n":1,"a":{"b":[1,{"c":2}]},"d":"x"}"#, r#"{"n":2,"a":{"b":[1,{"c":2}]},"d":"x"}"#]
+        {
+            publish(hearth.mqtt(), V311, &["-t", "packed", "-m", payload, "-q", "1"]);
+            show(page, &hearth, "topics/packed").await;
+        }
+        page.click("label:has([data-testid=payload-view-json])").await;
+        page.wait_for_element("[data-testid=detail-tree] .tree__chart").await;
+        page.wait_for_element("[data-testid=detail-changes]").await;
+        page.evaluate(OPEN_ALL).await;
+        page.next_frame().await;
+        page.screenshot("topic-tree-phone-light").await;
+        small.push(("values", page.evaluate(SMALL).await));
         small.retain(|(_, found)| *found != json!([]));
         assert!(small.is_empty(), "{small:#?}");
     });
