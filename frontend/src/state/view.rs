@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(
             changes(View::Hex, &none, &short, &long),
             Some(vec![
-                change("00000010", Some(&"ff ".repeat(16).trim_end()), Some(row(16).trim_end())),
+                change("00000010", Some("ff ".repeat(16).trim_end()), Some(row(16).trim_end())),
                 change("00000020", None, Some(row(32).trim_end())),
             ])
         );
