@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::browser::{Page, Scheme, Screen, browse, nothing};
+use crate::browser::{ConsoleLine, Page, Scheme, Screen, browse, nothing};
 use crate::hearth::Hearth;
 use crate::mosquitto::{V311, publish};
 use crate::web_accessibility::{findings, load_axe};
@@ -118,5 +118,18 @@ fn a_phone_shows_the_whole_chart_above_its_navigation() {
         load_axe(page).await;
         let found = findings(page).await;
         assert!(found.is_empty(), "axe found on the chart:\n{}", found.join("\n"));
+    });
+}
+
+#[test]
+fn a_page_whose_clock_is_hours_ahead_shows_the_past_of_the_broker() {
+    let hearth = home();
+    // The first question is for what is to come; its refusal tells what time it is.
+    let is_refused = |line: &ConsoleLine| line.text.contains("/api/v1/history") && line.text.contains("400");
+    browse("en", is_refused, async |page| {
+        let source = "const here = Date.now; Date.now = () => here() + 7_200_000;";
+        page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": source})).await;
+        open(page, &hearth, "chart/home/living/temperature?last=300").await;
+        wait_for_past(page).await;
     });
 }

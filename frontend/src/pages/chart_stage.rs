@@ -341,7 +341,11 @@ impl Stage {
             spawn_local(async move {
                 let answer = past::ask(question).await;
                 if let Some(stage) = me.upgrade() {
-                    if let Some(ahead_ms) = answer.as_ref().ok().and_then(|answer| answer.ahead_ms) {
+                    let ahead_ms = match &answer {
+                        Ok(answer) => answer.ahead_ms,
+                        Err(_) => past::ahead_ms(),
+                    };
+                    if let Some(ahead_ms) = ahead_ms {
                         let ahead_ms = if ahead_ms.abs() < AHEAD_MIN_MS { 0.0 } else { ahead_ms };
                         if (ahead_ms - stage.ahead_ms.get()).abs() >= AHEAD_MIN_MS {
                             stage.ahead_ms.set(ahead_ms);

@@ -16,6 +16,8 @@ thread_local! {
     /// Why nothing is ever shown, once the broker has said so: it is not asked again before the page is loaded anew, since
     /// each refusal is a line in the browser's console.
     static CLOSED: Cell<Option<NoPast>> = const { Cell::new(None) };
+    /// How far the broker's clock was ahead at its last answer, whatever that was.
+    static AHEAD_MS: Cell<Option<f64>> = const { Cell::new(None) };
 }
 
 /// Why there is no past to show.
@@ -130,10 +132,20 @@ pub async fn series_of(topic: &str) -> Result<Vec<HistorySeries>, NoPast> {
     Ok(list.series.into_iter().filter(|series| series.topic == topic).collect())
 }
 
+/// How far the broker's clock is ahead of the page's, in milliseconds and to a second or two, as its last answer said, whatever that
+/// was: a page whose clock is hours ahead asks for what is to come, which is refused.
+pub fn ahead_ms() -> Option<f64> {
+    AHEAD_MS.get()
+}
+
 async fn request<T: serde::de::DeserializeOwned>(address: &str) -> Result<T, NoPast> {
     let unreachable = |_: JsValue| NoPast::Unreachable;
     let response = JsFuture::from(document::window().fetch_with_str(address)).await.map_err(unreachable)?;
     let response: Response = response.dyn_into().map_err(unreachable)?;
+    let said = response.headers().get("date").ok().flatten().map(|date| js_sys::Date::parse(&date));
+    if let Some(at_ms) = said.filter(|at_ms| at_ms.is_finite()) {
+        AHEAD_MS.set(Some(at_ms - clock::wall_ms()));
+    }
     match response.status() {
         200 => {}
         404 => return Err(NoPast::Absent),
