@@ -87,6 +87,7 @@ pub struct ConnectionWords {
     pub will_response_topic: &'static str,
     pub will_correlation: &'static str,
     pub optional_hint: &'static str,
+    pub bytes_hint: &'static str,
     pub secure: &'static str,
     pub secure_hint: &'static str,
     pub keep_password: &'static str,
@@ -116,6 +117,8 @@ pub struct ConnectionWords {
     pub fault_line: &'static str,
     pub fault_pair: &'static str,
     pub fault_long: &'static str,
+    pub fault_hex: &'static str,
+    pub fault_utf8: &'static str,
     pub fault_user: &'static str,
     pub fault_client_id: &'static str,
 
@@ -169,13 +172,13 @@ impl ConnectionWords {
                 (self.user_properties, self.user_properties_hint)
             }
             Field::WillTopic => (self.will_topic, ""),
-            Field::WillPayload => (self.will_payload, ""),
+            Field::WillPayload => (self.will_payload, self.bytes_hint),
             Field::WillQos => (self.filters_qos, ""),
             Field::WillDelay => (self.will_delay, ""),
             Field::WillMessageExpiry => (self.will_expiry, self.optional_hint),
             Field::WillContentType => (self.will_content_type, self.optional_hint),
             Field::WillResponseTopic => (self.will_response_topic, self.optional_hint),
-            Field::WillCorrelationData => (self.will_correlation, self.optional_hint),
+            Field::WillCorrelationData => (self.will_correlation, self.bytes_hint),
         }
     }
 }
@@ -260,6 +263,7 @@ static ENGLISH: ConnectionWords = ConnectionWords {
     will_response_topic: "Response topic",
     will_correlation: "Correlation data",
     optional_hint: "May stay empty.",
+    bytes_hint: "May stay empty. Text, or hex: and hex digits.",
     secure: "Encrypted (wss://)",
     secure_hint: "Without it, everybody on the way can read along, passwords too.",
     keep_password: "Keep the password in this browser",
@@ -288,6 +292,8 @@ static ENGLISH: ConnectionWords = ConnectionWords {
     fault_line: "“{line}” {detail}.",
     fault_pair: "“{line}” is no name=value.",
     fault_long: "It has {bytes} bytes; at most 65,535 fit.",
+    fault_hex: "Behind hex: come pairs of hex digits, such as hex: 00 ff.",
+    fault_utf8: "These bytes are no UTF-8 text, as which they are declared below.",
     fault_user: "MQTT 3.1.1 has a password only with a user name.",
     fault_client_id: "To find a session again, the connection needs a client id of its own. Or turn on clean start.",
 
@@ -393,6 +399,7 @@ static GERMAN: ConnectionWords = ConnectionWords {
     will_response_topic: "Antwort-Topic",
     will_correlation: "Korrelationsdaten",
     optional_hint: "Darf leer bleiben.",
+    bytes_hint: "Darf leer bleiben. Text, oder hex: und Hex-Ziffern.",
     secure: "Verschlüsselt (wss://)",
     secure_hint: "Ohne das können alle unterwegs mitlesen, auch Passwörter.",
     keep_password: "Passwort in diesem Browser aufheben",
@@ -421,6 +428,8 @@ static GERMAN: ConnectionWords = ConnectionWords {
     fault_line: "„{line}“ geht nicht: {detail}.",
     fault_pair: "„{line}“ ist kein name=wert.",
     fault_long: "Es hat {bytes} Bytes; höchstens 65.535 passen.",
+    fault_hex: "Hinter hex: stehen Paare von Hex-Ziffern, etwa hex: 00 ff.",
+    fault_utf8: "Diese Bytes sind kein UTF-8-Text, als der sie unten angegeben sind.",
     fault_user: "In MQTT 3.1.1 gibt es ein Passwort nur mit Benutzernamen.",
     fault_client_id: "Um eine Sitzung wiederzufinden, braucht die Verbindung eine eigene Client-Id. Oder „Neu beginnen“ einschalten.",
 

@@ -370,6 +370,8 @@ pub(super) fn explain_fault(fault: &Fault, words: &'static ConnectionWords) -> S
         }
         Fault::NotPair(line) => fill(words.fault_pair, &[("line", line)]),
         Fault::TooLong(bytes) => fill(words.fault_long, &[("bytes", &bytes.to_string())]),
+        Fault::NotHex => words.fault_hex.to_owned(),
+        Fault::NotUtf8 => words.fault_utf8.to_owned(),
         Fault::WantsUser => words.fault_user.to_owned(),
         Fault::WantsClientId => words.fault_client_id.to_owned(),
     }

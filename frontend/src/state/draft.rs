@@ -16,9 +16,6 @@ use super::template::{Values, expand};
 /// The form has no room for more, and no broker of ours takes more (its default is 256).
 pub const USER_PROPERTIES_MAX: usize = 64;
 
-/// What stands before correlation data that is typed as hex.
-const HEX_PREFIX: &str = "hex:";
-
 /// How the payload is typed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -173,7 +170,7 @@ impl DraftProperties {
             return Ok(None);
         }
         let typed = expand(&self.correlation_data, values);
-        let bytes = match typed.strip_prefix(HEX_PREFIX) {
+        let bytes = match typed.strip_prefix(hex::PREFIX) {
             Some(digits) => hex::parse(digits).map_err(DraftError::CorrelationData)?,
             None => typed.as_bytes().to_vec(),
         };

@@ -1,5 +1,8 @@
 //! Bytes as a person types them: pairs of hex digits.
 
+/// What stands before bytes that are typed as hex where text may be typed too.
+pub const PREFIX: &str = "hex:";
+
 /// What is wrong with typed hex.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HexError {

@@ -135,7 +135,7 @@ impl Default for Profile {
 pub struct WillPlan {
     /// Where to.
     pub topic: String,
-    /// What, as text.
+    /// What, as text, or as hex behind `hex:`.
     pub payload: String,
     /// 0, 1 or 2.
     pub qos: u8,
@@ -151,7 +151,7 @@ pub struct WillPlan {
     pub content_type: String,
     /// Empty: none.
     pub response_topic: String,
-    /// As text; empty: none.
+    /// As text, or as hex behind `hex:`; empty: none.
     pub correlation_data: String,
     /// Names and values.
     pub user_properties: Vec<(String, String)>,

@@ -9,6 +9,7 @@ use hearth_protocol::topic::TopicError;
 use hearth_protocol::{QoS, Text, TopicFilter, TopicName, Version};
 
 use super::{Profile, Speaks, WillPlan};
+use crate::state::hex;
 
 /// The largest packet that a tab takes; it must hold it several times over while it is shown.
 const PACKET_BYTES_MAX: u32 = 64 * 1024 * 1024;
@@ -98,6 +99,10 @@ pub enum Fault {
     NotPair(String),
     /// It has more bytes than MQTT lets it have.
     TooLong(usize),
+    /// What follows `hex:` is no hex.
+    NotHex,
+    /// It is declared to be text, and is none.
+    NotUtf8,
     /// Version 3.1.1 has a password only with a user name [3.1.1: MQTT-3.1.2-22].
     WantsUser,
     /// A session is found again by its client id only.
@@ -145,6 +150,16 @@ impl Faults {
             self.note(field, Fault::TooLong(bytes.len()));
         }
         Bytes::copy_from_slice(bytes.as_bytes())
+    }
+
+    /// Text, or bytes as hex behind `hex:`.
+    fn text_or_hex(&mut self, field: Field, typed: &str) -> Bytes {
+        let Some(digits) = typed.strip_prefix(hex::PREFIX) else { return self.bytes(field, typed) };
+        let bytes = self.take(field, hex::parse(digits).map_err(|_| Fault::NotHex));
+        if bytes.len() > Text::BYTES_MAX {
+            self.note(field, Fault::TooLong(bytes.len()));
+        }
+        bytes.into()
     }
 
     fn topic(&mut self, field: Field, topic: &str) -> Option<TopicName> {
@@ -287,7 +302,10 @@ impl Profile {
 impl WillPlan {
     fn plan(&self, version: Speaks, faults: &mut Faults) -> Option<Will> {
         let topic = faults.topic(Field::WillTopic, &self.topic);
-        let payload = faults.bytes(Field::WillPayload, &self.payload);
+        let payload = faults.text_or_hex(Field::WillPayload, &self.payload);
+        if version == Speaks::V5 && self.is_text && std::str::from_utf8(&payload).is_err() {
+            faults.note(Field::WillPayload, Fault::NotUtf8);
+        }
         let qos = faults.qos(Field::WillQos, self.qos);
         let properties = match version {
             Speaks::V311 => WillProperties::default(),
@@ -307,7 +325,7 @@ impl WillPlan {
             content_type: faults.some_text(Field::WillContentType, &self.content_type),
             response_topic,
             correlation_data: (!self.correlation_data.is_empty())
-                .then(|| faults.bytes(Field::WillCorrelationData, &self.correlation_data)),
+                .then(|| faults.text_or_hex(Field::WillCorrelationData, &self.correlation_data)),
             user_properties: faults.pairs(Field::WillUserProperties, &self.user_properties),
         }
     }
@@ -322,6 +340,23 @@ mod tests {
         let mut profile = sample();
         change(&mut profile);
         profile.plan("drawn").err().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_will_of_bytes_is_typed_as_hex() {
+        let mut profile = sample();
+        let will = profile.will.as_mut().unwrap();
+        (will.payload, will.correlation_data, will.is_text) = ("hex:00 FF".into(), "hex:0a".into(), false);
+        let planned = profile.plan("drawn").unwrap().options.will.unwrap();
+        assert_eq!(*planned.payload, [0, 0xFF]);
+        assert_eq!(planned.properties.correlation_data.as_deref(), Some(&[0x0A][..]));
+        for (typed, is_text, fault) in [("hex:0", false, Fault::NotHex), ("hex:FF", true, Fault::NotUtf8)] {
+            let found = faults(|it| {
+                let will = it.will.as_mut().unwrap();
+                (will.payload, will.is_text) = (typed.into(), is_text);
+            });
+            assert_eq!(found, [(Field::WillPayload, fault)]);
+        }
     }
 
     #[test]
