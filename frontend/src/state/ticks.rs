@@ -25,7 +25,8 @@ pub struct TimeTicks {
 }
 
 impl TimeTicks {
-    fn every(step_ms: f64, from_ms: f64, to_ms: f64, offset_ms: f64) -> Self {
+    /// The round times so far apart.
+    pub fn every(step_ms: f64, from_ms: f64, to_ms: f64, offset_ms: f64) -> Self {
         let first_ms = ((from_ms + offset_ms) / step_ms).ceil() * step_ms - offset_ms;
         let count = ((to_ms - first_ms) / step_ms).floor().clamp(-1.0, TICKS_MAX) + 1.0;
         Self { step_ms, at_ms: (0..count as usize).map(|tick| first_ms + tick as f64 * step_ms).collect() }

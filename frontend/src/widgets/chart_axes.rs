@@ -1,5 +1,6 @@
 //! The scales beside a chart's lines and the times below them, with their labels.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use js_sys::Date;
@@ -32,6 +33,14 @@ pub(super) const BELOW: f64 = 26.0;
 /// The room that a unit takes above the lines; without one the highest label needs some too.
 pub(super) const ABOVE_WITH_UNIT: f64 = 28.0;
 pub(super) const ABOVE: f64 = 10.0;
+
+/// How long a part of time on how many pixels, in which language, has times how far apart, in milliseconds.
+type Chosen = ((f64, f64, &'static str), f64);
+
+thread_local! {
+    /// What was chosen last: to try distances takes hundreds of labels, and a chart that follows the present moves all the time.
+    static CHOSEN: Cell<Option<Chosen>> = const { Cell::new(None) };
+}
 
 /// An axis with its lines where we want them.
 pub(super) struct Axis {
@@ -179,10 +188,18 @@ impl<'a> Pen<'a> {
     pub(super) fn label_times(&self, from_ms: f64, to_ms: f64, plot: Plot) {
         let offset_ms = -Date::new(&to_ms.into()).get_timezone_offset() * MINUTE_MS;
         let px_of_ms = plot.width / (to_ms - from_ms);
-        let ticks = time_ticks(from_ms, to_ms, offset_ms, |ticks| {
-            let widths = ticks.at_ms.iter().map(|&at_ms| self.width(&self.time(ticks, at_ms)));
-            widths.fold(0.0, f64::max) + TIME_GAP <= ticks.step_ms * px_of_ms
-        });
+        let asked = ((to_ms - from_ms).round(), plot.width, self.locale.catalogue().tag);
+        let ticks = match CHOSEN.get() {
+            Some((of, step_ms)) if of == asked => TimeTicks::every(step_ms, from_ms, to_ms, offset_ms),
+            Some(_) | None => {
+                let ticks = time_ticks(from_ms, to_ms, offset_ms, |ticks| {
+                    let widths = ticks.at_ms.iter().map(|&at_ms| self.width(&self.time(ticks, at_ms)));
+                    widths.fold(0.0, f64::max) + TIME_GAP <= ticks.step_ms * px_of_ms
+                });
+                CHOSEN.set(Some((asked, ticks.step_ms)));
+                ticks
+            }
+        };
         for &at_ms in &ticks.at_ms {
             let (label, x) = (self.time(&ticks, at_ms), plot.left + (at_ms - from_ms) * px_of_ms);
             let half = self.width(&label) / 2.0;
