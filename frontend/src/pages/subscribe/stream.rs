@@ -49,7 +49,7 @@ pub(in crate::pages) fn StreamView() -> Html {
         Callback::from(move |()| chosen.set(None))
     };
     html! {
-        <section class="card" aria-label={words.messages}>
+        <section class={classes!("card", (!is_empty).then_some("card--stream"))} aria-label={words.messages}>
             <div class="card__head">
                 <h2 class="card__title">{words.messages}</h2>
                 <Controls />
