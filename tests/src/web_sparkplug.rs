@@ -1,8 +1,6 @@
 //! Sparkplug B in the page: names of metrics whose births came before it was opened, from where the broker keeps them or from the
 //! edge node itself.
 
-use std::time::Duration;
-
 use hearth_protocol::{QoS, Version};
 
 use crate::browser::{Page, Scheme, Screen, browse, nothing};
@@ -48,12 +46,12 @@ impl EdgeNode {
     /// Publishes data until the page shows this.
     async fn data_until(&mut self, page: &Page, selector: &str) {
         let seen = format!("!!document.querySelector({})", serde_json::json!(selector));
-        for _ in 0..200 {
+        for _ in 0..600 {
             self.data();
             if page.evaluate(&seen).await == true {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            page.next_frame().await;
         }
         panic!("{selector} never shows");
     }
