@@ -37,12 +37,7 @@ pub struct ChartPageProps {
 pub fn ChartPage(props: &ChartPageProps) -> Html {
     let locale = use_locale();
     let text = locale.catalogue();
-    let kept = use_mut_ref(|| None::<String>);
-    let wanted = props.series.is_empty().then(|| kept.borrow().clone());
-    let first = use_watch(wanted, |hub, kept| first_series(&hub.topics(), kept.as_ref()?.as_deref()));
-    if props.series.is_empty() {
-        kept.borrow_mut().clone_from(&first);
-    }
+    let first = use_first(props.series.is_empty());
     let is_in_parts = use_is_in_parts();
     let series = match first {
         Some(topic) if props.series.is_empty() => vec![(topic, String::new())],
@@ -101,6 +96,21 @@ pub fn ChartPage(props: &ChartPageProps) -> Html {
     }
 }
 
+/// The topic that is shown while nobody has chosen one; a topic more that carries numbers may be a better one.
+#[hook]
+fn use_first(is_wanted: bool) -> Option<String> {
+    let hub = use_hub();
+    let kept = use_mut_ref(|| None::<String>);
+    let numeric = use_watch(is_wanted, |hub, is_wanted| is_wanted.then(|| hub.topics().numeric()));
+    let first = use_memo(numeric, move |numeric| {
+        (*numeric)?;
+        let first = first_series(&hub.topics(), kept.borrow().as_deref());
+        kept.borrow_mut().clone_from(&first);
+        first
+    });
+    (*first).clone()
+}
+
 /// The range to begin with, once it is known how far back the past of the first series reaches. It stays while that goes on.
 #[hook]
 fn use_range(
@@ -133,8 +143,8 @@ struct TopicChooserProps {
 #[component]
 fn TopicChooser(props: &TopicChooserProps) -> Html {
     let hub = use_hub();
-    let known = use_watch((), |hub, ()| hub.topics().sorted().len());
-    let suggested = use_memo(known, move |_| numeric_topics(&hub.topics(), SUGGESTED_MAX));
+    let numeric = use_watch((), |hub, ()| hub.topics().numeric());
+    let suggested = use_memo(numeric, move |_| numeric_topics(&hub.topics(), SUGGESTED_MAX));
     // Whatever comes in draws the page again: what is being typed must not be replaced by it.
     let draft = use_state_eq(|| None::<AttrValue>);
     let oninput = {

@@ -13,8 +13,8 @@ pub fn first_series(topics: &Topics, kept: Option<&str>) -> Option<String> {
         return Some(name.to_owned());
     }
     let numeric = topics.sorted().iter().map(|&id| topics.topic(id)).filter_map(|topic| {
-        let values = topic.series()?.iter().count();
-        Some((rank(topic.name()), Reverse(values), topic))
+        let values = Reverse(topic.series()?.len());
+        Some((rank(topic.name()), values, topic))
     });
     let best = numeric.min_by_key(|(rank, values, _)| (*rank, *values)).map(|(rank, _, topic)| (rank, topic));
     match (kept, best) {

@@ -178,6 +178,7 @@ pub struct Topics {
     unsorted: Vec<TopicId>,
     budget: Budget,
     points: usize,
+    numeric: usize,
     epoch: u32,
     online: bool,
     messages: u64,
@@ -293,6 +294,7 @@ impl Topics {
         topic.properties = message.properties.as_deref().map(|properties| Box::new(detached(properties)));
         topic.history.push(&mut self.budget, at_ms, message.retain, message.qos, &message.payload);
         if let Some(value) = number {
+            self.numeric += usize::from(topic.series.is_none());
             let series = topic.series.get_or_insert_default();
             let before = series.len();
             series.push(Point { at_ms, value }, self.points < POINTS_TOTAL_MAX);
@@ -321,6 +323,11 @@ impl Topics {
         self.sorted = merged;
         self.unsorted.clear();
         true
+    }
+
+    /// How many topics have carried numbers.
+    pub const fn numeric(&self) -> usize {
+        self.numeric
     }
 
     /// All topics in the order of their names, as of the last [`Self::merge`].
@@ -462,6 +469,7 @@ pub(crate) mod tests {
         );
         assert_eq!(topic.history().len(), 2);
         assert_eq!(topic.series().unwrap().len(), 2);
+        assert_eq!(topics.numeric(), 1);
     }
 
     #[test]
