@@ -106,7 +106,8 @@ fn LiveTile(props: &TileProps) -> Html {
     let hub = use_hub();
     let locale = use_locale();
     let mark = use_topic(Rc::clone(&widget.topic));
-    let past = use_day(Rc::clone(&widget.topic));
+    let is_sensor = matches!(widget.kind, WidgetKind::Sensor(_));
+    let past = use_day(is_sensor.then(|| Rc::clone(&widget.topic)));
     let text = locale.catalogue();
     let topics = hub.topics();
     let topic = topics.topic(widget.id);
@@ -121,9 +122,10 @@ fn LiveTile(props: &TileProps) -> Html {
         WidgetKind::Sensor(Some(measure)) => measure.least_span(),
         WidgetKind::Sensor(None) | WidgetKind::Contact | WidgetKind::Lamp => 0.0,
     };
-    let spark = topic
-        .series()
-        .and_then(|series| Spark::of(&course::join(past.as_deref(), &series.tail(HEARD_POINTS)), least));
+    let piece_ms = past.as_ref().map_or(0.0, |past| past.piece_ms);
+    let spark = topic.series().and_then(|series| {
+        Spark::of(&course::join(past.as_deref(), &series.tail(HEARD_POINTS)), piece_ms, least)
+    });
     let name = widget.topic.to_string();
     let (symbol, unit, tint, value, route) = match widget.kind {
         WidgetKind::Sensor(measure) => (

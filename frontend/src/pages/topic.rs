@@ -308,7 +308,7 @@ fn changes(locale: &Locale, topic: &Topic, told: Told<'_>) -> Html {
 /// How a number went lately; the chart has the scales.
 fn course(topic: &Topic) -> Html {
     let points = topic.series().map(|series| series.tail(COURSE_POINTS)).unwrap_or_default();
-    match Spark::of(&points, 0.0) {
+    match Spark::of(&points, 0.0, 0.0) {
         Some(spark) => html! {
             <a class="course" href={Route::Chart(Some(topic.name().to_owned()), String::new()).href()} tabindex="-1"
                 aria-hidden="true"><SparkLine {spark} /></a>

@@ -12,8 +12,7 @@ use super::clock;
 use super::past::{self, NoPast, Question};
 use crate::state::course::Past;
 use crate::state::spark;
-
-const DAY_MS: f64 = 24.0 * 3_600_000.0;
+use crate::state::ticks::DAY_MS;
 
 /// Four, the first, lowest, highest and last one, for each of the pieces of time that a sparkline tells apart.
 const POINTS: u32 = 4 * spark::SLICES;
