@@ -218,7 +218,7 @@ async fn act(page: &Page, shown: Shown, round: u64) {
         (Shown::View | Shown::Everything, 0) => tap(page, &toggle("bench/building-0/floor-0/device-1")).await,
         (Shown::View | Shown::Everything, 1) => {
             type_in(page, "#topic-filter", "device-7").await;
-            tap(page, ".search__clear").await;
+            tap(page, ".search__clear:not([hidden])").await;
         }
         (Shown::View | Shown::Everything, 2) => {
             tap(page, &row("bench/building-0/floor-0/device-0/temperature")).await;

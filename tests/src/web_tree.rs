@@ -133,3 +133,34 @@ fn the_keyboard_opens_and_closes_branches() {
         wait_for_rows(page, "car home").await;
     });
 }
+
+#[test]
+fn who_clears_the_filter_goes_on_typing_in_it() {
+    const TAB: &str = "\u{E004}";
+    const ENTER: &str = "\u{E007}";
+    const CLEAR: &str = ".search__clear:not([hidden])";
+    let hearth = Hearth::start();
+    publish(hearth.mqtt(), V311, &["-t", "home/lamp", "-m", "on", "-r"]);
+    browse("en", nothing, async |page| {
+        open(page, &hearth, "topics").await;
+        wait_for_rows(page, "home/lamp").await;
+        let typed = |text: &str| {
+            format!(
+                "document.activeElement?.matches('[data-testid=topic-filter]') && document.activeElement.value === '{text}' \
+                    && !document.querySelector('{CLEAR}') === {}",
+                text.is_empty()
+            )
+        };
+        page.click("[data-testid=topic-filter]").await;
+        page.press("nothing").await;
+        page.wait_for("the filter", &typed("nothing")).await;
+        page.click(CLEAR).await;
+        page.wait_for("an empty field with the focus, by mouse", &typed("")).await;
+        wait_for_rows(page, "home/lamp").await;
+        page.press("lamp").await;
+        page.wait_for("the next filter", &typed("lamp")).await;
+        page.press(TAB).await;
+        page.press(ENTER).await;
+        page.wait_for("an empty field with the focus, by key", &typed("")).await;
+    });
+}

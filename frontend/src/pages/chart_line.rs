@@ -79,6 +79,17 @@ pub(super) struct Line {
     answers: Cell<u32>,
     /// Past and present, joined.
     course: RefCell<Vec<Point>>,
+    /// What they were joined of.
+    joined: Cell<Option<Sources>>,
+}
+
+/// What a course is made of: as long as it is the same, so is the course.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Sources {
+    /// Of the topic: how many messages came, and when the last one did.
+    heard: Option<(u64, f64)>,
+    answers: u32,
+    ahead_ms: f64,
 }
 
 impl Line {
@@ -95,6 +106,7 @@ impl Line {
             answered_ms: Cell::new(f64::MIN),
             answers: Cell::new(0),
             course: RefCell::default(),
+            joined: Cell::default(),
         }
     }
 
@@ -118,9 +130,14 @@ impl Line {
         format!("{} {}{unit}", self.key.topic, self.key.field)
     }
 
-    /// Takes in what was heard; the page's clock is so far behind the broker's.
-    pub(super) fn gather(&self, topics: &Topics, ahead_ms: f64) {
+    /// Takes in what was heard, and tells whether there was something new; the page's clock is so far behind the broker's.
+    pub(super) fn gather(&self, topics: &Topics, ahead_ms: f64) -> bool {
         let topic = topics.find(&self.key.topic).map(|id| topics.topic(id));
+        let heard = topic.map(|topic| (topic.count(), topic.at_ms()));
+        let sources = Some(Sources { heard, answers: self.answers.get(), ahead_ms });
+        if self.joined.replace(sources) == sources {
+            return false;
+        }
         let mut field = self.field.borrow_mut();
         let series = topic.map(|topic| match topic.series() {
             Some(series) if self.key.field.is_empty() => {
@@ -138,6 +155,7 @@ impl Line {
         self.decimals
             .set(course.iter().map(|point| decimals(point.value)).fold(self.decimals.get(), usize::max));
         self.course.replace(course);
+        true
     }
 
     /// What of it lies between two times.

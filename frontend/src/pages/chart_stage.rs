@@ -11,6 +11,7 @@ use web_sys::HtmlCanvasElement;
 use super::chart_line::{Line, LineReadout, SeriesKey};
 use crate::services::hub::Hub;
 use crate::services::locale::Locale;
+use crate::services::pace::Pace;
 use crate::services::past::{self, NoPast};
 use crate::services::{clock, document};
 use crate::state::course;
@@ -23,8 +24,11 @@ use crate::widgets::{CanvasSize, Picture, PictureCursor, PictureLine, Plot, pain
 /// How long a chart that somebody moves waits before it asks the server anew, in milliseconds.
 const ASK_AFTER_MS: u32 = 120;
 
-/// The shortest time between two pictures of news, in milliseconds; who moves the chart sees each one.
-const PAINT_EVERY_MS: f64 = 100.0;
+/// The longest time between two pictures of a chart that follows the present, in milliseconds: what is told in text has seconds.
+const PAINT_WITHIN_MS: f64 = 1_000.0;
+
+/// A picture is drawn anew when time has moved it by so much, in CSS pixels.
+const MOVED_PX: f64 = 0.5;
 
 /// The size of an exported picture, in CSS pixels.
 const EXPORT_SIZE: CanvasSize = CanvasSize { width: 1200.0, height: 600.0, ratio: 2.0 };
@@ -78,6 +82,7 @@ pub(super) struct Stage {
     plot: Cell<Plot>,
     selection: Cell<Option<(f64, f64)>>,
     cursor: Cell<Option<Cursor>>,
+    pace: Pace,
     painted_ms: Cell<f64>,
     painted: Signal,
     asking: RefCell<Option<Timeout>>,
@@ -101,6 +106,7 @@ impl Stage {
             plot: Cell::default(),
             selection: Cell::default(),
             cursor: Cell::default(),
+            pace: Pace::default(),
             painted_ms: Cell::new(0.0),
             painted: Signal::default(),
             asking: RefCell::default(),
@@ -194,10 +200,21 @@ impl Stage {
 
     /// Something may have come in, and time goes on.
     pub(super) fn on_frame(&self) {
-        if (clock::wall_ms() - self.painted_ms.get()).abs() >= PAINT_EVERY_MS {
-            self.paint();
+        if self.pace.is_due(&self.hub) {
+            if self.gather() || self.is_behind() {
+                self.paint();
+            }
             self.ask();
         }
+    }
+
+    /// Whether the last picture is too old to be looked at, though nothing came in.
+    fn is_behind(&self) -> bool {
+        let past_ms = (clock::wall_ms() - self.painted_ms.get()).abs();
+        let viewport = self.viewport.get();
+        let (from_ms, to_ms) = viewport.range(self.now_ms());
+        let moved_px = past_ms * self.plot.get().width / (to_ms - from_ms);
+        past_ms >= PAINT_WITHIN_MS || viewport.is_live() && moved_px >= MOVED_PX
     }
 
     /// Draws the chart.
@@ -242,11 +259,11 @@ impl Stage {
         }
     }
 
-    fn gather(&self) {
-        let topics = self.hub.topics();
-        for line in &self.lines {
-            line.gather(&topics, self.ahead_ms.get());
-        }
+    /// Takes in what was heard, and tells whether there was something new.
+    fn gather(&self) -> bool {
+        let (topics, ahead_ms) = (self.hub.topics(), self.ahead_ms.get());
+        // Each line takes in its own, whether or not another one had news.
+        self.lines.iter().fold(false, |is_new, line| line.gather(&topics, ahead_ms) | is_new)
     }
 
     fn picture(&self, captions: Vec<String>) -> Picture {

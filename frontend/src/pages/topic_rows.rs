@@ -10,6 +10,7 @@ use crate::route::Route;
 use crate::services::clock;
 use crate::services::hub::Hub;
 use crate::services::locale::Locale;
+use crate::services::pace::Pace;
 use crate::state::extent::Scope;
 use crate::state::listing::Listing;
 use crate::state::payload;
@@ -43,6 +44,8 @@ pub(super) struct TopicRows {
     listing: RefCell<Listing>,
     remote: Rc<RemoteRows>,
     repaint: Signal,
+    pace: Pace,
+    is_awaited: Cell<bool>,
     // The topic that is looked at beside the list.
     chosen: RefCell<Option<Rc<str>>>,
 }
@@ -50,13 +53,17 @@ pub(super) struct TopicRows {
 impl TopicRows {
     pub(super) fn new(hub: Hub, locale: Locale) -> Self {
         let remote = RemoteRows::new(hub.clone(), locale.clone());
-        let (shown, listing) = (Cell::default(), RefCell::default());
-        Self { hub, locale, shown, listing, remote, repaint: Signal::default(), chosen: RefCell::default() }
-    }
-
-    /// Where the topics come from.
-    pub(super) const fn hub(&self) -> &Hub {
-        &self.hub
+        Self {
+            hub,
+            locale,
+            shown: Cell::default(),
+            listing: RefCell::default(),
+            remote,
+            repaint: Signal::default(),
+            pace: Pace::default(),
+            is_awaited: Cell::default(),
+            chosen: RefCell::default(),
+        }
     }
 
     /// Rings when the rows are to be painted.
@@ -64,7 +71,7 @@ impl TopicRows {
         &self.repaint
     }
 
-    /// Shows what answers `query`, as a list or as a tree. Of a broker that is not taken in whole, the tree is its own.
+    /// Shows what answers `query`, as a list or as a tree, with the next frame. Of a broker that is not taken in whole, the tree is its own.
     pub(super) fn show(&self, query: &str, shape: Shape, order: Order) {
         let shown = match shape {
             Shape::List => Shown::List,
@@ -83,7 +90,7 @@ impl TopicRows {
                 tree.set_order(order);
             }
         }
-        self.update();
+        self.await_rows();
     }
 
     /// Marks the row of a topic from now on.
@@ -95,10 +102,23 @@ impl TopicRows {
     /// Follows the topics, then paints: in this order, so that a painted row exists.
     pub(super) fn follow(self: &Rc<Self>) -> Subscription {
         let rows = Rc::clone(self);
-        self.hub.frames().subscribe(move || {
-            rows.update();
-            rows.repaint.ring();
-        })
+        self.hub.frames().subscribe(move || rows.on_frame())
+    }
+
+    fn on_frame(&self) {
+        // The broker tells of its own tree no more often than can be read.
+        let is_due = self.shown.get() == Shown::Remote || self.pace.is_due(&self.hub);
+        let (is_searching, is_awaited) = (self.is_searching(), self.is_awaited.get());
+        if is_due || is_searching {
+            // A search goes on with each frame, and tells now and then what it has found.
+            let are_others = self.update();
+            if is_due || are_others {
+                self.repaint.ring();
+            }
+        }
+        if is_searching || is_awaited {
+            self.hub.touch();
+        }
     }
 
     /// Topics that the filter leaves.
@@ -112,12 +132,19 @@ impl TopicRows {
 
     /// Whether the filter leaves nothing, as far as all topics have been looked at.
     pub(super) fn is_fruitless(&self) -> bool {
-        let is_searched = match self.shown.get() {
-            Shown::List => self.listing.borrow().is_searched(),
-            Shown::Tree => self.hub.tree().is_searched(),
-            Shown::Remote => return self.remote.is_known_empty(),
-        };
-        is_searched && self.len() == 0 && !self.hub.topics().is_empty()
+        if self.shown.get() == Shown::Remote {
+            return self.remote.is_known_empty();
+        }
+        !self.is_searching() && self.found() == 0 && !self.hub.topics().is_empty()
+    }
+
+    /// Whether what was heard has not been looked at to the end.
+    fn is_searching(&self) -> bool {
+        match self.shown.get() {
+            Shown::List => !self.listing.borrow().is_searched(),
+            Shown::Tree => !self.hub.tree().is_searched(),
+            Shown::Remote => false,
+        }
     }
 
     /// Why rows are missing, if they are.
@@ -136,19 +163,25 @@ impl TopicRows {
             Shown::Remote if is_open => {}
             Shown::Remote => self.remote.close_all(),
         }
-        self.hub.frames().ring();
+        self.await_rows();
     }
 
-    fn update(&self) {
+    /// The next frame shows all there is, and the one after it what is out of sight.
+    fn await_rows(&self) {
+        self.is_awaited.set(true);
+        self.pace.hasten(&self.hub);
+    }
+
+    /// Brings the rows up to date; says whether they may be others.
+    pub(super) fn update(&self) -> bool {
         let (topics, now_ms) = (self.hub.topics(), clock::wall_ms());
         match self.shown.get() {
-            Shown::List => {
-                self.listing.borrow_mut().update(&topics, now_ms);
+            Shown::List => self.listing.borrow_mut().update(&topics, now_ms),
+            Shown::Tree => self.hub.tree().update(&topics, now_ms),
+            Shown::Remote => {
+                self.remote.update();
+                true
             }
-            Shown::Tree => {
-                self.hub.tree().update(&topics, now_ms);
-            }
-            Shown::Remote => self.remote.update(),
         }
     }
 
@@ -274,7 +307,11 @@ impl RowSource for TopicRows {
             }
             Shown::Remote => self.remote.toggle(index),
         }
-        self.repaint.ring();
+        self.await_rows();
+    }
+
+    fn poll_awaited(&self) -> bool {
+        self.is_awaited.take()
     }
 
     fn pin(&self, index: usize) {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use gloo::timers::callback::Timeout;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
@@ -21,6 +22,9 @@ use crate::state::outlook::Outlook;
 use crate::state::settings::Shape;
 use crate::state::topic_tree::Order;
 use crate::widgets::{RowSource, RowWords, Rows, TopicList};
+
+/// How long a filter stands before the address names it, in milliseconds: it costs a browser more than all else that a key does.
+const ADDRESS_MS: u32 = 200;
 
 /// How the topics are shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,10 +70,11 @@ pub(super) fn TopicsPage(props: &TopicsPageProps) -> Html {
         (props.chosen.clone(), (*query).clone(), shape, order),
         |(chosen, query, shape, order)| {
             // A topic has an address of its own.
-            if chosen.is_none() {
-                let outlook = Outlook { query: query.clone(), layout: Some((*shape, *order)) };
-                document::readdress(&outlook.address());
-            }
+            let outlook =
+                chosen.is_none().then(|| Outlook { query: query.clone(), layout: Some((*shape, *order)) });
+            let timer = outlook
+                .map(|outlook| Timeout::new(ADDRESS_MS, move || document::readdress(&outlook.address())));
+            move || drop(timer)
         },
     );
     let wanted = Wanted { query: (*query).clone(), shape, order, is_in_parts };
@@ -78,6 +83,7 @@ pub(super) fn TopicsPage(props: &TopicsPageProps) -> Html {
         use_memo(deps, |(hub, locale)| {
             let rows = Rc::new(TopicRows::new(hub.clone(), locale.clone()));
             rows.show(&wanted.query, shape, order);
+            rows.update();
             rows
         })
     };
@@ -88,10 +94,29 @@ pub(super) fn TopicsPage(props: &TopicsPageProps) -> Html {
     });
     use_effect_with((RowsRef(Rc::clone(&rows)), wanted.clone()), |(rows, wanted)| {
         rows.0.show(&wanted.query, wanted.shape, wanted.order);
-        rows.0.hub().frames().ring();
     });
     use_effect_with((RowsRef(Rc::clone(&rows)), props.chosen.clone()), |(rows, chosen)| {
         rows.0.choose(chosen.as_deref());
+    });
+    // The same ones from one look to the next: what takes them need not be drawn anew for a key.
+    let on_query = use_callback((RowsRef(Rc::clone(&rows)), shape, order), {
+        let query = query.setter();
+        move |text: String, (rows, shape, order)| {
+            // The rows are what is waited for: they are there with the next frame, however long the rest takes.
+            rows.0.show(&text, *shape, *order);
+            query.set(text);
+        }
+    });
+    let on_layout = use_callback((*layout, is_in_parts), {
+        let (layout, parts_shape) = (layout.setter(), parts_shape.setter());
+        move |(chosen, order), ((own, _), is_in_parts)| {
+            let kept = if *is_in_parts { *own } else { chosen };
+            if *is_in_parts {
+                parts_shape.set(chosen);
+            }
+            preferences::set_topics(kept, order);
+            layout.set((kept, order));
+        }
     });
     let none_match = use_watch(RowsRef(Rc::clone(&rows)), |_, rows| rows.0.is_fruitless());
     let trouble = use_watch(RowsRef(Rc::clone(&rows)), |_, rows| rows.0.trouble());
@@ -101,21 +126,6 @@ pub(super) fn TopicsPage(props: &TopicsPageProps) -> Html {
             <Unheard symbol={Symbol::Topics} title={text.topics_empty_title} text={text.topics_empty_text} />
         };
     }
-    let on_query = {
-        let query = query.setter();
-        Callback::from(move |text: String| query.set(text))
-    };
-    let on_layout = {
-        let (layout, parts_shape) = (layout.clone(), parts_shape.setter());
-        Callback::from(move |(chosen, order)| {
-            let kept = if is_in_parts { layout.0 } else { chosen };
-            if is_in_parts {
-                parts_shape.set(chosen);
-            }
-            preferences::set_topics(kept, order);
-            layout.set((kept, order));
-        })
-    };
     let words = words(text.tag);
     let row_words = RowWords {
         retained: text.retained,
@@ -255,6 +265,16 @@ fn FilterField(props: &FilterFieldProps) -> Html {
             }
         })
     };
+    // Who types goes on typing.
+    let onmousedown = Callback::from(|event: MouseEvent| event.prevent_default());
+    let on_clear = props.on_query.reform(|event: MouseEvent| {
+        // By key: the button is gone, and with it the focus.
+        if event.detail() == 0 {
+            document::focus(FILTER_ID);
+        }
+        String::new()
+    });
+    let is_empty = props.query.is_empty();
     html! {
         <div class="search" role="search">
             <label class="visually-hidden" for={FILTER_ID}>{text.filter_label}</label>
@@ -262,12 +282,9 @@ fn FilterField(props: &FilterFieldProps) -> Html {
             <input id={FILTER_ID} class="search__input" type="search" value={props.query.clone()} {oninput} {onkeydown}
                 placeholder={text.filter_placeholder} title={text.filter_hint} autocomplete="off" spellcheck="false"
                 autocapitalize="off" data-testid="topic-filter" />
-            if props.query.is_empty() {
-                <kbd class="search__key" aria-hidden="true">{"/"}</kbd>
-            } else {
-                <button type="button" class="search__clear" aria-label={text.clear_filter}
-                    onclick={props.on_query.reform(|_| String::new())}><Icon symbol={Symbol::Close} /></button>
-            }
+            <kbd class="search__key" aria-hidden="true" hidden={!is_empty}>{"/"}</kbd>
+            <button type="button" class="search__clear" aria-label={text.clear_filter} hidden={is_empty}
+                {onmousedown} onclick={on_clear}><Icon symbol={Symbol::Close} /></button>
         </div>
     }
 }
@@ -295,7 +312,7 @@ fn Counts(props: &CountsProps) -> Html {
     });
     let tenths = use_watch((), |hub, ()| {
         let rate = whole(hub).map_or_else(|| hub.topics().per_second(clock::wall_ms()), |whole| whole.rate);
-        (rate * 10.0).round() as u64
+        tenths(rate)
     });
     let count = |n: u64| locale.count(n);
     let words = match (shown == total, total) {
@@ -315,5 +332,26 @@ fn Counts(props: &CountsProps) -> Html {
                 <p class="notice">{fill(text.topics_dropped, &[("count", &count(dropped))])}</p>
             }
         </>
+    }
+}
+
+/// A rate in tenths, to three digits that count: the others are others at every look.
+fn tenths(rate: f64) -> u64 {
+    let tenths = rate * 10.0;
+    let step = 10_f64.powf(tenths.max(1.0).log10().floor() - 2.0).max(1.0);
+    ((tenths / step).round() * step) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_keeps_the_digits_that_count() {
+        for (rate, expected) in
+            [(0.0, 0), (0.04, 0), (0.25, 3), (9.94, 99), (19.96, 200), (123.4, 1_230), (20_031.7, 200_000)]
+        {
+            assert_eq!(tenths(rate), expected, "{rate}");
+        }
     }
 }

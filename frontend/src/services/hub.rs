@@ -1,5 +1,4 @@
-//! The one place where the state lives and changes: messages go in, commands go out, and a bell rings once a
-//! frame for those who watch.
+//! The one place where the state lives and changes; a bell rings once a frame at most for those who watch.
 
 mod switches;
 
@@ -37,6 +36,9 @@ use crate::state::retained::Retained;
 use crate::state::signal::Signal;
 use crate::state::topic_tree::TopicTree;
 use crate::state::topics::{Recorded, TopicId, Topics};
+
+/// The shortest time between two frames that only show what came in, in milliseconds; what a person does shows at once.
+const NEWS_EVERY_MS: f64 = 30.0;
 
 /// Whom a token's answer is for.
 enum Asked {
@@ -90,6 +92,8 @@ struct Inner {
     frames: Signal,
     next_frame: RefCell<Option<AnimationFrame>>,
     frame_wanted: Cell<bool>,
+    is_urgent: Cell<bool>,
+    rung_ms: Cell<f64>,
     _seconds: Interval,
 }
 
@@ -156,6 +160,8 @@ impl Hub {
                 frames: Signal::default(),
                 next_frame: RefCell::default(),
                 frame_wanted: Cell::new(false),
+                is_urgent: Cell::new(false),
+                rung_ms: Cell::new(0.0),
                 // Ages and waits grow even when nothing comes.
                 _seconds: Interval::new(1000, move || {
                     if let Some(inner) = seconds.upgrade() {
@@ -363,6 +369,11 @@ impl Hub {
         self.inner.want_frame();
     }
 
+    /// There are news to be shown: [`Self::frames`] rings with one of the next frames.
+    pub fn touch_news(&self) {
+        self.inner.want_news();
+    }
+
     /// A person wants a switch to change.
     pub fn tap(&self, id: TopicId) {
         let on = payload::switch(self.inner.topics.borrow().topic(id).payload()).is_some_and(|(on, _)| on);
@@ -378,7 +389,10 @@ fn explained(filter: &str) -> impl Iterator<Item = String> {
 impl Inner {
     fn handle_event(self: &Rc<Self>, event: ConnectionEvent) {
         match event {
-            ConnectionEvent::Message(message) => self.on_message(message),
+            ConnectionEvent::Message(message) => {
+                self.on_message(message);
+                return self.want_news();
+            }
             ConnectionEvent::Link(link) => self.on_link(link),
             ConnectionEvent::Published(token, answer) => self.on_published(token, &answer),
             ConnectionEvent::Accepted { is_resumed } => {
@@ -549,23 +563,38 @@ impl Inner {
         }
     }
 
-    /// Asks the browser for a frame, unless one is on its way; hidden pages get none and draw nothing.
+    /// Wants the next frame.
     fn want_frame(self: &Rc<Self>) {
+        self.is_urgent.set(true);
+        self.want_news();
+    }
+
+    /// Asks the browser for a frame, unless one is on its way; hidden pages get none and draw nothing.
+    fn want_news(self: &Rc<Self>) {
         if self.frame_wanted.replace(true) {
             return;
         }
         let weak = Rc::downgrade(self);
         let frame = request_animation_frame(move |_| {
             if let Some(inner) = weak.upgrade() {
-                inner.frame_wanted.set(false);
-                // Those who wanted filters since the last frame ask together.
-                if inner.link.borrow().is_online() {
-                    inner.intake.flush(&inner.connection);
-                }
-                inner.topics.borrow_mut().merge();
-                inner.frames.ring();
+                inner.on_frame();
             }
         });
         self.next_frame.replace(Some(frame));
+    }
+
+    fn on_frame(self: &Rc<Self>) {
+        self.frame_wanted.set(false);
+        let now_ms = clock::wall_ms();
+        if !self.is_urgent.take() && (now_ms - self.rung_ms.get()).abs() < NEWS_EVERY_MS {
+            return self.want_news();
+        }
+        self.rung_ms.set(now_ms);
+        // Those who wanted filters since the last frame ask together.
+        if self.link.borrow().is_online() {
+            self.intake.flush(&self.connection);
+        }
+        self.topics.borrow_mut().merge();
+        self.frames.ring();
     }
 }

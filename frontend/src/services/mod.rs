@@ -12,6 +12,7 @@ pub mod hub;
 pub mod info;
 mod intake;
 pub mod locale;
+pub mod pace;
 pub mod part;
 pub mod past;
 pub mod policy;

@@ -86,7 +86,7 @@ impl Subscriber {
         }
         if edits == told.edits && waited_ms < TOLD_EVERY_MS {
             // Told with a later frame, which must come even when no message does.
-            hub.touch();
+            hub.touch_news();
             return told;
         }
         let is_other = counts != told.counts || edits != told.edits;

@@ -11,6 +11,9 @@ use hearth_protocol::Query;
 /// Milliseconds between two orderings by what changes all the time: rows must not dance under the finger.
 const REORDER_MS: f64 = 2000.0;
 
+/// Milliseconds between two looks at what a search has found so far: to lay out a large answer takes longer than to go on.
+const SO_FAR_MS: f64 = 250.0;
+
 /// By what the rows of a branch are ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
@@ -102,6 +105,7 @@ pub struct TopicTree {
     search: Search,
     is_stale: bool,
     ordered_at_ms: f64,
+    laid_out_at_ms: f64,
 }
 
 impl Default for TopicTree {
@@ -129,6 +133,7 @@ impl Default for TopicTree {
             search: Search::default(),
             is_stale: true,
             ordered_at_ms: 0.0,
+            laid_out_at_ms: 0.0,
         }
     }
 }
@@ -267,14 +272,16 @@ impl TopicTree {
                 self.begin_search();
             }
         }
-        let has_searched = !self.is_searched();
-        if has_searched {
+        let is_searching = !self.is_searched();
+        if is_searching {
             self.go_on_searching(topics);
         }
-        if !self.is_stale && !is_due && !has_searched {
+        let is_told = is_searching && (self.is_searched() || now_ms - self.laid_out_at_ms >= SO_FAR_MS);
+        if !self.is_stale && !is_due && !is_told {
             return false;
         }
         self.is_stale = false;
+        self.laid_out_at_ms = now_ms;
         self.flatten();
         true
     }

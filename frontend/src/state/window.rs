@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Rows drawn above and below what is visible, so that a flick does not show a gap.
-const OVERSCAN: usize = 6;
+pub const OVERSCAN: usize = 6;
 
 /// The tallest element that all browsers lay out exactly; a longer list is scrolled in proportion.
 const HEIGHT_MAX: f64 = 15_000_000.0;
@@ -23,8 +23,8 @@ pub fn scrolled_height(row_height: f64, count: usize) -> f64 {
 }
 
 impl Window {
-    /// The rows within `height` pixels from `scroll_top`, and a few around them.
-    pub fn at(scroll_top: f64, height: f64, row_height: f64, count: usize) -> Self {
+    /// The rows within `height` pixels from `scroll_top`, and `around` on either side.
+    pub fn at(scroll_top: f64, height: f64, row_height: f64, count: usize, around: usize) -> Self {
         if row_height <= 0.0 || count == 0 {
             return Self { rows: 0..0, top: 0.0 };
         }
@@ -38,8 +38,8 @@ impl Window {
             scroll_top
         };
         let visible = (height.max(0.0) / row_height).ceil() as usize + 1;
-        let first = ((position / row_height) as usize).saturating_sub(OVERSCAN).min(count);
-        let end = ((position / row_height) as usize + visible + OVERSCAN).min(count);
+        let first = ((position / row_height) as usize).saturating_sub(around).min(count);
+        let end = ((position / row_height) as usize + visible + around).min(count);
         Self { rows: first..end, top: scroll_top + (first as f64 * row_height - position) }
     }
 }
@@ -50,24 +50,24 @@ mod tests {
 
     #[test]
     fn only_what_is_near_the_screen_is_drawn() {
-        assert_eq!(Window::at(0.0, 500.0, 50.0, 100_000), Window { rows: 0..17, top: 0.0 });
-        assert_eq!(Window::at(5000.0, 500.0, 50.0, 100_000), Window { rows: 94..117, top: 4700.0 });
-        assert_eq!(Window::at(4_999_500.0, 500.0, 50.0, 100_000).rows, 99_984..100_000);
+        assert_eq!(Window::at(0.0, 500.0, 50.0, 100_000, OVERSCAN), Window { rows: 0..17, top: 0.0 });
+        assert_eq!(Window::at(5000.0, 500.0, 50.0, 100_000, OVERSCAN), Window { rows: 94..117, top: 4700.0 });
+        assert_eq!(Window::at(4_999_500.0, 500.0, 50.0, 100_000, OVERSCAN).rows, 99_984..100_000);
     }
 
     #[test]
     fn odd_positions_and_sizes_are_held_at_the_ends() {
-        assert_eq!(Window::at(-80.0, 500.0, 50.0, 3).rows, 0..3);
-        assert_eq!(Window::at(9e9, 500.0, 50.0, 3).rows, 0..3);
-        assert_eq!(Window::at(0.0, 500.0, 50.0, 0).rows, 0..0);
-        assert_eq!(Window::at(0.0, 500.0, 0.0, 9).rows, 0..0);
+        assert_eq!(Window::at(-80.0, 500.0, 50.0, 3, OVERSCAN).rows, 0..3);
+        assert_eq!(Window::at(9e9, 500.0, 50.0, 3, OVERSCAN).rows, 0..3);
+        assert_eq!(Window::at(0.0, 500.0, 50.0, 0, OVERSCAN).rows, 0..0);
+        assert_eq!(Window::at(0.0, 500.0, 0.0, 9, OVERSCAN).rows, 0..0);
     }
 
     #[test]
     fn a_list_taller_than_a_browser_lays_out_still_reaches_its_last_row() {
         let count = 1_000_000;
         let bottom = scrolled_height(50.0, count) - 500.0;
-        let window = Window::at(bottom, 500.0, 50.0, count);
+        let window = Window::at(bottom, 500.0, 50.0, count, OVERSCAN);
         assert_eq!(window.rows.end, count);
         let last_row_bottom = window.top + window.rows.len() as f64 * 50.0;
         assert!((last_row_bottom - HEIGHT_MAX).abs() < 0.01, "{last_row_bottom}");

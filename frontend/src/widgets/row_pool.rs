@@ -12,6 +12,10 @@ use crate::state::window::Window;
 /// The namespace of drawings.
 const SVG: &str = "http://www.w3.org/2000/svg";
 
+/// Where more rows than these have news in a second, none lights up: that they change is to be seen anyway, and a browser draws
+/// what fades anew sixty times a second.
+const LIT_MAX: u32 = 10;
+
 /// What a row shows; kept, so that only what changed is written to the DOM.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
@@ -73,6 +77,11 @@ pub trait RowSource {
     /// Opens or closes what is below row `index`; nothing in a list that is no tree.
     fn toggle(&self, _index: usize) {}
 
+    /// Whether a person waits for the picture that is drawn next.
+    fn poll_awaited(&self) -> bool {
+        false
+    }
+
     /// Pins row `index`, or unpins it.
     fn pin(&self, _index: usize) {}
 
@@ -106,6 +115,8 @@ struct Node {
     pin: Element,
     shown: Row,
     index: usize,
+    placed: Option<(f64, usize, usize)>,
+    is_lit: bool,
 }
 
 /// The nodes.
@@ -115,13 +126,40 @@ pub(super) struct RowPool {
     words: RowWords,
     nodes: Vec<Node>,
     scratch: Row,
+    news: News,
+}
+
+/// How many rows have had news in this second and in the one before.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    second: f64,
+    now: u32,
+    before: u32,
+}
+
+impl News {
+    /// Time goes on.
+    fn begin(&mut self, now_ms: f64) {
+        let second = (now_ms / 1000.0).floor();
+        if second != self.second {
+            let before = if second == self.second + 1.0 { self.now } else { 0 };
+            *self = Self { second, now: 0, before };
+        }
+    }
+
+    /// One more; whether it is to light up.
+    fn is_lit(&mut self) -> bool {
+        self.now += 1;
+        self.now.max(self.before) <= LIT_MAX
+    }
 }
 
 impl RowPool {
     /// A pool that puts its rows into `list`.
     pub(super) fn new(list: Element, words: RowWords) -> Option<Self> {
         let document = list.owner_document()?;
-        Some(Self { document, list, words, nodes: Vec::new(), scratch: Row::default() })
+        let news = News::default();
+        Some(Self { document, list, words, nodes: Vec::new(), scratch: Row::default(), news })
     }
 
     /// Shows the rows of a window; `row_height` in CSS pixels.
@@ -142,6 +180,7 @@ impl RowPool {
         source.shown(&window.rows);
         let slots = self.nodes.len();
         let mut used = vec![false; slots];
+        self.news.begin(js_sys::Date::now());
         for (place, index) in window.rows.clone().enumerate() {
             // A row keeps its node while it is on the screen, and with it the keyboard's focus.
             let slot = index % slots.max(1);
@@ -149,7 +188,7 @@ impl RowPool {
             source.read(index, &mut self.scratch);
             let top = window.top + place as f64 * row_height;
             let (node, words) = (&mut self.nodes[slot], &self.words);
-            node.write(&self.scratch, words)?;
+            node.write(&self.scratch, words, &mut self.news)?;
             node.index = index;
             if !node.item.is_connected() {
                 self.list.append_child(&node.item)?;
@@ -243,8 +282,23 @@ impl RowPool {
         item.append_with_node_3(&toggle, &link, &pin)?;
         let item = item.dyn_into::<HtmlElement>()?;
         let shown = Row { retained: true, ..Row::default() };
-        let index = usize::MAX;
-        Ok(Node { item, toggle, link, parent, leaf, value, rate, age, retained, pin, shown, index })
+        let (index, placed, is_lit) = (usize::MAX, None, false);
+        Ok(Node {
+            item,
+            toggle,
+            link,
+            parent,
+            leaf,
+            value,
+            rate,
+            age,
+            retained,
+            pin,
+            shown,
+            index,
+            placed,
+            is_lit,
+        })
     }
 
     fn cell(&self, name: &str, testid: &str) -> Result<Element, JsValue> {
@@ -281,7 +335,7 @@ impl Drop for RowPool {
 
 impl Node {
     /// Writes what differs from what is shown.
-    fn write(&self, row: &Row, words: &RowWords) -> Result<(), JsValue> {
+    fn write(&mut self, row: &Row, words: &RowWords, news: &mut News) -> Result<(), JsValue> {
         let shown = &self.shown;
         let same_topic = row.topic == shown.topic;
         let level = |row: &Row| row.place.as_ref().map(|place| place.level.clone());
@@ -291,7 +345,10 @@ impl Node {
                 Some(place) => ("", &*place.level),
                 None => row.topic.split_at(split),
             };
-            self.parent.set_text_content(Some(parent));
+            // In a tree what stands above a level is not written again.
+            if row.place.is_none() || shown.place.is_none() {
+                self.parent.set_text_content(Some(parent));
+            }
             self.leaf.set_text_content(Some(leaf));
             self.link.set_attribute("data-topic", &row.topic)?;
             self.link.set_attribute("title", &row.topic)?;
@@ -299,7 +356,7 @@ impl Node {
         if row.href != shown.href {
             self.link.set_attribute("href", &row.href)?;
         }
-        if row.place != shown.place || !same_topic || self.index == usize::MAX {
+        if row.place != shown.place || !same_topic || self.is_new() {
             self.write_place(row, words)?;
         }
         if row.value != shown.value {
@@ -311,14 +368,15 @@ impl Node {
         if row.age != shown.age {
             self.age.set_text_content(Some(&row.age));
         }
-        if row.retained != shown.retained || self.index == usize::MAX {
+        if row.retained != shown.retained || self.is_new() {
             self.retained.set_text_content(Some(if row.retained { words.retained } else { "" }));
             self.link.set_attribute("data-retained", if row.retained { "true" } else { "false" })?;
         }
-        if row.stale != shown.stale || self.index == usize::MAX {
+        if row.stale != shown.stale || self.is_new() {
             self.link.set_attribute("data-stale", if row.stale { "true" } else { "false" })?;
         }
-        if row.pinned != shown.pinned || !same_topic {
+        // One that cannot be pinned has no name to be written.
+        if row.pinned != shown.pinned || row.pinned.is_some() && !same_topic {
             self.write_pin(row, words)?;
         }
         if row.is_chosen != shown.is_chosen {
@@ -327,28 +385,46 @@ impl Node {
                 false => self.link.remove_attribute("aria-current")?,
             }
         }
-        self.flash(row, same_topic)
+        self.flash(row, same_topic, news)
     }
 
+    /// Whether it has shown nothing yet.
+    const fn is_new(&self) -> bool {
+        self.index == usize::MAX
+    }
+
+    /// Writes what differs: a browser takes what it is told for news, even where it is the same.
     fn write_place(&self, row: &Row, words: &RowWords) -> Result<(), JsValue> {
-        let place = row.place.clone().unwrap_or_default();
-        self.item.style().set_property("--depth", &place.depth.to_string())?;
-        // A row without a topic of its own opens and closes where others lead to their page.
-        let is_branch = row.place.is_some() && !place.is_topic;
-        self.link.set_attribute("data-branch", if is_branch { "true" } else { "false" })?;
-        if row.place.is_some() {
-            self.item.set_attribute("data-depth", &place.depth.to_string())?;
-        } else {
-            self.item.remove_attribute("data-depth")?;
-        }
-        match place.open {
-            Some(open) => {
-                self.toggle.set_attribute("aria-expanded", if open { "true" } else { "false" })?;
-                self.toggle.set_attribute("aria-label", &format!("{}: {}", words.toggle, row.topic))?;
-                self.toggle.remove_attribute("hidden")
+        let (place, before) = (row.place.as_ref(), self.shown.place.as_ref());
+        let depth = |place: Option<&Place>| place.map(|place| place.depth);
+        if depth(place) != depth(before) || self.is_new() {
+            let depth = place.map_or(0, |place| place.depth).to_string();
+            self.item.style().set_property("--depth", &depth)?;
+            match place {
+                Some(_) => self.item.set_attribute("data-depth", &depth)?,
+                None => self.item.remove_attribute("data-depth")?,
             }
-            None => self.toggle.set_attribute("hidden", ""),
         }
+        // A row without a topic of its own opens and closes where others lead to their page.
+        let is_branch = |place: Option<&Place>| place.is_some_and(|place| !place.is_topic);
+        if is_branch(place) != is_branch(before) || self.is_new() {
+            self.link.set_attribute("data-branch", if is_branch(place) { "true" } else { "false" })?;
+        }
+        let open = |place: Option<&Place>| place.and_then(|place| place.open);
+        if open(place) != open(before) || self.is_new() {
+            match open(place) {
+                Some(open) => {
+                    self.toggle.set_attribute("aria-expanded", if open { "true" } else { "false" })?;
+                    self.toggle.remove_attribute("hidden")?;
+                }
+                None => self.toggle.set_attribute("hidden", "")?,
+            }
+        }
+        // One that is hidden is named when it is shown.
+        if open(place).is_some() && (row.topic != self.shown.topic || open(before).is_none()) {
+            self.toggle.set_attribute("aria-label", &format!("{}: {}", words.toggle, row.topic))?;
+        }
+        Ok(())
     }
 
     fn write_pin(&self, row: &Row, words: &RowWords) -> Result<(), JsValue> {
@@ -359,17 +435,28 @@ impl Node {
     }
 
     /// Lets a new value light up. The name alternates, so that the animation starts anew each time.
-    fn flash(&self, row: &Row, same_topic: bool) -> Result<(), JsValue> {
+    fn flash(&mut self, row: &Row, same_topic: bool, news: &mut News) -> Result<(), JsValue> {
         if !same_topic {
-            return self.link.remove_attribute("data-news");
+            let was_lit = std::mem::take(&mut self.is_lit);
+            return if was_lit { self.link.remove_attribute("data-news") } else { Ok(()) };
         }
         if row.count == self.shown.count {
             return Ok(());
         }
+        if !news.is_lit() {
+            // What fades already is left alone.
+            return Ok(());
+        }
+        self.is_lit = true;
         self.link.set_attribute("data-news", if row.count.is_multiple_of(2) { "even" } else { "odd" })
     }
 
-    fn place(&self, top: f64, index: usize, count: usize) -> Result<(), JsValue> {
+    /// Where the row is, and that it is the one of so many.
+    fn place(&mut self, top: f64, index: usize, count: usize) -> Result<(), JsValue> {
+        let placed = Some((top, index, count));
+        if std::mem::replace(&mut self.placed, placed) == placed {
+            return Ok(());
+        }
         let mut transform = String::with_capacity(32);
         // Writing to a String cannot fail. Properties set from a script are not the inline styles that the
         // content security policy forbids.

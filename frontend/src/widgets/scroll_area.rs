@@ -8,7 +8,7 @@ use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, HtmlElement, KeyboardEvent, ResizeObserver};
 
 use crate::state::signal::{Signal, Subscription};
-use crate::state::window::{Window, scrolled_height};
+use crate::state::window::{OVERSCAN, Window, scrolled_height};
 
 /// The height of a row where the style sheet says none, in CSS pixels.
 const ROW_HEIGHT: f64 = 44.0;
@@ -23,6 +23,11 @@ pub(super) trait RowKeeper: 'static {
 
     /// The row that is to be seen now that there are others than before, if one is.
     fn poll_sought(&self) -> Option<usize>;
+
+    /// Whether a person waits for the picture that is drawn next: what is out of sight is drawn with the one after it.
+    fn poll_awaited(&self) -> bool {
+        false
+    }
 
     /// A person does something, with the list or elsewhere.
     fn on_act(&self) {}
@@ -49,12 +54,15 @@ struct Area<K> {
     keeper: K,
     row_height: Cell<f64>,
     height: Cell<f64>,
+    /// How far it is scrolled, in CSS pixels: to ask the browser is to have it lay out what is not drawn yet.
+    top: Cell<f64>,
     count: Cell<usize>,
 }
 
 /// The list, for as long as it lives.
 pub(super) struct ScrollArea {
     measure: Box<dyn Fn()>,
+    to_top: Box<dyn Fn()>,
     _frames: Subscription,
     _listeners: [EventListener; 6],
     resized: ResizeObserver,
@@ -81,9 +89,10 @@ impl ScrollArea {
             keeper,
             row_height: Cell::new(0.0),
             height: Cell::new(0.0),
+            top: Cell::new(0.0),
             count: Cell::new(usize::MAX),
         });
-        let [framed, scrolled, resized, keyed, clicked, touched, turned, pressed, measured] =
+        let [framed, scrolled, resized, keyed, clicked, touched, turned, pressed, measured, topped] =
             std::array::from_fn(|_| Rc::clone(&area));
         let on_resize = Closure::<dyn FnMut()>::new(move || resized.measure());
         let observer = ResizeObserver::new(on_resize.as_ref().unchecked_ref()).ok()?;
@@ -107,9 +116,9 @@ impl ScrollArea {
         ];
         area.measure();
         let frames = repaint.subscribe(move || framed.on_frame());
-        let measure = Box::new(move || measured.measure());
         Some(Self {
-            measure,
+            measure: Box::new(move || measured.measure()),
+            to_top: Box::new(move || topped.scroll(0)),
             _frames: frames,
             _listeners: listeners,
             resized: observer,
@@ -121,6 +130,11 @@ impl ScrollArea {
     pub(super) fn measure(&self) {
         (self.measure)();
     }
+
+    /// Shows the first row.
+    pub(super) fn to_top(&self) {
+        (self.to_top)();
+    }
 }
 
 impl<K: RowKeeper> Area<K> {
@@ -131,6 +145,7 @@ impl<K: RowKeeper> Area<K> {
         let height = height.and_then(|height| height.trim().trim_end_matches("px").parse().ok());
         self.row_height.set(height.unwrap_or(ROW_HEIGHT));
         self.height.set(f64::from(self.scroller.client_height()));
+        self.top.set(f64::from(self.scroller.scroll_top()));
         self.count.set(usize::MAX);
         self.paint();
     }
@@ -142,7 +157,8 @@ impl<K: RowKeeper> Area<K> {
     }
 
     fn on_scroll(&self) {
-        self.keeper.on_scroll(f64::from(self.scroller.scroll_top()) / self.row_height.get());
+        self.top.set(f64::from(self.scroller.scroll_top()));
+        self.keeper.on_scroll(self.top.get() / self.row_height.get());
         self.paint();
     }
 
@@ -160,7 +176,8 @@ impl<K: RowKeeper> Area<K> {
         if let Some(index) = sought {
             self.scroll_to(index);
         }
-        let window = Window::at(f64::from(self.scroller.scroll_top()), self.height.get(), row_height, count);
+        let around = if self.keeper.poll_awaited() { 0 } else { OVERSCAN };
+        let window = Window::at(self.top.get(), self.height.get(), row_height, count, around);
         self.keeper.paint(&window, row_height);
     }
 
@@ -181,11 +198,18 @@ impl<K: RowKeeper> Area<K> {
     fn scroll_to(&self, index: usize) {
         let (row_height, height) = (self.row_height.get(), self.height.get());
         let top = index as f64 * row_height;
-        let scroll_top = f64::from(self.scroller.scroll_top());
-        if top < scroll_top {
-            self.scroller.set_scroll_top(top as i32);
-        } else if top + row_height > scroll_top + height {
-            self.scroller.set_scroll_top((top + row_height - height).ceil() as i32);
+        if top < self.top.get() {
+            self.scroll(top as i32);
+        } else if top + row_height > self.top.get() + height {
+            self.scroll((top + row_height - height).ceil() as i32);
+        }
+    }
+
+    fn scroll(&self, top: i32) {
+        if self.top.get() != f64::from(top) {
+            self.scroller.set_scroll_top(top);
+            // The browser keeps it within the list.
+            self.top.set(f64::from(self.scroller.scroll_top()));
         }
     }
 }

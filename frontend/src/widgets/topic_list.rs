@@ -66,10 +66,10 @@ pub fn TopicList(props: &TopicListProps) -> Html {
         });
     }
     {
-        let scroller = scroller.clone();
+        let area = Rc::clone(&area);
         use_effect_with(props.query.clone(), move |_| {
-            if let Some(scroller) = scroller.cast::<Element>() {
-                scroller.set_scroll_top(0);
+            if let Some(area) = &*area.borrow() {
+                area.to_top();
             }
         });
     }
@@ -119,6 +119,10 @@ impl RowKeeper for TopicKeeper {
         let index = self.rows.0.find(&row.topic)?;
         row.until_ms.get_or_insert(now_ms + SOUGHT_MS);
         Some(index)
+    }
+
+    fn poll_awaited(&self) -> bool {
+        self.rows.0.poll_awaited()
     }
 
     fn on_act(&self) {
