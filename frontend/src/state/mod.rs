@@ -25,6 +25,7 @@ pub mod json_parts;
 pub mod listing;
 pub mod measure;
 pub mod message_pack;
+pub mod news;
 pub mod outcome;
 pub mod outlook;
 pub mod palette;

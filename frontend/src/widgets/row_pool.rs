@@ -7,14 +7,11 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Document, Element, HtmlElement};
 
 use crate::components::Symbol;
+use crate::state::news::News;
 use crate::state::window::Window;
 
 /// The namespace of drawings.
 const SVG: &str = "http://www.w3.org/2000/svg";
-
-/// Where more rows than these have news in a second, none lights up: that they change is to be seen anyway, and a browser draws
-/// what fades anew sixty times a second.
-const LIT_MAX: u32 = 10;
 
 /// What a row shows; kept, so that only what changed is written to the DOM.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -117,6 +114,8 @@ struct Node {
     index: usize,
     placed: Option<(f64, usize, usize)>,
     is_lit: bool,
+    /// When it had news last, in milliseconds since 1970.
+    changed_ms: f64,
 }
 
 /// The nodes.
@@ -127,31 +126,6 @@ pub(super) struct RowPool {
     nodes: Vec<Node>,
     scratch: Row,
     news: News,
-}
-
-/// How many rows have had news in this second and in the one before.
-#[derive(Clone, Copy, Debug, Default)]
-struct News {
-    second: f64,
-    now: u32,
-    before: u32,
-}
-
-impl News {
-    /// Time goes on.
-    fn begin(&mut self, now_ms: f64) {
-        let second = (now_ms / 1000.0).floor();
-        if second != self.second {
-            let before = if second == self.second + 1.0 { self.now } else { 0 };
-            *self = Self { second, now: 0, before };
-        }
-    }
-
-    /// One more; whether it is to light up.
-    fn is_lit(&mut self) -> bool {
-        self.now += 1;
-        self.now.max(self.before) <= LIT_MAX
-    }
 }
 
 impl RowPool {
@@ -298,6 +272,7 @@ impl RowPool {
             index,
             placed,
             is_lit,
+            changed_ms: 0.0,
         })
     }
 
@@ -437,14 +412,15 @@ impl Node {
     /// Lets a new value light up. The name alternates, so that the animation starts anew each time.
     fn flash(&mut self, row: &Row, same_topic: bool, news: &mut News) -> Result<(), JsValue> {
         if !same_topic {
+            self.changed_ms = 0.0;
             let was_lit = std::mem::take(&mut self.is_lit);
             return if was_lit { self.link.remove_attribute("data-news") } else { Ok(()) };
         }
         if row.count == self.shown.count {
             return Ok(());
         }
-        if !news.is_lit() {
-            // What fades already is left alone.
+        // What fades already is left alone.
+        if !news.is_lit(&mut self.changed_ms) {
             return Ok(());
         }
         self.is_lit = true;
