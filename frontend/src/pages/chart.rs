@@ -15,6 +15,7 @@ use crate::catalogue::fill;
 use crate::components::Symbol;
 use crate::hooks::{use_hub, use_locale, use_watch};
 use crate::route::Route;
+use crate::services::hub::Hub;
 use crate::services::{clock, document};
 use crate::state::chart_range::range_of_past;
 use crate::state::first_series::{first_series, numeric_topics};
@@ -101,7 +102,7 @@ pub fn ChartPage(props: &ChartPageProps) -> Html {
 fn use_first(is_wanted: bool) -> Option<String> {
     let hub = use_hub();
     let kept = use_mut_ref(|| None::<String>);
-    let numeric = use_watch(is_wanted, |hub, is_wanted| is_wanted.then(|| hub.topics().numeric()));
+    let numeric = use_watch(is_wanted, |hub, is_wanted| is_wanted.then(|| numeric_mark(hub)));
     let first = use_memo(numeric, move |numeric| {
         (*numeric)?;
         let first = first_series(&hub.topics(), kept.borrow().as_deref());
@@ -109,6 +110,12 @@ fn use_first(is_wanted: bool) -> Option<String> {
         first
     });
     (*first).clone()
+}
+
+/// Changes when there are other topics with numbers: when one carries the first, and when one that is new is put in its place.
+fn numeric_mark(hub: &Hub) -> (usize, usize) {
+    let topics = hub.topics();
+    (topics.numeric(), topics.sorted().len())
 }
 
 /// The range to begin with, once it is known how far back the past of the first series reaches. It stays while that goes on.
@@ -143,7 +150,7 @@ struct TopicChooserProps {
 #[component]
 fn TopicChooser(props: &TopicChooserProps) -> Html {
     let hub = use_hub();
-    let numeric = use_watch((), |hub, ()| hub.topics().numeric());
+    let numeric = use_watch((), |hub, ()| numeric_mark(hub));
     let suggested = use_memo(numeric, move |_| numeric_topics(&hub.topics(), SUGGESTED_MAX));
     // Whatever comes in draws the page again: what is being typed must not be replaced by it.
     let draft = use_state_eq(|| None::<AttrValue>);
