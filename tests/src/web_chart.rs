@@ -62,8 +62,8 @@ async fn span(page: &Page) -> f64 {
 
 /// Waits until so many seconds are shown.
 pub async fn wait_for_span(page: &Page, seconds: f64) {
-    let data = format!("document.querySelector('{CHART}').dataset");
-    let is_there = format!("Math.abs(({data}.to - {data}.from) / 1000 - {seconds}) < 1");
+    let data = format!("document.querySelector('{CHART}')?.dataset");
+    let is_there = format!("Math.abs(({data}?.to - {data}?.from) / 1000 - {seconds}) < 1");
     page.wait_for(&format!("{seconds} seconds"), &is_there).await;
 }
 
